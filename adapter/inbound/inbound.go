@@ -1,0 +1,54 @@
+// Package inbound is what a wire format must be: able to decode bytes into a
+// message tree and to answer in its own words. One folder below it per format;
+// inboundtest holds the suite that each must pass.
+package inbound
+
+import (
+	"time"
+
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/message"
+)
+
+// Message is one decoded message.
+type Message struct {
+	Tree *message.Tree
+	ID   string // the sender's own message id: MSH-10, Bundle.id; empty when it sent none
+	Type string // what it is: REF^I12, servicerequest-request, referral
+
+	// Echo keeps what the format needs to answer (MSH-3 to MSH-6, version,
+	// the focus of a MessageHeader). Only the format reads it.
+	Echo map[string]string
+}
+
+// Answer is what the house says about a message, before a format words it.
+type Answer struct {
+	Fault     *fault.Fault  // nil: accepted
+	Duplicate bool          // accepted before; this is the first answer again
+	MessageID int64         // number in the inbox, for support
+	Task      string        // id of the Task made, empty when refused
+	Request   string        // id of the ServiceRequest made
+	Flags     []fault.Issue // data-quality remarks on an accepted message
+	Base      string        // public FHIR base URL without trailing slash
+	At        time.Time     // when it was decided
+}
+
+// Reply is an answer on the wire.
+type Reply struct {
+	Status      int // HTTP status; a transport without one ignores it
+	ContentType string
+	Body        []byte
+}
+
+// Format is one wire format. Both methods are pure and safe for concurrent
+// use; neither keeps the bytes it was given.
+//
+// Decode errors are *fault.Fault (Malformed, TooLarge, Unsupported) located in
+// the words of the format. When enough was readable to answer properly, Decode
+// returns the partial Message together with the error.
+//
+// Reply words the answer for the sender; m is nil when nothing was readable.
+type Format interface {
+	Decode(body []byte) (*Message, error)
+	Reply(m *Message, a Answer) Reply
+}

@@ -1,0 +1,264 @@
+// Package store is the durable state of linkloop: the inbox of messages as
+// received, resources with all their versions and index, deliveries owed, and
+// the audit trail. Every change is a decision: a function run alone in one
+// transaction, on disk before Decide returns.
+//
+// One folder below it per database; storetest holds the suite that each must
+// pass.
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/linkloop/linkloop/adapter/resource"
+)
+
+// Store is one open database.
+//
+// Decide runs fn in a transaction and returns when its effects are on disk, or
+// returns fn's error with nothing changed. Concurrent decisions share commits;
+// each sees what earlier ones did. fn may run again after a lost race, must not
+// block on anything but tx, and must not keep tx. Errors: what fn returned, or
+// a *fault.Fault of kind Transient when the store cannot take the decision now.
+//
+// View runs fn on a consistent snapshot.
+type Store interface {
+	Decide(ctx context.Context, fn func(tx Tx) error) error
+	View(ctx context.Context, fn func(r Reader) error) error
+	Close() error
+}
+
+// Reader is one snapshot, by rooms.
+type Reader interface {
+	Resources() ResourceReader
+	Inbox() InboxReader
+	Deliveries() DeliveryReader
+}
+
+// Tx is one decision, by rooms.
+type Tx interface {
+	Resources() ResourceWriter
+	Inbox() InboxWriter
+	Deliveries() DeliveryWriter
+	Ledger() Ledger
+	// Time is the commit time of this decision: UTC, whole microseconds,
+	// greater than that of every decision before it.
+	Time() time.Time
+}
+
+// Key names a resource.
+type Key struct{ Type, ID string }
+
+// String is the relative reference, such as Task/123.
+func (k Key) String() string { return k.Type + "/" + k.ID }
+
+// Version is one version of a resource as stored and as served.
+type Version struct {
+	Key
+	Number  int64     // from 1
+	Updated time.Time // UTC, microseconds; unique across all versions of all resources
+	Deleted bool
+	Body    []byte // complete JSON with meta.versionId and meta.lastUpdated; nil when deleted
+}
+
+// Write is a new version of a resource.
+type Write struct {
+	Key
+	Body  []byte         // element.Canonical bytes; the store stamps version and time; nil deletes
+	Index resource.Index // replaces what the previous version was found by
+	// Expect is the version this write builds on: 0 for a resource that must
+	// not exist yet. Another current version is fault.VersionConflict.
+	Expect int64
+}
+
+// Page is one page of a search or a history.
+type Page struct {
+	Versions []Version
+	Next     string // cursor for the next page, empty when this is the last
+	Total    int64  // -1 when not asked for
+}
+
+// ResourceReader reads resources. Get and GetVersion return fault.NotFound;
+// a deleted version comes back with Deleted set and no body.
+type ResourceReader interface {
+	Get(Key) (Version, error)
+	GetVersion(k Key, number int64) (Version, error)
+	Search(resource.Query) (Page, error)
+	History(HistoryQuery) (Page, error)
+}
+
+// HistoryQuery selects versions, newest first. Key.ID empty: all of the type;
+// Key.Type empty: everything.
+type HistoryQuery struct {
+	Key
+	Since time.Time // versions updated at or after; zero: all
+	After string    // cursor
+	Limit int
+}
+
+// ResourceWriter adds Put to reading.
+type ResourceWriter interface {
+	ResourceReader
+	// Put writes a version and returns it. Errors: fault.VersionConflict.
+	Put(Write) (Version, error)
+}
+
+// MessageState is how a message ended.
+type MessageState string
+
+// Every message ends as one of these.
+const (
+	Accepted MessageState = "accepted"
+	Failed   MessageState = "failed"
+)
+
+// Message is one received message: the bytes, what became of them, and the
+// answer that was given.
+type Message struct {
+	ID          int64    // given by Add
+	Dedupe      [32]byte // identity for repeats: sender, message id and body; unique
+	Sender      string
+	MessageID   string // the sender's own id
+	Format      string
+	Received    time.Time
+	Body        []byte // exactly as received
+	Mapping     string // content hash of the mapping used, see Ledger.SaveMapping
+	State       MessageState
+	Issues      []byte // JSON array of fault.Issue: reasons of a failure or flags of an acceptance
+	Kind        string // fault kind of a failure
+	Task        string // ids of what was made
+	Request     string
+	ReplyStatus int
+	ReplyType   string
+	Reply       []byte
+	Seen        int64 // how often it arrived
+}
+
+// InboxFilter selects messages, newest first. Zero fields do not filter.
+type InboxFilter struct {
+	State  MessageState
+	Sender string
+	Before int64 // ids below; 0: from the newest
+	Limit  int
+}
+
+// InboxReader reads messages. Get and Find return fault.NotFound. List leaves
+// Body and Reply out.
+type InboxReader interface {
+	Get(id int64) (Message, error)
+	Find(dedupe [32]byte) (Message, error)
+	List(InboxFilter) ([]Message, error)
+	// ForTask returns the message that made the Task.
+	ForTask(task string) (Message, error)
+}
+
+// InboxWriter adds writing. Replace overwrites the row with m.ID, for replay.
+type InboxWriter interface {
+	InboxReader
+	Add(m Message) (id int64, err error)
+	Replace(m Message) error
+}
+
+// DeliveryState is where a delivery stands.
+type DeliveryState string
+
+// The states of a delivery.
+const (
+	Owed      DeliveryState = "owed"      // due now or later
+	Leased    DeliveryState = "leased"    // being sent
+	Delivered DeliveryState = "delivered" // the peer said yes; not read back
+	Proven    DeliveryState = "proven"    // read back from the record
+	Dead      DeliveryState = "dead"      // in front of a human, with a reason
+	Held      DeliveryState = "held"      // stopped by a human
+)
+
+// Delivery is one payload owed to one destination.
+type Delivery struct {
+	ID         int64
+	Key        string // stable identity; owing the same key twice is one delivery
+	Lane       string // ODS code of the practice: deliveries of a lane fail together
+	Channel    string
+	Task       string // the Task it is about
+	Patient    string // id of the Patient
+	State      DeliveryState
+	Due        time.Time
+	LeaseUntil time.Time
+	Fence      int64 // number of the lease; settling with an older one is refused
+	Attempts   int
+	Created    time.Time
+	Settled    time.Time // when it reached delivered, proven or dead
+	Reason     string    // of the last failure; public
+	Payload    []byte
+}
+
+// Attempt is one try, kept for ever.
+type Attempt struct {
+	Delivery int64
+	Number   int
+	Started  time.Time
+	Ended    time.Time
+	State    string // outbound.State
+	Status   int
+	Reason   string
+	Evidence []byte
+}
+
+// DeliveryFilter selects deliveries, newest first. Zero fields do not filter.
+type DeliveryFilter struct {
+	State  DeliveryState
+	Lane   string
+	Task   string
+	Before int64
+	Limit  int
+}
+
+// DeliveryReader reads deliveries. Get returns fault.NotFound. List leaves
+// Payload out. NextDue is the zero time when nothing is owed.
+type DeliveryReader interface {
+	Get(id int64) (Delivery, error)
+	List(DeliveryFilter) ([]Delivery, error)
+	Attempts(id int64) ([]Attempt, error)
+	NextDue() (time.Time, error)
+	Counts() (map[DeliveryState]int64, error)
+}
+
+// DeliveryWriter changes deliveries.
+type DeliveryWriter interface {
+	DeliveryReader
+	// Owe adds a delivery; owing a key again returns the first id and false.
+	Owe(Delivery) (id int64, added bool, err error)
+	// Lease takes up to n due deliveries, oldest due first, skipping the
+	// lanes in except, and marks them leased until the time. An expired
+	// lease counts as due.
+	Lease(now, until time.Time, n int, except []string) ([]Delivery, error)
+	// Settle ends a lease: records the attempt and sets state, due time and
+	// reason. A fence that is not the current one is fault.Conflict.
+	Settle(d Delivery, a Attempt) error
+	// Release sets a dead or held delivery to owed and due at once, or an
+	// owed one to held. Other moves are fault.IllegalMove.
+	Release(id int64, to DeliveryState, now time.Time) error
+}
+
+// AuditEvent is one line of the audit trail.
+type AuditEvent struct {
+	At      time.Time
+	Agent   string // name of the client or sender
+	Action  string // create, update, read, intake, deliver, replay
+	Entity  string // Task/123
+	Version int64
+	Outcome string // success or a fault kind
+}
+
+// Ledger keeps small facts that decisions rest on.
+type Ledger interface {
+	// Once returns true the first time a key is claimed, false ever after.
+	Once(key string) (bool, error)
+	// Audit appends to the audit trail.
+	Audit(AuditEvent) error
+	// SaveMapping keeps the source files of a mapping under their content
+	// hash, so that an explanation can be made again years later.
+	SaveMapping(hash string, files []byte) error
+	// Mapping returns what SaveMapping kept; fault.NotFound.
+	Mapping(hash string) ([]byte, error)
+}
