@@ -1,0 +1,182 @@
+package referral_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/referral"
+	"github.com/linkloop/linkloop/conformance"
+)
+
+func gravity(t *testing.T) *referral.Workflow {
+	t.Helper()
+	w, err := referral.LoadWorkflow(conformance.Files, "workflow-gravity.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+var both = []referral.Party{referral.Requester, referral.Owner}
+
+// TestGravityMatrix is the published table written a second time, state by
+// state: SDOH Clinical Care STU 3.0.0, ReferralTaskStateDiagram.
+func TestGravityMatrix(t *testing.T) {
+	w := gravity(t)
+	allowed := map[string][]string{
+		"draft":       {"requested", "cancelled"},
+		"requested":   {"accepted", "rejected", "cancelled"},
+		"accepted":    {"in-progress", "on-hold", "cancelled", "completed", "failed"},
+		"in-progress": {"on-hold", "completed", "failed", "cancelled"},
+		"on-hold":     {"in-progress", "completed", "failed", "cancelled"},
+		"rejected":    {}, "cancelled": {}, "failed": {}, "completed": {}, "entered-in-error": {},
+	}
+	for from, tos := range allowed {
+		for to := range allowed {
+			if from == to {
+				continue
+			}
+			want := slices.Contains(tos, to) || to == "entered-in-error"
+			f := w.CheckMove(from, to, both)
+			if (f == nil) != want {
+				t.Errorf("%s to %s: %v, want allowed=%v", from, to, f, want)
+			}
+			if f != nil && f.Kind != fault.IllegalMove {
+				t.Errorf("%s to %s: kind %s, want illegal-move", from, to, f.Kind)
+			}
+			if f != nil && len(tos) > 0 && !strings.Contains(f.Error(), tos[0]) {
+				t.Errorf("%s to %s: the refusal %q does not name the allowed moves", from, to, f)
+			}
+		}
+	}
+}
+
+func TestParties(t *testing.T) {
+	w := gravity(t)
+	tests := []struct {
+		from, to string
+		by       referral.Party
+		want     fault.Kind // Internal: allowed
+	}{
+		{"requested", "accepted", referral.Owner, fault.Internal},
+		{"requested", "accepted", referral.Requester, fault.Forbidden},
+		{"accepted", "entered-in-error", referral.Owner, fault.Forbidden},
+		{"accepted", "entered-in-error", referral.Requester, fault.Internal},
+		{"in-progress", "cancelled", referral.Requester, fault.Internal},
+		{"in-progress", "cancelled", referral.Owner, fault.Internal},
+	}
+	for _, tt := range tests {
+		f := w.CheckMove(tt.from, tt.to, []referral.Party{tt.by})
+		got := fault.Internal
+		if f != nil {
+			got = f.Kind
+		}
+		if got != tt.want {
+			t.Errorf("%s to %s by %s: %s, want %s", tt.from, tt.to, tt.by, got, tt.want)
+		}
+	}
+}
+
+// task builds a Task from a few words: "status=accepted owner=A".
+func task(t *testing.T, words string) *element.Value {
+	t.Helper()
+	v := element.NewObject(element.S("resourceType", "Task"), element.S("status", "requested"), element.S("intent", "order"))
+	for _, w := range strings.Fields(words) {
+		name, value, _ := strings.Cut(w, "=")
+		switch name {
+		case "owner", "for", "requester", "focus":
+			v.Set(name, element.NewObject(element.S("reference", value)))
+		case "statusReason", "businessStatus":
+			v.Set(name, element.NewObject(element.S("text", value)))
+		case "output":
+			v.Append(name, element.NewObject(element.S("valueString", value)))
+		default:
+			v.SetString(name, value)
+		}
+	}
+	return v
+}
+
+func TestCheckChange(t *testing.T) {
+	w := gravity(t)
+	owner, requester := []referral.Party{referral.Owner}, []referral.Party{referral.Requester}
+	tests := []struct {
+		name     string
+		old, new string
+		parties  []referral.Party
+		claim    bool
+		want     fault.Kind // Internal: allowed
+		place    string
+	}{
+		{"claim", "", "status=accepted owner=A", nil, true, fault.Internal, ""},
+		{"claim without the right", "", "status=accepted owner=A", nil, false, fault.Forbidden, "Task.owner"},
+		{"claim what is claimed", "status=accepted owner=A", "status=accepted owner=B", nil, true, fault.Conflict, "Task.owner"},
+		{"claim what is claimed, trusted", "status=accepted owner=A", "status=accepted owner=B", both, true, fault.Conflict, "Task.owner"},
+		{"turn down what nobody owns", "", "status=rejected statusReason=full", nil, true, fault.Internal, ""},
+		{"turn down without a reason", "", "status=rejected", nil, true, fault.IllegalMove, "Task.statusReason"},
+		{"accept without an owner", "", "status=accepted", both, true, fault.IllegalMove, "Task.owner"},
+		{"owner works", "status=accepted owner=A", "status=in-progress owner=A businessStatus=x", owner, false, fault.Internal, ""},
+		{"owner changes priority", "status=accepted owner=A", "status=accepted owner=A priority=urgent", owner, false, fault.IllegalMove, "Task.priority"},
+		{"requester changes priority", "status=accepted owner=A", "status=accepted owner=A priority=urgent", requester, false, fault.Internal, ""},
+		{"nobody changes the patient", "for=P", "for=Q", both, true, fault.IllegalMove, "Task.for"},
+		{"stranger", "status=accepted owner=A", "status=in-progress owner=A", nil, false, fault.Forbidden, "Task"},
+		{"complete without output", "status=in-progress owner=A", "status=completed owner=A", owner, false, fault.IllegalMove, "Task.output"},
+		{"complete", "status=in-progress owner=A", "status=completed owner=A output=done", owner, false, fault.Internal, ""},
+		{"change what is over", "status=completed owner=A output=done", "status=completed owner=A output=other", owner, false, fault.IllegalMove, "Task"},
+		{"the same again when over", "status=completed owner=A output=done", "status=completed owner=A output=done", owner, false, fault.Internal, ""},
+		{"give back", "status=accepted owner=A", "status=accepted", owner, false, fault.Internal, ""},
+		{"hand over", "status=requested owner=A", "status=requested owner=B", owner, false, fault.Forbidden, "Task.owner"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := w.CheckChange(task(t, tt.old), task(t, tt.new), tt.parties, tt.claim)
+			if f == nil {
+				if tt.want != fault.Internal {
+					t.Fatalf("allowed, want %s", tt.want)
+				}
+				return
+			}
+			if f.Kind != tt.want || f.Issues[0].Expression != tt.place {
+				t.Errorf("got %s at %s, want %s at %s", f.Kind, f.Issues[0].Expression, tt.want, tt.place)
+			}
+		})
+	}
+}
+
+func TestCheckCreate(t *testing.T) {
+	w := gravity(t)
+	if f := w.CheckCreate(task(t, "")); f != nil {
+		t.Errorf("a requested Task: %v", f)
+	}
+	if f := w.CheckCreate(task(t, "status=completed")); f == nil || f.Kind != fault.IllegalMove {
+		t.Errorf("a completed Task from nowhere: %v", f)
+	}
+}
+
+func TestLoadWorkflowReportsAll(t *testing.T) {
+	fsys := fstest.MapFS{"w.yaml": {Data: []byte(`
+workflow: broken
+start: [requestd]
+end: [completed]
+moves:
+  - {from: requested, to: acepted, by: [owner]}
+  - {from: completed, to: requested, by: [sender]}
+  - {from: any, to: failed, by: []}
+`)}}
+	_, err := referral.LoadWorkflow(fsys, "w.yaml")
+	if err == nil {
+		t.Fatal("a broken table was loaded")
+	}
+	for _, want := range []string{"requestd", "acepted", `"sender" is no party`, "leaves completed", "moves[2].by is empty"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not say %q:\n%v", want, err)
+		}
+	}
+	if _, err := referral.LoadWorkflow(fstest.MapFS{"w.yaml": {Data: []byte("moovs: []")}}, "w.yaml"); err == nil || !strings.Contains(err.Error(), "moovs") {
+		t.Errorf("an unknown key: %v", err)
+	}
+}
