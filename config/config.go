@@ -1,0 +1,186 @@
+package config
+
+import "time"
+
+// Config is everything that a deployment may choose. Its zero value is not
+// useful; start from Default or Load.
+type Config struct {
+	HTTP     HTTP     `mapstructure:"http"`
+	Admin    Admin    `mapstructure:"admin"`
+	Data     Data     `mapstructure:"data"`
+	Mappings Mappings `mapstructure:"mappings"`
+	Workflow Workflow `mapstructure:"workflow"`
+	Relay    Relay    `mapstructure:"relay"`
+	Log      Log      `mapstructure:"log"`
+	Senders  []Sender `mapstructure:"senders"`
+	Clients  []Client `mapstructure:"clients"`
+	Records  []Record `mapstructure:"records"`
+
+	places places // where each value that is not a default came from
+}
+
+// HTTP is the port for senders and FHIR clients.
+type HTTP struct {
+	Listen            string        `mapstructure:"listen"`
+	BaseURL           string        `mapstructure:"base_url"`
+	ReadHeaderTimeout time.Duration `mapstructure:"read_header_timeout"`
+	ReadTimeout       time.Duration `mapstructure:"read_timeout"`
+	WriteTimeout      time.Duration `mapstructure:"write_timeout"`
+	IdleTimeout       time.Duration `mapstructure:"idle_timeout"`
+	ShutdownTimeout   time.Duration `mapstructure:"shutdown_timeout"`
+	HeaderLimit       Size          `mapstructure:"header_limit"`
+	BodyLimit         Size          `mapstructure:"body_limit"`
+	MaxConcurrent     int           `mapstructure:"max_concurrent"`
+}
+
+// Admin is the port for operations: /healthz, /readyz and /metrics.
+type Admin struct {
+	Listen string `mapstructure:"listen"`
+}
+
+// Data is where the embedded store lives.
+type Data struct {
+	Folder string `mapstructure:"folder"`
+}
+
+// Mappings is where sender mappings are read from; an empty folder means the
+// ones that are part of the program.
+type Mappings struct {
+	Folder string `mapstructure:"folder"`
+}
+
+// Workflow chooses the Task transition table and the code lists.
+type Workflow struct {
+	Table string `mapstructure:"table"`
+	Codes string `mapstructure:"codes"`
+}
+
+// Relay is how owed deliveries are sent and how long they are tried.
+type Relay struct {
+	Workers        int           `mapstructure:"workers"`
+	BackoffMin     time.Duration `mapstructure:"backoff_min"`
+	BackoffMax     time.Duration `mapstructure:"backoff_max"`
+	GiveUpAfter    time.Duration `mapstructure:"give_up_after"`
+	Lease          time.Duration `mapstructure:"lease"`
+	ConnectTimeout time.Duration `mapstructure:"connect_timeout"`
+	RequestTimeout time.Duration `mapstructure:"request_timeout"`
+}
+
+// Log is what is written to standard error.
+type Log struct {
+	Level  string `mapstructure:"level"`
+	Format string `mapstructure:"format"`
+}
+
+// Sender is one system that posts referrals to /intake/{name}.
+type Sender struct {
+	Name         string     `mapstructure:"name"`
+	Mapping      string     `mapstructure:"mapping"`
+	Organization string     `mapstructure:"organization"`
+	Constants    []Constant `mapstructure:"constants"`
+}
+
+// Constant is a value that a mapping may use by name. Constants are a list and
+// not a map because viper would put the names in lower case.
+type Constant struct {
+	Name  string `mapstructure:"name"`
+	Value string `mapstructure:"value"`
+}
+
+// The roles of a client.
+const (
+	RoleSender     = "sender"      // may post to its senders' intake
+	RoleLinkWorker = "link-worker" // works on Tasks
+	RolePractice   = "practice"    // reads what became of its referrals
+	RoleOperator   = "operator"    // sees messages and deliveries, retries them
+)
+
+// Client is one caller with a bearer token.
+type Client struct {
+	Name         string   `mapstructure:"name"`
+	TokenSHA256  string   `mapstructure:"token_sha256"`
+	Role         string   `mapstructure:"role"`
+	Senders      []string `mapstructure:"senders"`
+	Organization string   `mapstructure:"organization"`
+}
+
+// AnyPractice is Record.ODS of the record used when no other one matches.
+const AnyPractice = "*"
+
+// Record is the FHIR endpoint of one practice's patient record.
+type Record struct {
+	ODS            string `mapstructure:"ods"`
+	BaseURL        string `mapstructure:"base_url"`
+	TokenFile      string `mapstructure:"token_file"`
+	TokenEnv       string `mapstructure:"token_env"`
+	AllowPlainHTTP bool   `mapstructure:"allow_plain_http"`
+
+	// Token is what TokenFile or TokenEnv held when the configuration was
+	// loaded; empty when neither is set.
+	Token Secret `mapstructure:"-"`
+}
+
+// Default is the configuration of a machine where nothing was configured: it
+// serves loopback only, keeps its data in ./data and knows the shipped senders.
+func Default() Config {
+	return Config{
+		HTTP: HTTP{
+			Listen:            "127.0.0.1:8080",
+			ReadHeaderTimeout: 5 * time.Second,
+			ReadTimeout:       30 * time.Second,
+			WriteTimeout:      time.Minute,
+			IdleTimeout:       2 * time.Minute,
+			ShutdownTimeout:   20 * time.Second,
+			HeaderLimit:       64 * Kibibyte,
+			BodyLimit:         5 * Megabyte,
+			MaxConcurrent:     512,
+		},
+		Admin:    Admin{Listen: "127.0.0.1:8081"},
+		Data:     Data{Folder: "./data"},
+		Workflow: Workflow{Table: "gravity"},
+		Relay: Relay{
+			Workers:        4,
+			BackoffMin:     5 * time.Second,
+			BackoffMax:     15 * time.Minute,
+			GiveUpAfter:    72 * time.Hour,
+			Lease:          2 * time.Minute,
+			ConnectTimeout: 5 * time.Second,
+			RequestTimeout: 30 * time.Second,
+		},
+		Log: Log{Level: "info", Format: "json"},
+	}
+}
+
+// PublicURL is the address that is put into answers: BaseURL, or the listen
+// address when none is configured. It has no trailing slash.
+func (h HTTP) PublicURL() string {
+	if h.BaseURL != "" {
+		return h.BaseURL
+	}
+	return "http://" + h.Listen
+}
+
+// Constant returns the value of a sender's constant.
+func (s Sender) Constant(name string) (string, bool) {
+	for _, c := range s.Constants {
+		if c.Name == name {
+			return c.Value, true
+		}
+	}
+	return "", false
+}
+
+// RecordFor returns the record of a practice, or the one for any practice.
+func (c Config) RecordFor(ods string) (Record, bool) {
+	var fallback Record
+	found := false
+	for _, r := range c.Records {
+		switch r.ODS {
+		case ods:
+			return r, true
+		case AnyPractice:
+			fallback, found = r, true
+		}
+	}
+	return fallback, found
+}

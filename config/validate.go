@@ -1,0 +1,183 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Validate checks the values against each other and against what linkloop can
+// do. The error is of type Problems. Load has done this already; it is for
+// configurations made in code.
+func (c Config) Validate() error { return c.check(nil).err() }
+
+// check returns the problems of values that are well-formed, leaving out keys
+// that have one already.
+func (c Config) check(before Problems) Problems {
+	k := &checker{config: &c, before: before}
+	k.listeners()
+	k.limits()
+	k.relay()
+	k.choices()
+	k.senders()
+	k.clients()
+	k.records()
+	return k.found
+}
+
+// checker collects problems.
+type checker struct {
+	config *Config
+	before Problems
+	found  Problems
+}
+
+func (k *checker) add(key, text, advice string) {
+	if k.before.about(key) || slices.ContainsFunc(k.found, func(p Problem) bool { return p.Key == key }) {
+		return
+	}
+	k.found = append(k.found, k.config.problem(key, text, advice))
+}
+
+func (k *checker) listeners() {
+	c := k.config
+	for _, l := range []struct{ key, address string }{
+		{"http.listen", c.HTTP.Listen}, {"admin.listen", c.Admin.Listen},
+	} {
+		host, port, err := net.SplitHostPort(l.address)
+		if n, convErr := strconv.ParseUint(port, 10, 16); err != nil || convErr != nil || strconv.FormatUint(n, 10) != port {
+			k.add(l.key, "is not an address with a port number", "write it like 127.0.0.1:8080, or :8080 for every address of the machine")
+			continue
+		}
+		if len(c.Clients) == 0 && !loopback(host) && !k.before.about("clients") {
+			k.add(l.key, "is not a loopback address while no client is configured, so that anybody could read and write referrals",
+				"configure clients with tokens, or listen on 127.0.0.1")
+		}
+	}
+	if c.HTTP.Listen == c.Admin.Listen && !strings.HasSuffix(c.HTTP.Listen, ":0") {
+		k.add("admin.listen", "is the same as http.listen", "give each its own port")
+	}
+	if c.HTTP.BaseURL != "" {
+		k.baseURL("http.base_url", c.HTTP.BaseURL)
+	}
+}
+
+// loopback says that only this machine reaches a listener on host. Names other
+// than localhost are not resolved: what they mean may change.
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
+}
+
+// baseURL checks an address that paths are put behind; it returns nil when
+// there is something wrong with it.
+func (k *checker) baseURL(key, s string) *url.URL {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Host == "" || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https"):
+		k.add(key, "is not an address that begins with https:// or http:// and names a host", "")
+	case u.User != nil:
+		k.add(key, "holds a user name or a password", "secrets are never written here: use token_file or token_env")
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(s, "#"):
+		k.add(key, "holds a query or a fragment", "write the address only up to the path")
+	case strings.HasSuffix(s, "/"):
+		k.add(key, "ends with a slash", "remove it")
+	default:
+		return u
+	}
+	return nil
+}
+
+func (k *checker) limits() {
+	h := k.config.HTTP
+	for _, d := range []struct {
+		key   string
+		value time.Duration
+	}{
+		{"http.read_header_timeout", h.ReadHeaderTimeout}, {"http.read_timeout", h.ReadTimeout},
+		{"http.write_timeout", h.WriteTimeout}, {"http.idle_timeout", h.IdleTimeout},
+		{"http.shutdown_timeout", h.ShutdownTimeout},
+	} {
+		k.between(d.key, d.value, time.Millisecond, time.Hour)
+	}
+	k.sizes("http.header_limit", h.HeaderLimit, 4*Kibibyte, Mebibyte)
+	k.sizes("http.body_limit", h.BodyLimit, 4*Kibibyte, 100*Megabyte)
+	k.count("http.max_concurrent", h.MaxConcurrent, 1, 100_000)
+	if k.config.Data.Folder == "" {
+		k.add("data.folder", "is empty", "name a folder, such as ./data")
+	}
+}
+
+func (k *checker) between(key string, d, low, high time.Duration) {
+	if d < low || d > high {
+		k.add(key, fmt.Sprintf("must be between %s and %s", short(low), short(high)), "")
+	}
+}
+
+func (k *checker) sizes(key string, s, low, high Size) {
+	if s < low || s > high {
+		k.add(key, fmt.Sprintf("must be between %s and %s", low, high), "")
+	}
+}
+
+func (k *checker) count(key string, n, low, high int) {
+	if n < low || n > high {
+		k.add(key, fmt.Sprintf("must be between %d and %d", low, high), "")
+	}
+}
+
+func (k *checker) relay() {
+	r := k.config.Relay
+	k.count("relay.workers", r.Workers, 1, 1000)
+	k.between("relay.backoff_min", r.BackoffMin, time.Millisecond, time.Hour)
+	k.between("relay.backoff_max", r.BackoffMax, time.Millisecond, 24*time.Hour)
+	k.between("relay.give_up_after", r.GiveUpAfter, time.Second, 90*24*time.Hour)
+	k.between("relay.lease", r.Lease, 2*time.Millisecond, time.Hour)
+	k.between("relay.connect_timeout", r.ConnectTimeout, time.Millisecond, 10*time.Minute)
+	k.between("relay.request_timeout", r.RequestTimeout, time.Millisecond, 10*time.Minute)
+	if r.BackoffMax < r.BackoffMin {
+		k.add("relay.backoff_max", "is shorter than relay.backoff_min", "")
+	}
+	if r.GiveUpAfter < r.BackoffMax {
+		k.add("relay.give_up_after", "is shorter than relay.backoff_max", "")
+	}
+	if r.Lease <= r.RequestTimeout {
+		k.add("relay.lease", "is not longer than relay.request_timeout", "a delivery still being sent would be sent a second time; make the lease longer")
+	}
+}
+
+func (k *checker) choices() {
+	k.choice("log.level", k.config.Log.Level, "debug", "info", "warn", "error")
+	k.choice("log.format", k.config.Log.Format, "json", "text")
+	if k.config.Workflow.Table == "" {
+		k.add("workflow.table", "is empty", "write gravity, or the path of a table")
+	}
+}
+
+func (k *checker) choice(key, value string, allowed ...string) {
+	if value == "" {
+		k.add(key, "is missing", "it is one of: "+strings.Join(allowed, ", "))
+	} else if !slices.Contains(allowed, value) {
+		k.add(key, "is none of the allowed words", fmt.Sprintf("did you mean %s? Allowed: %s", nearest(value, allowed), strings.Join(allowed, ", ")))
+	}
+}
+
+// short prints a duration without the parts that are zero.
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}

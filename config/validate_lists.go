@@ -1,0 +1,142 @@
+package config
+
+import (
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// longestLabel bounds names, in bytes: they become part of URLs and logs.
+const longestLabel = 64
+
+func (k *checker) senders() {
+	names := seen{}
+	for i, s := range k.config.Senders {
+		at := fmt.Sprintf("senders[%d]", i+1)
+		k.label(at+".name", s.Name)
+		k.unique(names, at+".name", s.Name)
+		if s.Mapping != "" {
+			k.label(at+".mapping", s.Mapping)
+		}
+		k.ods(at+".organization", s.Organization, false)
+		constants := seen{}
+		for j, c := range s.Constants {
+			key := fmt.Sprintf("%s.constants[%d].name", at, j+1)
+			if c.Name == "" {
+				k.add(key, "is missing", "")
+			}
+			k.unique(constants, key, c.Name)
+		}
+	}
+}
+
+func (k *checker) clients() {
+	names, tokens := seen{}, seen{}
+	for i, c := range k.config.Clients {
+		at := fmt.Sprintf("clients[%d]", i+1)
+		k.label(at+".name", c.Name)
+		k.unique(names, at+".name", c.Name)
+		if b, err := hex.DecodeString(c.TokenSHA256); err != nil || len(b) != 32 || strings.ToLower(c.TokenSHA256) != c.TokenSHA256 {
+			k.add(at+".token_sha256", "must be 64 lower-case hexadecimal digits", "it is the SHA-256 of the token, not the token: printf %s \"$TOKEN\" | sha256sum")
+		}
+		k.unique(tokens, at+".token_sha256", c.TokenSHA256)
+		k.choice(at+".role", c.Role, RoleSender, RoleLinkWorker, RolePractice, RoleOperator)
+		k.ods(at+".organization", c.Organization, c.Role == RoleLinkWorker || c.Role == RolePractice)
+		k.clientSenders(at+".senders", c)
+	}
+}
+
+// clientSenders checks what a client may send as. Without configured senders
+// the names are those of the mappings, which only the app knows.
+func (k *checker) clientSenders(key string, c Client) {
+	switch {
+	case c.Role == RoleSender && len(c.Senders) == 0:
+		k.add(key, "is empty, so that the client could not send anything", "list the senders whose intake it may use")
+	case c.Role != RoleSender && len(c.Senders) > 0:
+		k.add(key, "is set for a client that is no sender", "remove it, or give the client the role sender")
+	}
+	if len(k.config.Senders) == 0 || k.before.about("senders") {
+		return
+	}
+	var known []string
+	for _, s := range k.config.Senders {
+		known = append(known, s.Name)
+	}
+	used := seen{}
+	for i, name := range c.Senders {
+		entry := fmt.Sprintf("%s[%d]", key, i+1)
+		k.unique(used, entry, name)
+		if !slices.Contains(known, name) {
+			k.add(entry, "names no configured sender", "did you mean "+nearest(name, known)+"?")
+		}
+	}
+}
+
+func (k *checker) records() {
+	practices := seen{}
+	for i, r := range k.config.Records {
+		at := fmt.Sprintf("records[%d]", i+1)
+		if r.ODS != AnyPractice {
+			k.ods(at+".ods", r.ODS, true)
+		}
+		k.unique(practices, at+".ods", r.ODS)
+		if r.TokenFile != "" && r.TokenEnv != "" {
+			k.add(at+".token_env", "is set together with token_file", "keep one of the two")
+		}
+		if r.BaseURL == "" {
+			k.add(at+".base_url", "is missing", "")
+			continue
+		}
+		u := k.baseURL(at+".base_url", r.BaseURL)
+		if u != nil && u.Scheme == "http" && !loopback(u.Hostname()) && !r.AllowPlainHTTP {
+			k.add(at+".base_url", "would send patient data unprotected over the network", "use https://, or allow_plain_http: true on a test network")
+		}
+	}
+}
+
+// label checks a name that becomes part of a URL, a log or a file path.
+func (k *checker) label(key, name string) {
+	switch {
+	case name == "":
+		k.add(key, "is missing", "")
+	case len(name) > longestLabel:
+		k.add(key, fmt.Sprintf("is longer than %d characters", longestLabel), "")
+	case !only(name, "abcdefghijklmnopqrstuvwxyz0123456789-") || strings.Trim(name, "-") != name:
+		k.add(key, "is not made of lower-case letters, digits and inner hyphens", "")
+	}
+}
+
+// only says that s has no character outside alphabet.
+func only(s, alphabet string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune(alphabet, r) })
+}
+
+// ods checks the form of an ODS code: 3 to 10 capitals and digits. Whether it
+// exists is not known here.
+// https://digital.nhs.uk/services/organisation-data-service
+func (k *checker) ods(key, code string, required bool) {
+	if code == "" && required {
+		k.add(key, "is missing", "write the ODS code of the organization, such as A81001")
+	}
+	if code == "" {
+		return
+	}
+	if len(code) < 3 || len(code) > 10 || !only(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") {
+		k.add(key, "is not an ODS code", "it has 3 to 10 capital letters and digits, such as A81001")
+	}
+}
+
+// seen maps a value to the key that had it first.
+type seen map[string]string
+
+func (k *checker) unique(s seen, key, value string) {
+	if value == "" {
+		return
+	}
+	if first, ok := s[value]; ok {
+		k.add(key, "is the same as "+first, "each must be different")
+		return
+	}
+	s[value] = key
+}

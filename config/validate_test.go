@@ -1,0 +1,149 @@
+package config_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/linkloop/linkloop/config"
+)
+
+const (
+	hashA = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
+	hashB = "fcde2b2edba56bf408601fb721fe9b5c338d10ee429ea04fae5511b68fbf8fb9"
+)
+
+// served is a configuration that listens to the network, as a deployment does.
+func served() config.Config {
+	c := config.Default()
+	c.HTTP.Listen = ":8080"
+	c.Senders = []config.Sender{{Name: "pms", Mapping: "hl7v2-ref", Organization: "A81001"}}
+	c.Clients = []config.Client{
+		{Name: "pms", Role: config.RoleSender, Senders: []string{"pms"}, TokenSHA256: hashA},
+		{Name: "workers", Role: config.RoleLinkWorker, Organization: "HBR01", TokenSHA256: hashB},
+	}
+	c.Records = []config.Record{{ODS: "A81001", BaseURL: "https://a.example/fhir"}, {ODS: "*", BaseURL: "http://127.0.0.1:9/fhir"}}
+	return c
+}
+
+func TestValidate(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*config.Config)
+		want   []string // the keys with problems; none: valid
+	}{
+		{"as it is", func(*config.Config) {}, nil},
+		{"random port", func(c *config.Config) { c.HTTP.Listen, c.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0" }, nil},
+		{"IPv6 loopback without clients", func(c *config.Config) { c.Clients, c.HTTP.Listen, c.Admin.Listen = nil, "[::1]:1", "localhost:2" }, nil},
+		{"senders of the mappings", func(c *config.Config) { c.Senders = nil }, nil},
+		{"plain HTTP allowed", func(c *config.Config) {
+			c.Records[0].BaseURL, c.Records[0].AllowPlainHTTP = "http://record:80/fhir", true
+		}, nil},
+
+		{"open without clients", func(c *config.Config) { c.Clients, c.Admin.Listen = nil, "10.0.0.1:1" }, []string{"http.listen", "admin.listen"}},
+		{"open by name without clients", func(c *config.Config) { c.Clients, c.HTTP.Listen = nil, "localhost.example:1" }, []string{"http.listen"}},
+		{"no port", func(c *config.Config) { c.HTTP.Listen = "127.0.0.1" }, []string{"http.listen"}},
+		{"port out of range", func(c *config.Config) { c.HTTP.Listen = "127.0.0.1:65536" }, []string{"http.listen"}},
+		{"named port", func(c *config.Config) { c.HTTP.Listen = "127.0.0.1:http" }, []string{"http.listen"}},
+		{"same port", func(c *config.Config) { c.Admin.Listen = ":8080" }, []string{"admin.listen"}},
+		{"base URL without scheme", func(c *config.Config) { c.HTTP.BaseURL = "referrals.example" }, []string{"http.base_url"}},
+		{"base URL with slash", func(c *config.Config) { c.HTTP.BaseURL = "https://a.example/" }, []string{"http.base_url"}},
+		{"base URL with query", func(c *config.Config) { c.HTTP.BaseURL = "https://a.example/x?y=1" }, []string{"http.base_url"}},
+		{"base URL with fragment", func(c *config.Config) { c.HTTP.BaseURL = "https://a.example/x#" }, []string{"http.base_url"}},
+		{"base URL of a file", func(c *config.Config) { c.HTTP.BaseURL = "file:///etc" }, []string{"http.base_url"}},
+		{"no read timeout", func(c *config.Config) { c.HTTP.ReadTimeout = 0 }, []string{"http.read_timeout"}},
+		{"tiny limits", func(c *config.Config) { c.HTTP.BodyLimit, c.HTTP.HeaderLimit = 1, 1 }, []string{"http.header_limit", "http.body_limit"}},
+		{"huge limits", func(c *config.Config) { c.HTTP.BodyLimit, c.HTTP.MaxConcurrent = config.Gigabyte, 1<<30 }, []string{"http.body_limit", "http.max_concurrent"}},
+		{"no data folder", func(c *config.Config) { c.Data.Folder = "" }, []string{"data.folder"}},
+		{"no workflow", func(c *config.Config) { c.Workflow.Table = "" }, []string{"workflow.table"}},
+		{"no workers", func(c *config.Config) { c.Relay.Workers = 0 }, []string{"relay.workers"}},
+		{"lease shorter than a request", func(c *config.Config) { c.Relay.Lease = time.Second }, []string{"relay.lease"}},
+		{"give up before the longest wait", func(c *config.Config) { c.Relay.GiveUpAfter = time.Minute }, []string{"relay.give_up_after"}},
+		{"log words", func(c *config.Config) { c.Log.Level, c.Log.Format = "INFO", "" }, []string{"log.level", "log.format"}},
+
+		{"sender names", func(c *config.Config) {
+			c.Senders = append(c.Senders, config.Sender{}, config.Sender{Name: "../etc"}, config.Sender{Name: strings.Repeat("a", 65)}, config.Sender{Name: "b-"})
+		}, []string{"senders[2].name", "senders[3].name", "senders[4].name", "senders[5].name"}},
+		{"mapping outside the folder", func(c *config.Config) { c.Senders[0].Mapping = ".." }, []string{"senders[1].mapping"}},
+		{"constants", func(c *config.Config) {
+			c.Senders[0].Constants = []config.Constant{{Name: "a"}, {Name: "a"}, {Value: "x"}}
+		}, []string{"senders[1].constants[2].name", "senders[1].constants[3].name"}},
+		{"client names and tokens", func(c *config.Config) {
+			c.Clients[1].Name, c.Clients[1].TokenSHA256 = "pms", hashA
+		}, []string{"clients[2].name", "clients[2].token_sha256"}},
+		{"hash in capitals", func(c *config.Config) { c.Clients[0].TokenSHA256 = strings.ToUpper(hashA) }, []string{"clients[1].token_sha256"}},
+		{"role", func(c *config.Config) { c.Clients[1].Role = "linkworker" }, []string{"clients[2].role"}},
+		{"link worker of nobody", func(c *config.Config) { c.Clients[1].Organization = "" }, []string{"clients[2].organization"}},
+		{"sender of nothing", func(c *config.Config) { c.Clients[0].Senders = nil }, []string{"clients[1].senders"}},
+		{"sender of an unknown", func(c *config.Config) { c.Clients[0].Senders = []string{"pms", "pmz", "pms"} }, []string{"clients[1].senders[2]", "clients[1].senders[3]"}},
+		{"link worker with senders", func(c *config.Config) { c.Clients[1].Senders = []string{"pms"} }, []string{"clients[2].senders"}},
+		{"records", func(c *config.Config) {
+			c.Records = []config.Record{{}, {ODS: "a", BaseURL: "https://a"}, {ODS: "A81001", BaseURL: "ftp://a"}, {ODS: "A81001", BaseURL: "http://a"}}
+		}, []string{"records[1].ods", "records[1].base_url", "records[2].ods", "records[3].base_url", "records[4].ods", "records[4].base_url"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg := served()
+			c.change(&cfg)
+			err := cfg.Validate()
+			var ps config.Problems
+			if err != nil && !errors.As(err, &ps) {
+				t.Fatalf("error of type %T", err)
+			}
+			var got []string
+			for _, p := range ps {
+				got = append(got, p.Key)
+			}
+			slices.Sort(got)
+			slices.Sort(c.want)
+			if !slices.Equal(got, c.want) {
+				t.Errorf("problems with %v, want %v\n%v", got, c.want, err)
+			}
+		})
+	}
+}
+
+func TestPublicURL(t *testing.T) {
+	c := config.Default()
+	if got := c.HTTP.PublicURL(); got != "http://127.0.0.1:8080" {
+		t.Errorf("default: %s", got)
+	}
+	c.HTTP.BaseURL = "https://a.example/x"
+	if got := c.HTTP.PublicURL(); got != c.HTTP.BaseURL {
+		t.Errorf("configured: %s", got)
+	}
+}
+
+func TestChanged(t *testing.T) {
+	from, to := served(), served()
+	if a, b := config.Changed(from, to); a != nil || b != nil {
+		t.Errorf("nothing changed, got %v and %v", a, b)
+	}
+	to.Log.Level = "debug"
+	to.Records[0].Token = config.NewSecret("new")
+	to.HTTP.Listen = ":8090"
+	reload, restart := config.Changed(from, to)
+	if !slices.Equal(reload, []string{"log.level", "records"}) || !slices.Equal(restart, []string{"http.listen"}) {
+		t.Errorf("reload %v, restart %v", reload, restart)
+	}
+}
+
+func TestSize(t *testing.T) {
+	for words, want := range map[string]config.Size{
+		"0B": 0, "512B": 512, "5MB": 5_000_000, "1MiB": 1 << 20, "64KiB": 64 << 10, "3kB": 3000, "2GB": 2e9, "1GiB": 1 << 30,
+	} {
+		got, err := config.ParseSize(words)
+		if err != nil || got != want {
+			t.Errorf("%s: %d, %v", words, got, err)
+		}
+		if got.String() != words {
+			t.Errorf("%s is printed as %s", words, got)
+		}
+	}
+	for _, words := range []string{"", "B", "5", "5 MB", "5mb", "-5MB", "5.5MB", "010B", "0x5B", "+5B", "99999999999GB", "5MB "} {
+		if got, err := config.ParseSize(words); err == nil {
+			t.Errorf("%q was taken as %s", words, got)
+		}
+	}
+}
