@@ -49,7 +49,10 @@ type Mappings struct {
 	Folder string `mapstructure:"folder"`
 }
 
-// Workflow chooses the Task transition table and the code lists.
+// shippedWorkflow is the transition table that is part of the program.
+const shippedWorkflow = "gravity"
+
+// Workflow chooses the Task transition table and the list of outcome codes.
 type Workflow struct {
 	Table string `mapstructure:"table"`
 	Codes string `mapstructure:"codes"`
@@ -137,7 +140,7 @@ func Default() Config {
 		},
 		Admin:    Admin{Listen: "127.0.0.1:8081"},
 		Data:     Data{Folder: "./data"},
-		Workflow: Workflow{Table: "gravity"},
+		Workflow: Workflow{Table: shippedWorkflow},
 		Relay: Relay{
 			Workers:        4,
 			BackoffMin:     5 * time.Second,
@@ -149,15 +152,6 @@ func Default() Config {
 		},
 		Log: Log{Level: "info", Format: "json"},
 	}
-}
-
-// PublicURL is the address that is put into answers: BaseURL, or the listen
-// address when none is configured. It has no trailing slash.
-func (h HTTP) PublicURL() string {
-	if h.BaseURL != "" {
-		return h.BaseURL
-	}
-	return "http://" + h.Listen
 }
 
 // Constant returns the value of a sender's constant.

@@ -64,6 +64,11 @@ func Parse(name string, body []byte, env []string) (Config, error) {
 		return Config{}, problems.err()
 	}
 	c.places = r.places
+	for i, s := range c.Senders {
+		if s.Mapping == "" {
+			c.Senders[i].Mapping = s.Name
+		}
+	}
 	problems = append(problems, c.readSecrets(env, problems)...)
 	problems = append(problems, c.check(problems)...)
 	if err := problems.err(); err != nil {

@@ -87,6 +87,9 @@ senders:
 	if d := cmp.Diff(want, got.Senders[0].Constants); d != "" {
 		t.Error(d)
 	}
+	if got.Senders[0].Mapping != "a" {
+		t.Errorf("mapping %q, want the name of the sender", got.Senders[0].Mapping)
+	}
 	if v, ok := got.Senders[0].Constant("R"); !ok || v != want[0].Value {
 		t.Errorf("Constant(R) = %q, %v", v, ok)
 	}

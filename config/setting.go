@@ -43,9 +43,9 @@ var settings = []Setting{
 		Doc: "Folder with one folder for each sender's mapping. Empty: the mappings that are part of the program."},
 
 	{Key: "workflow.table", Example: "/etc/linkloop/workflow.yaml",
-		Doc: "Transition table of Task: gravity for the table of the Gravity SDOH Clinical Care guide, or the path of a table of your own."},
-	{Key: "workflow.codes", Example: "/etc/linkloop/codes",
-		Doc: "Folder with the code lists of link-worker work and of outcomes. Empty: the lists that are part of the program."},
+		Doc: "Transition table of Task: gravity for the table of the Gravity SDOH Clinical Care guide, or the path of a table of your own, ending in .yaml."},
+	{Key: "workflow.codes", Example: "/etc/linkloop/outcome-codes.yaml",
+		Doc: "File with the list of outcome codes that may be written into a record. Empty: the list that is part of the program."},
 
 	{Key: "relay.workers", Example: "4",
 		Doc: "Deliveries sent at the same time."},

@@ -157,8 +157,8 @@ func (k *checker) relay() {
 func (k *checker) choices() {
 	k.choice("log.level", k.config.Log.Level, "debug", "info", "warn", "error")
 	k.choice("log.format", k.config.Log.Format, "json", "text")
-	if k.config.Workflow.Table == "" {
-		k.add("workflow.table", "is empty", "write gravity, or the path of a table")
+	if w := k.config.Workflow; w.Table != shippedWorkflow && !strings.HasSuffix(w.Table, ".yaml") {
+		k.add("workflow.table", "is neither a shipped table nor the path of one", "write "+shippedWorkflow+", or a path that ends in .yaml")
 	}
 }
 

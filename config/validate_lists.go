@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/linkloop/linkloop/adapter/nhs"
 )
 
 // longestLabel bounds names, in bytes: they become part of URLs and logs.
@@ -112,9 +114,8 @@ func only(s, alphabet string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune(alphabet, r) })
 }
 
-// ods checks the form of an ODS code: 3 to 10 capitals and digits. Whether it
-// exists is not known here.
-// https://digital.nhs.uk/services/organisation-data-service
+// ods checks the form of an ODS code, which is written here as it is stored: in
+// capitals and without spaces. Whether it exists is not known here.
 func (k *checker) ods(key, code string, required bool) {
 	if code == "" && required {
 		k.add(key, "is missing", "write the ODS code of the organization, such as A81001")
@@ -122,7 +123,7 @@ func (k *checker) ods(key, code string, required bool) {
 	if code == "" {
 		return
 	}
-	if len(code) < 3 || len(code) > 10 || !only(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") {
+	if canonical, reason := nhs.ParseODS(code); reason != nhs.Valid || canonical != code {
 		k.add(key, "is not an ODS code", "it has 3 to 10 capital letters and digits, such as A81001")
 	}
 }

@@ -58,6 +58,8 @@ func TestValidate(t *testing.T) {
 		{"huge limits", func(c *config.Config) { c.HTTP.BodyLimit, c.HTTP.MaxConcurrent = config.Gigabyte, 1<<30 }, []string{"http.body_limit", "http.max_concurrent"}},
 		{"no data folder", func(c *config.Config) { c.Data.Folder = "" }, []string{"data.folder"}},
 		{"no workflow", func(c *config.Config) { c.Workflow.Table = "" }, []string{"workflow.table"}},
+		{"unknown workflow", func(c *config.Config) { c.Workflow.Table = "bars" }, []string{"workflow.table"}},
+		{"own workflow", func(c *config.Config) { c.Workflow.Table = "/etc/linkloop/workflow.yaml" }, nil},
 		{"no workers", func(c *config.Config) { c.Relay.Workers = 0 }, []string{"relay.workers"}},
 		{"lease shorter than a request", func(c *config.Config) { c.Relay.Lease = time.Second }, []string{"relay.lease"}},
 		{"give up before the longest wait", func(c *config.Config) { c.Relay.GiveUpAfter = time.Minute }, []string{"relay.give_up_after"}},
@@ -101,17 +103,6 @@ func TestValidate(t *testing.T) {
 				t.Errorf("problems with %v, want %v\n%v", got, c.want, err)
 			}
 		})
-	}
-}
-
-func TestPublicURL(t *testing.T) {
-	c := config.Default()
-	if got := c.HTTP.PublicURL(); got != "http://127.0.0.1:8080" {
-		t.Errorf("default: %s", got)
-	}
-	c.HTTP.BaseURL = "https://a.example/x"
-	if got := c.HTTP.PublicURL(); got != c.HTTP.BaseURL {
-		t.Errorf("configured: %s", got)
 	}
 }
 

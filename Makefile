@@ -1,0 +1,91 @@
+# The tasks of linkloop. "make" alone lists them.
+
+GO      ?= go
+BIN     := bin/linkloop
+# No cgo: one static file. No local paths in it. No msgpack, which gin links otherwise.
+GOFLAGS_BUILD := -trimpath -tags nomsgpack
+
+FUZZTIME    ?= 60s
+TESTTIMEOUT ?= 10m
+RACETIMEOUT ?= 15m
+BENCHTIME   ?= 1s
+# Load figures: seconds for each phase, and crash rounds.
+LOADTIME    ?= 20s
+ROUNDS      ?= 5
+
+# Packages in which goroutines meet; the race detector has nothing to find in the others.
+RACE_PACKAGES = $(shell grep -rlE '\bgo func|\bsync\.|\bsync/atomic|t\.Parallel\(' --include='*.go' adapter cmd config | xargs -n1 dirname | sort -u | sed 's,^,./,')
+# Packages with fuzz targets. Their names come from go test itself.
+FUZZ_PACKAGES = $(shell grep -rl '^func Fuzz' --include='*_test.go' adapter cmd config mappings conformance | xargs -n1 dirname | sort -u | sed 's,^,./,')
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@printf 'linkloop: the tasks\n\n'
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
+
+.PHONY: run
+run: build ## Build, play the demo stories, then keep serving (stop with Ctrl-C)
+	./$(BIN) demo
+
+.PHONY: build
+build: ## Build bin/linkloop, one static file
+	CGO_ENABLED=0 $(GO) build $(GOFLAGS_BUILD) -o $(BIN) ./cmd/linkloop
+
+.PHONY: test
+test: ## Run every test
+	$(GO) test -timeout $(TESTTIMEOUT) ./...
+
+.PHONY: race
+race: ## Run the tests of concurrent packages under the race detector (needs gcc)
+	CGO_ENABLED=1 $(GO) test -race -timeout $(RACETIMEOUT) $(RACE_PACKAGES)
+
+.PHONY: vet
+vet: ## Run go vet
+	$(GO) vet ./...
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (60s) each
+	@set -e; for p in $(FUZZ_PACKAGES); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+	    echo "== $$p $$f"; \
+	    $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p; \
+	  done; \
+	done
+
+.PHONY: bench
+bench: build ## Run the Go benchmarks, then put a fresh server under load
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+	./$(BIN) load --start --duration $(LOADTIME)
+
+.PHONY: crash
+crash: build ## Kill a server under load ROUNDS (5) times; nothing accepted may be lost or doubled
+	$(GO) test -count=1 -v -timeout 10m -run '^TestCrash$$' ./adapter/load -binary $(CURDIR)/$(BIN) -rounds $(ROUNDS)
+
+.PHONY: cover
+cover: ## Measure test coverage, write cover.html
+	$(GO) test -timeout $(TESTTIMEOUT) -coverpkg ./... -coverprofile cover.out ./...
+	$(GO) tool cover -html cover.out -o cover.html
+	@$(GO) tool cover -func cover.out | tail -1
+
+.PHONY: generate
+generate: ## Write the generated files again
+	$(GO) generate ./...
+
+.PHONY: verify
+verify: build vet ## Check formatting, generated files, modules and mappings
+	@unformatted=$$(gofmt -l adapter cmd config mappings conformance); \
+	  if [ -n "$$unformatted" ]; then echo "not formatted, run gofmt -w:"; echo "$$unformatted"; exit 1; fi
+	$(GO) test -count=1 -run '^Test(ReferenceIsFresh|Layers|Homes|PurePackagesHaveNoEffects|PluginsAreWired|PackagesAreDocumented)$$' ./adapter ./config
+	$(GO) mod verify
+	./$(BIN) mapping lint
+	./$(BIN) mapping test
+
+.PHONY: ci
+ci: ## Do what the CI machine does
+	.ci/run
+
+.PHONY: clean
+clean: ## Remove what was built and measured
+	rm -rf bin cover.out cover.html
