@@ -38,6 +38,7 @@ type node struct {
 type Tree struct {
 	nodes   []node
 	address func(Node) string
+	anchors map[string]int32 // see Anchor
 }
 
 // NewTree starts a tree whose root is an Object. The address function renders

@@ -1,0 +1,430 @@
+package mapping
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/message"
+)
+
+// Context is what an installation says about the sender of a message.
+type Context struct {
+	Constants map[string]string // replaces constants of the mapping by name
+}
+
+// Result is what a message became.
+type Result struct {
+	Resources []Resource // in the order of the mapping
+	Findings  []Finding
+}
+
+// Resource is one resource made. References to other resources of the result
+// are texts that start with ReferencePrefix: ids are not the mapping's to give.
+type Resource struct {
+	Key  string // its name in the mapping
+	Type string
+	Root *element.Value
+}
+
+// ReferencePrefix stands before the key of a resource in Reference.reference:
+// "#key:patient". Whoever identifies the resources puts the real reference
+// there.
+const ReferencePrefix = "#key:"
+
+// Finding is a value that was there but could not be used. Its texts are
+// public: they name places and rules, never values.
+type Finding struct {
+	Code    string // not-a-date, not-a-number, not-a-boolean, not-ods-code, unknown-code, expression-failed, too-long
+	Address string // where in the message: PID-7[1]
+	Rule    string // where in the mapping: hl7v2-ref/mapping.yaml:12:7
+	Path    string // which element it would have been: Patient.birthDate
+	Text    string
+}
+
+// Get returns the resource with the key; the zero Resource if it was not made.
+func (r *Result) Get(key string) Resource {
+	for _, res := range r.Resources {
+		if res.Key == key {
+			return res
+		}
+	}
+	return Resource{}
+}
+
+// Bounds on what one message may become.
+const (
+	maxValues      = 20_000
+	maxRepetitions = 2_000
+	maxFindings    = 200
+	maxMissing     = 50
+	maxPathDepth   = maxYAMLDepth
+)
+
+// eval is one application of a mapping.
+type eval struct {
+	m         *Mapping
+	tree      *message.Tree
+	root      message.Node
+	here      message.Node // the repetition at hand
+	slots     []slot
+	overrides map[string]string
+	made      []bool // by resource
+
+	rule     int32 // at work, for findings
+	findings []Finding
+	missing  []fault.Issue
+	err      *fault.Fault
+
+	asked, found int // values wanted from the message, and those it gave
+
+	count  int
+	values []element.Value
+	fields []element.Field
+	items  []*element.Value
+	stack  []*element.Value
+	vals   []val
+	nodes  []message.Node
+	index  [maxPathDepth]int // of the array items being made
+	depth  int
+
+	handle  handle
+	celNode int32
+}
+
+// slot is what a let or an $as stands for: a place, or a text.
+type slot struct {
+	node message.Node
+	text string
+	from int32 // 1 + id of the node a text came from
+}
+
+func (s *slot) origin() int32 {
+	if s.node.Ok() {
+		return s.node.ID() + 1
+	}
+	return s.from
+}
+
+// Apply maps a message. The error is a *fault.Fault: Unmappable with every
+// required value that is missing, TooLarge for a message that would become
+// more than the bounds allow.
+func (m *Mapping) Apply(t *message.Tree, c Context) (*Result, error) {
+	if t == nil {
+		return nil, fault.New(fault.Internal, "", "there is no message to map")
+	}
+	e := &eval{m: m, tree: t, root: t.Root(), here: t.Root(), overrides: c.Constants}
+	e.handle.e = e
+	e.slots = make([]slot, m.slots)
+	e.made = make([]bool, len(m.resources))
+	e.stack = make([]*element.Value, 0, 64)
+	e.values = make([]element.Value, m.sizes+m.sizes/4)
+	e.fields = make([]element.Field, m.sizes+m.sizes/4)
+	for i := range m.lets {
+		e.let(&m.lets[i])
+	}
+	res := &Result{Resources: make([]Resource, 0, len(m.resources))}
+	for i := range m.resources {
+		r := &m.resources[i]
+		e.asked, e.found, e.depth = 0, 0, 0
+		root := e.value(r.body)
+		if e.err != nil {
+			return nil, e.err
+		}
+		if root != nil {
+			e.made[i] = true
+			res.Resources = append(res.Resources, Resource{r.key, r.kind, root})
+		}
+	}
+	if len(e.missing) > 0 {
+		return nil, &fault.Fault{Kind: fault.Unmappable, Issues: e.missing}
+	}
+	res.Findings = e.findings
+	return res, nil
+}
+
+func (e *eval) let(l *let) {
+	s := &e.slots[l.slot]
+	if l.place {
+		for i := range l.value.arrow.sources {
+			if n := e.place(&l.value.arrow.sources[i]); !n.Empty() {
+				s.node = n
+				return
+			}
+		}
+		return
+	}
+	e.each(l.value, func(v val) {
+		if s.text == "" {
+			s.text, s.from = v.text, v.node
+		}
+	})
+}
+
+func (e *eval) constant(i int32) string {
+	c := &e.m.constants[i]
+	if o := e.overrides[c.name]; o != "" {
+		return o
+	}
+	return c.text
+}
+
+// place is the first place of a source.
+func (e *eval) place(s *source) message.Node {
+	switch s.from {
+	case fromHere:
+		return s.path.First(e.here)
+	case fromSlot:
+		return s.path.First(e.slots[s.slot].node)
+	default:
+		return s.path.First(e.root)
+	}
+}
+
+// places visits every place of a source.
+func (e *eval) places(s *source, visit func(message.Node) bool) {
+	switch s.from {
+	case fromHere:
+		s.path.All(e.here, visit)
+	case fromSlot:
+		s.path.All(e.slots[s.slot].node, visit)
+	default:
+		s.path.All(e.root, visit)
+	}
+}
+
+// first is the first value that the sources of a rule give.
+func (e *eval) first(a *arrow) val {
+	for i := range a.sources {
+		s := &a.sources[i]
+		if s.from == fromSlot && !e.slots[s.slot].node.Ok() {
+			if sl := &e.slots[s.slot]; sl.text != "" {
+				return val{sl.text, element.String, sl.from}
+			}
+			continue
+		}
+		n := e.place(s)
+		if v := e.textOf(n); v != "" {
+			return val{v, kindOf(n), n.ID() + 1}
+		}
+	}
+	return val{kind: element.String}
+}
+
+// kindOf keeps numbers and booleans of a JSON source what they are.
+func kindOf(n message.Node) element.Kind {
+	switch n.Kind() {
+	case message.Number:
+		return element.Number
+	case message.Bool:
+		return element.Bool
+	default:
+		return element.String
+	}
+}
+
+// each gives every value of a rule, in order; a rule with a single arrow or a
+// constant gives at most one. Empty values are not given.
+func (e *eval) each(t *template, give func(val)) {
+	e.rule = t.rule
+	switch t.shape {
+	case isConstant:
+		give(val{t.text, t.kind, 0})
+	case isNamed:
+		if s := e.constant(t.index); s != "" {
+			give(val{s, element.String, 0})
+		}
+	case isExpr:
+		if e.run(t.expr, give) != nil {
+			e.report(e.celNode, "expression-failed", "the expression of this rule failed on what the message holds")
+		}
+	case isArrow:
+		if t.arrow.simple {
+			if v := e.simple(t.arrow); v.text != "" {
+				give(v)
+			}
+			return
+		}
+		e.several(t.arrow, give)
+	}
+}
+
+// simple runs a rule that takes one value and gives one.
+func (e *eval) simple(a *arrow) val {
+	before := len(e.findings)
+	v := e.first(a)
+	for i := range a.calls {
+		c := &a.calls[i]
+		if v.text == "" && c.fn.name != "default" {
+			continue
+		}
+		v = e.checked(c.fn.one(e, c, v))
+	}
+	if v.text == "" && a.reason != "" {
+		e.require(a, before)
+	}
+	return v
+}
+
+func (e *eval) checked(v val) val {
+	if len(v.text) > maxText {
+		return e.unusable(v, "too-long", "the text is longer than a resource may hold")
+	}
+	return v
+}
+
+// several runs a rule that takes or gives more than one value.
+func (e *eval) several(a *arrow, give func(val)) {
+	before, base := len(e.findings), len(e.vals)
+	if a.mode == single {
+		e.vals = append(e.vals, e.first(a))
+	} else {
+		e.gather(a)
+	}
+	for i := range a.calls {
+		c := &a.calls[i]
+		from := len(e.vals)
+		if c.fn.shape == toOne {
+			e.joinTail(c, base)
+			continue
+		}
+		for j := base; j < from; j++ {
+			v := e.vals[j]
+			switch {
+			case v.text == "" && c.fn.name != "default":
+			case c.fn.shape == toMany:
+				e.vals = c.fn.many(e, c, v, e.vals)
+			default:
+				e.vals = append(e.vals, e.checked(c.fn.one(e, c, v)))
+			}
+		}
+		e.vals = append(e.vals[:base], e.vals[from:]...)
+		if len(e.vals)-base > maxRepetitions {
+			e.tooMany()
+			e.vals = e.vals[:base]
+		}
+	}
+	any := false
+	for j := base; j < len(e.vals); j++ {
+		if v := e.vals[j]; v.text != "" {
+			any = true
+			give(v)
+		}
+	}
+	e.vals = e.vals[:base]
+	if !any && a.reason != "" {
+		e.require(a, before)
+	}
+}
+
+// gather puts the values of `<- each` on the stack: all of the first source
+// that has any.
+func (e *eval) gather(a *arrow) {
+	base := len(e.vals)
+	for i := range a.sources {
+		e.places(&a.sources[i], func(n message.Node) bool {
+			if s := e.textOf(n); s != "" {
+				e.vals = append(e.vals, val{s, kindOf(n), n.ID() + 1})
+			}
+			return len(e.vals)-base <= maxRepetitions
+		})
+		if len(e.vals) > base {
+			break
+		}
+	}
+	if len(e.vals)-base > maxRepetitions {
+		e.tooMany()
+		e.vals = e.vals[:base]
+	}
+	if len(e.vals) == base { // so that default has something to stand in for
+		e.vals = append(e.vals, val{kind: element.String})
+	}
+}
+
+// joinTail makes one value of those on the stack from base.
+func (e *eval) joinTail(c *call, base int) {
+	keep := e.vals[base:base]
+	for _, v := range e.vals[base:] {
+		if v.text != "" {
+			keep = append(keep, v)
+		}
+	}
+	if len(keep) > 0 {
+		keep = append(keep[:0], e.checked(c.fn.join(c, keep)))
+	}
+	e.vals = e.vals[:base+len(keep)]
+}
+
+// unusable reports a value that is there but cannot be used, and drops it.
+func (e *eval) unusable(v val, code, reason string) val {
+	e.report(v.node, code, reason)
+	return val{kind: element.String}
+}
+
+func (e *eval) report(node int32, code, reason string) {
+	if len(e.findings) >= maxFindings {
+		return
+	}
+	e.findings = append(e.findings, Finding{
+		Code: code, Address: e.address(node), Rule: e.m.ruleAt(e.rule), Path: e.pathOf(e.rule), Text: reason,
+	})
+}
+
+// address is that of a node by 1 + id; empty when there is none.
+func (e *eval) address(node int32) string {
+	if node == 0 {
+		return ""
+	}
+	return nodeOf(e.tree, node).Address()
+}
+
+// require notes that a required value is missing. When it was there but
+// unusable, the reason says so and names its place.
+func (e *eval) require(a *arrow, before int) {
+	if len(e.missing) >= maxMissing {
+		return
+	}
+	place, text := a.sources[0].text, a.reason
+	if len(e.findings) > before {
+		f := e.findings[len(e.findings)-1]
+		if f.Address != "" {
+			place = f.Address
+		}
+		text += ": " + f.Text
+	}
+	e.missing = append(e.missing, fault.Issue{
+		Code: "required", Place: place, Expression: e.pathOf(e.rule),
+		Text: text + " (" + e.m.ruleAt(e.rule) + ")",
+	})
+}
+
+func (e *eval) tooMany() { e.tooLarge("more than %d repetitions in one place", maxRepetitions) }
+
+func (e *eval) tooLarge(format string, args ...any) {
+	if e.err == nil {
+		e.err = fault.New(fault.TooLarge, e.m.ruleAt(e.rule), format, args...)
+	}
+}
+
+// ruleAt is where a rule stands: hl7v2-ref/mapping.yaml:12:7.
+func (m *Mapping) ruleAt(r int32) string {
+	if r <= 0 || int(r) > len(m.rules) {
+		return m.name + "/" + mappingFile
+	}
+	ru := &m.rules[r-1]
+	return fmt.Sprintf("%s/%s:%d:%d", m.name, mappingFile, ru.line, ru.column)
+}
+
+// pathOf is the FHIR path of the element a rule is at work on.
+func (e *eval) pathOf(r int32) string {
+	if r <= 0 || int(r) > len(e.m.rules) {
+		return ""
+	}
+	path := e.m.rules[r-1].path
+	for i := 0; strings.Contains(path, "[]") && i < maxPathDepth; i++ {
+		path = strings.Replace(path, "[]", "["+strconv.Itoa(e.index[i])+"]", 1)
+	}
+	return path
+}

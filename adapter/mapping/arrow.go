@@ -1,0 +1,296 @@
+package mapping
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/linkloop/linkloop/adapter/message"
+)
+
+// origin says where a path starts.
+type origin uint8
+
+const (
+	fromRoot origin = iota // the message
+	fromHere               // the repetition of the enclosing $each
+	fromSlot               // a let or an $as
+)
+
+// source is one path of a rule.
+type source struct {
+	from origin
+	slot int32
+	path message.Path
+	text string
+}
+
+// mode is the word between the arrow and the path.
+type mode uint8
+
+const (
+	single mode = iota
+	each        // every value, not only the first
+	copied      // the whole structure as it is: FHIR to FHIR
+)
+
+// arrow is a compiled `<- path or path | function | function`.
+type arrow struct {
+	mode    mode
+	sources []source
+	calls   []call
+	reason  string // of required; empty: not required
+	simple  bool   // single, and every function takes one value to one
+}
+
+// list reports whether the rule gives an array.
+func (a *arrow) list() bool {
+	list := a.mode == each
+	for i := range a.calls {
+		switch a.calls[i].fn.shape {
+		case toMany:
+			list = true
+		case toOne:
+			list = false
+		}
+	}
+	return list
+}
+
+// arrowParser reads the text behind `<-`; offsets count from the start of the
+// scalar so that problems have exact columns.
+type arrowParser struct {
+	c  *compiler
+	at position
+	s  string
+	i  int
+}
+
+func (p *arrowParser) problem(offset int, hint, format string, args ...any) {
+	p.c.problem(p.at.plus(offset), hint, format, args...)
+}
+
+func (p *arrowParser) skipSpace() {
+	for p.i < len(p.s) && (p.s[p.i] == ' ' || p.s[p.i] == '\n' || p.s[p.i] == '\t') {
+		p.i++
+	}
+}
+
+// word takes the word if it stands next, followed by a space.
+func (p *arrowParser) word(w string) bool {
+	p.skipSpace()
+	rest := p.s[p.i:]
+	if !strings.HasPrefix(rest, w) || len(rest) == len(w) || rest[len(w)] != ' ' {
+		return false
+	}
+	p.i += len(w)
+	return true
+}
+
+// Bounds on one rule.
+const (
+	maxSources = 16
+	maxCalls   = 8
+)
+
+// parse reads the whole rule; nil when there was a problem.
+func (p *arrowParser) parse() *arrow {
+	a := &arrow{}
+	before := len(p.c.problems)
+	p.i = len("<-")
+	switch {
+	case p.word("each"):
+		a.mode = each
+	case p.word("copy"):
+		a.mode = copied
+	}
+	for {
+		p.skipSpace()
+		start := p.i
+		text := p.pathText()
+		if src, ok := p.c.source(p.at.plus(start), text); ok {
+			a.sources = append(a.sources, src)
+		}
+		if len(a.sources) > maxSources {
+			p.problem(start, "", "more than %d alternatives", maxSources)
+			return nil
+		}
+		if !p.word("or") {
+			break
+		}
+	}
+	for p.skipSpace(); p.i < len(p.s); p.skipSpace() {
+		if p.s[p.i] != '|' {
+			p.problem(p.i, "", "a pipe and a function, or the word or and another path, are expected here")
+			return nil
+		}
+		p.i++
+		p.skipSpace()
+		if !p.call(a) {
+			return nil
+		}
+	}
+	if a.mode == copied && len(a.calls) > 0 {
+		p.problem(0, "", "copy takes the structure as it is: no function can follow")
+	}
+	if len(p.c.problems) > before {
+		return nil
+	}
+	a.simple = a.mode == single
+	for i := range a.calls {
+		a.simple = a.simple && a.calls[i].fn.shape == perValue
+	}
+	return a
+}
+
+// pathText takes a path: up to a space or a pipe outside brackets and quotes.
+func (p *arrowParser) pathText() string {
+	start, depth, quote := p.i, 0, byte(0)
+	for ; p.i < len(p.s); p.i++ {
+		c := p.s[p.i]
+		switch {
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '`' || depth > 0 && (c == '"' || c == '\''):
+			quote = c
+		case c == '[':
+			depth++
+		case c == ']':
+			depth--
+		case depth <= 0 && (c == ' ' || c == '|' || c == '\n' || c == '\t'):
+			return p.s[start:p.i]
+		}
+	}
+	return p.s[start:]
+}
+
+// call reads function or function(argument, ...).
+func (p *arrowParser) call(a *arrow) bool {
+	start := p.i
+	for p.i < len(p.s) && (p.s[p.i] >= 'a' && p.s[p.i] <= 'z' || p.s[p.i] >= 'A' && p.s[p.i] <= 'Z') {
+		p.i++
+	}
+	name := p.s[start:p.i]
+	args, offsets, ok := p.args()
+	if !ok {
+		return false
+	}
+	if name == requiredWord {
+		if len(args) != 1 || args[0] == "" {
+			p.problem(start, `required("a referral needs a surname")`, "required takes the reason in plain English")
+			return true
+		}
+		a.reason = args[0]
+		return true
+	}
+	fn := functions[name]
+	if fn == nil {
+		p.problem(start, nearest(name, functionNames()), "unknown function %q", name)
+		return true
+	}
+	if len(args) < fn.min || len(args) > fn.max {
+		p.problem(start, fn.says, "%s takes %s", name, count(fn.min, fn.max))
+		return true
+	}
+	if a.reason != "" {
+		p.problem(start, "", "required stands last")
+	}
+	c := call{fn: fn, args: args}
+	if fn.name == "code" || fn.name == "display" || fn.name == "system" {
+		c.table = p.c.table(p.at.plus(offsets[0]), args[0])
+	}
+	if fn.check != nil {
+		if wrong := fn.check(&c); wrong != "" {
+			p.problem(start, "", "%s: %s", name, wrong)
+		}
+	}
+	if a.calls = append(a.calls, c); len(a.calls) > maxCalls {
+		p.problem(start, "", "more than %d functions", maxCalls)
+		return false
+	}
+	return true
+}
+
+func count(low, high int) string {
+	words := []string{"no argument", "one argument", "two arguments"}
+	if low == high {
+		return words[low]
+	}
+	return words[low] + " or " + words[high]
+}
+
+// args reads an optional argument list: quoted texts or bare words.
+func (p *arrowParser) args() (args []string, offsets []int, ok bool) {
+	if p.i >= len(p.s) || p.s[p.i] != '(' {
+		return nil, nil, true
+	}
+	open := p.i
+	p.i++
+	for {
+		p.skipSpace()
+		if p.i < len(p.s) && p.s[p.i] == ')' && len(args) == 0 {
+			p.i++
+			return args, offsets, true
+		}
+		start := p.i
+		arg, err := p.arg()
+		if err != nil {
+			p.problem(start, "", "%s", err)
+			return nil, nil, false
+		}
+		args, offsets = append(args, arg), append(offsets, start)
+		p.skipSpace()
+		if p.i >= len(p.s) || p.s[p.i] != ',' && p.s[p.i] != ')' {
+			p.problem(open, "", "the bracket is not closed")
+			return nil, nil, false
+		}
+		p.i++
+		if p.s[p.i-1] == ')' {
+			return args, offsets, true
+		}
+	}
+}
+
+var (
+	errQuote = errors.New("the quote is not closed")
+	errArg   = errors.New("an argument is expected here")
+)
+
+func (p *arrowParser) arg() (string, error) {
+	if p.i < len(p.s) && (p.s[p.i] == '"' || p.s[p.i] == '\'') {
+		quote := p.s[p.i]
+		var b strings.Builder
+		for p.i++; p.i < len(p.s); p.i++ {
+			switch c := p.s[p.i]; {
+			case c == quote:
+				p.i++
+				return b.String(), nil
+			case c == '\\' && p.i+1 < len(p.s):
+				p.i++
+				b.WriteByte(unescaped(p.s[p.i]))
+			default:
+				b.WriteByte(c)
+			}
+		}
+		return "", errQuote
+	}
+	start := p.i
+	for p.i < len(p.s) && p.s[p.i] != ',' && p.s[p.i] != ')' {
+		p.i++
+	}
+	if arg := strings.TrimSpace(p.s[start:p.i]); arg != "" {
+		return arg, nil
+	}
+	return "", errArg
+}
+
+func unescaped(c byte) byte {
+	switch c {
+	case 'n':
+		return '\n'
+	case 't':
+		return '\t'
+	}
+	return c
+}

@@ -1,0 +1,355 @@
+package mapping
+
+import (
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/message"
+)
+
+// What is emitted and what is left out, the one rule of the language: an
+// element is left out when it has no value, and an object or a resource is
+// left out when every value it wanted from the message (<-, =, ->, $each) came
+// out empty, whatever constants stand beside them. An object made of constants
+// alone stays, unless a condition says otherwise.
+
+// newValue takes a value from the slab, with its origin.
+func (e *eval) newValue(k element.Kind, text string, rule, node int32) *element.Value {
+	if e.count++; e.count > maxValues {
+		e.tooLarge("the message would become more than %d values", maxValues)
+		return nil
+	}
+	if len(e.values) == 0 {
+		e.values = make([]element.Value, 64)
+	}
+	v := &e.values[0]
+	e.values = e.values[1:]
+	v.Kind, v.Text = k, text
+	v.Origin = element.Origin{Rule: rule, Node: node}
+	return v
+}
+
+// newFields takes room for n fields from the slab; more may be appended.
+func (e *eval) newFields(n int) []element.Field {
+	if len(e.fields) < n {
+		e.fields = make([]element.Field, max(64, n))
+	}
+	f := e.fields[:0:n]
+	e.fields = e.fields[n:]
+	return f
+}
+
+// newArray copies the top of the stack into an array value and takes it off.
+func (e *eval) newArray(rule int32, base int) *element.Value {
+	top := e.stack[base:]
+	e.stack = e.stack[:base]
+	if len(top) == 0 {
+		return nil
+	}
+	v := e.newValue(element.Array, "", rule, 0)
+	if v == nil {
+		return nil
+	}
+	if len(e.items) < len(top) {
+		e.items = make([]*element.Value, max(48, len(top)))
+	}
+	v.Items = e.items[:len(top):len(top)]
+	e.items = e.items[len(top):]
+	copy(v.Items, top)
+	return v
+}
+
+// value builds what stands in the place of one member; nil: nothing.
+func (e *eval) value(t *template) *element.Value {
+	if e.err != nil {
+		return nil
+	}
+	if t.repeat != nil || t.shape == isArray {
+		return e.array(t)
+	}
+	switch t.shape {
+	case isObject:
+		if !e.allowed(t) {
+			return nil
+		}
+		return e.object(t)
+	case isFirst:
+		if !e.allowed(t) {
+			return nil
+		}
+		for _, alt := range t.items {
+			if v := e.value(alt); v != nil {
+				return v
+			}
+		}
+		return nil
+	case isArrow:
+		if t.arrow.simple {
+			e.rule = t.rule
+			return e.leaf(t.rule, e.simple(t.arrow))
+		}
+	case isRef:
+		return e.reference(t)
+	case isConstant:
+		return e.newValue(t.kind, t.text, t.rule, 0)
+	}
+	base, list := len(e.stack), t.list
+	if t.shape == isArrow && t.arrow.mode == copied {
+		list = e.copyAll(t)
+	} else {
+		e.push(t)
+	}
+	if list {
+		return e.newArray(t.rule, base)
+	}
+	var v *element.Value
+	if len(e.stack) > base {
+		v = e.stack[base]
+	}
+	e.stack = e.stack[:base]
+	return v
+}
+
+// leaf makes an element of a value and counts it as asked for.
+func (e *eval) leaf(rule int32, v val) *element.Value {
+	e.asked++
+	if v.text == "" {
+		return nil
+	}
+	if v.node != 0 {
+		e.found++
+	}
+	return e.newValue(v.kind, v.text, rule, v.node)
+}
+
+// push puts every value of a rule on the stack.
+func (e *eval) push(t *template) {
+	wanted := t.shape == isArrow || t.shape == isExpr && !t.expr.fixed
+	if wanted {
+		e.asked++
+	}
+	e.each(t, func(v val) {
+		if wanted && v.node != 0 {
+			e.found++
+		}
+		if x := e.newValue(v.kind, v.text, t.rule, v.node); x != nil {
+			e.stack = append(e.stack, x)
+		}
+	})
+}
+
+// reference points to the first of the targets that was made.
+func (e *eval) reference(t *template) *element.Value {
+	e.asked++
+	for _, i := range t.refs {
+		if !e.made[i] {
+			continue
+		}
+		e.found++
+		obj := e.newValue(element.Object, "", t.rule, 0)
+		ref := e.newValue(element.String, ReferencePrefix+e.m.resources[i].key, t.rule, 0)
+		if obj == nil || ref == nil {
+			return nil
+		}
+		obj.Fields = append(e.newFields(1), element.Field{Name: "reference", Value: ref})
+		return obj
+	}
+	return nil
+}
+
+// allowed reports whether every $when and $unless of the template lets it be.
+func (e *eval) allowed(t *template) bool {
+	for i := range t.when {
+		if c := &t.when[i]; e.truth(c.value) == c.unless {
+			return false
+		}
+	}
+	return true
+}
+
+// truth: a rule is true when it gives a value other than false.
+func (e *eval) truth(t *template) bool {
+	if t.shape == isRef {
+		for _, i := range t.refs {
+			if e.made[i] {
+				return true
+			}
+		}
+		return false
+	}
+	if t.shape == isArrow && t.arrow.simple && len(t.arrow.calls) == 0 && t.arrow.reason == "" {
+		for i := range t.arrow.sources {
+			s := &t.arrow.sources[i]
+			if s.from == fromSlot && e.slots[s.slot].text != "" || !e.place(s).Empty() {
+				return true
+			}
+		}
+		return false
+	}
+	yes := false
+	e.each(t, func(v val) { yes = yes || v.kind != element.Bool || v.text == "true" })
+	return yes
+}
+
+// object builds the members in their order.
+func (e *eval) object(t *template) *element.Value {
+	asked, found := e.asked, e.found
+	v := e.newValue(element.Object, "", t.rule, 0)
+	if v == nil {
+		return nil
+	}
+	v.Fields = e.newFields(len(t.fields))
+	for i := range t.fields {
+		f := &t.fields[i]
+		if x := e.value(f.value); x != nil {
+			v.Fields = append(v.Fields, element.Field{Name: f.name, Value: x})
+		}
+	}
+	if len(v.Fields) == 0 || e.asked > asked && e.found == found {
+		return nil
+	}
+	for _, name := range t.needs {
+		if v.Get(name) == nil {
+			e.found = found
+			return nil
+		}
+	}
+	return v
+}
+
+// array builds an array of items, or of the repetitions of one template.
+func (e *eval) array(t *template) *element.Value {
+	base := len(e.stack)
+	level := e.depth
+	e.depth++
+	if t.shape == isArray && t.repeat == nil {
+		for _, it := range t.items {
+			e.add(it, base, level)
+		}
+	} else {
+		e.add(t, base, level)
+	}
+	e.depth = level
+	return e.newArray(t.rule, base)
+}
+
+// add puts what a template gives on the stack: one item, or several.
+func (e *eval) add(t *template, base, level int) {
+	if level < maxPathDepth {
+		e.index[level] = len(e.stack) - base
+	}
+	switch {
+	case t.repeat != nil:
+		e.repetitions(t, base, level)
+	case t.shape == isArrow && t.arrow.mode == copied:
+		e.copyAll(t)
+	case t.shape == isArrow && !t.arrow.simple, t.shape == isExpr:
+		e.push(t)
+	case t.shape == isFirst:
+		if !e.allowed(t) {
+			return
+		}
+		for _, alt := range t.items {
+			before := len(e.stack)
+			if e.add(alt, base, level); len(e.stack) > before {
+				return
+			}
+		}
+	default:
+		if v := e.value(t); v != nil {
+			e.stack = append(e.stack, v)
+		}
+	}
+}
+
+// repetitions builds the template once for every place of its $each.
+func (e *eval) repetitions(t *template, base, level int) {
+	e.asked++
+	r := t.repeat
+	from := len(e.nodes)
+	e.places(&r.source, func(n message.Node) bool {
+		if !n.Empty() {
+			e.nodes = append(e.nodes, n)
+		}
+		return len(e.nodes)-from <= maxRepetitions
+	})
+	to := len(e.nodes)
+	if to-from > maxRepetitions {
+		e.tooMany()
+	}
+	here := e.here
+	for i := from; i < to && e.err == nil; i++ {
+		e.here = e.nodes[i]
+		if r.slot >= 0 {
+			e.slots[r.slot] = slot{node: e.here}
+		}
+		if !e.allowed(t) {
+			continue
+		}
+		before := len(e.stack)
+		if e.add(r.body, base, level); len(e.stack) > before {
+			e.found++
+		}
+	}
+	e.here, e.nodes = here, e.nodes[:from]
+}
+
+// copyAll puts the structures a `<- copy` leads to on the stack as they are
+// and reports whether they are an array in the message.
+func (e *eval) copyAll(t *template) (list bool) {
+	e.asked++
+	e.rule = t.rule
+	for i := range t.arrow.sources {
+		before := len(e.stack)
+		e.places(&t.arrow.sources[i], func(n message.Node) bool {
+			list = list || n.Parent().Kind() == message.List
+			if v := e.copy(n, t.rule); v != nil {
+				e.stack = append(e.stack, v)
+			}
+			return e.err == nil
+		})
+		if len(e.stack) > before {
+			e.found++
+			return list
+		}
+	}
+	if t.arrow.reason != "" {
+		e.require(t.arrow, len(e.findings))
+	}
+	return false
+}
+
+// copy makes an element of a node and all below it. Lists of a JSON message
+// become arrays; names of an object that stand for one list stay one member.
+func (e *eval) copy(n message.Node, rule int32) *element.Value {
+	id := n.ID() + 1
+	switch n.Kind() {
+	case message.Object:
+		v := e.newValue(element.Object, "", rule, id)
+		for c := n.First(); c.Ok() && v != nil; c = c.Next() {
+			if x := e.copy(c, rule); x != nil {
+				v.Fields = append(v.Fields, element.Field{Name: c.Name(), Value: x})
+			}
+		}
+		if v == nil || len(v.Fields) == 0 {
+			return nil
+		}
+		return v
+	case message.List:
+		v := e.newValue(element.Array, "", rule, id)
+		for c := n.First(); c.Ok() && v != nil; c = c.Next() {
+			if x := e.copy(c, rule); x != nil {
+				v.Items = append(v.Items, x)
+			}
+		}
+		if v == nil || len(v.Items) == 0 {
+			return nil
+		}
+		return v
+	case message.Null:
+		return nil
+	default:
+		if n.Value() == "" {
+			return nil
+		}
+		return e.newValue(kindOf(n), n.Value(), rule, id)
+	}
+}

@@ -1,0 +1,119 @@
+package mapping
+
+import (
+	"fmt"
+	"strings"
+)
+
+// layout is a way to write a date, compiled from a text such as dd/MM/yyyy.
+// Senders whose dates are neither HL7 v2 nor ISO name theirs:
+// date("dd MMM yyyy").
+type layout []string
+
+var layoutParts = []string{"yyyy", "MMM", "MM", "M", "dd", "d", "HH", "mm", "ss"}
+
+// parseLayout compiles a layout; every letter in it must be part of a field.
+func parseLayout(s string) (layout, error) {
+	var l layout
+	seen := ""
+	for s != "" {
+		part := s[:1]
+		for _, p := range layoutParts {
+			if strings.HasPrefix(s, p) {
+				part = p
+				break
+			}
+		}
+		if c := part[0]; c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' {
+			if len(part) == 1 && part != "M" && part != "d" {
+				return nil, fmt.Errorf("a date is written with yyyy, MM, MMM, dd, HH, mm and ss, not with %q", part)
+			}
+			if strings.Contains(seen, part[:1]) {
+				return nil, fmt.Errorf("%s stands twice", part)
+			}
+			seen += part[:1]
+		}
+		l = append(l, part)
+		s = s[len(part):]
+	}
+	for _, need := range []string{"y", "M", "d"} {
+		if !strings.Contains(seen, need) {
+			return nil, fmt.Errorf("a layout names the year, the month and the day, as in dd/MM/yyyy")
+		}
+	}
+	return l, nil
+}
+
+const monthNames = "janfebmaraprmayjunjulaugsepoctnovdec"
+
+// read reads a date or a date and time in the layout.
+func (l layout) read(s string) (moment, bool) {
+	var m moment
+	s = strings.TrimSpace(s)
+	for _, part := range l {
+		var into *string
+		switch part {
+		case "yyyy":
+			into = &m.year
+		case "MMM", "MM", "M":
+			into = &m.month
+		case "dd", "d":
+			into = &m.day
+		case "HH":
+			into = &m.hour
+		case "mm":
+			into = &m.minute
+		case "ss":
+			into = &m.second
+		default:
+			if !strings.HasPrefix(s, part) {
+				return m, false
+			}
+			s = s[len(part):]
+			continue
+		}
+		text, n := "", 0
+		if part == "MMM" {
+			text, n = monthByName(s)
+		} else {
+			text, n = digitsOf(s, part)
+		}
+		if n == 0 {
+			return m, false
+		}
+		*into, s = text, s[n:]
+	}
+	if s != "" || m.minute == "" && (m.hour != "" || m.second != "") {
+		return m, false
+	}
+	return m, m.plausible()
+}
+
+func monthByName(s string) (string, int) {
+	if len(s) < 3 {
+		return "", 0
+	}
+	at := strings.Index(monthNames, strings.ToLower(s[:3]))
+	if at < 0 || at%3 != 0 {
+		return "", 0
+	}
+	n := at/3 + 1
+	return string([]byte{byte('0' + n/10), byte('0' + n%10)}), 3
+}
+
+// digitsOf reads as many digits as the part has letters; a single letter
+// takes one or two digits.
+func digitsOf(s, part string) (string, int) {
+	n := 0
+	for n < len(s) && n < max(2, len(part)) && s[n] >= '0' && s[n] <= '9' {
+		n++
+	}
+	switch {
+	case n == len(part) && n > 1, n == 2:
+		return s[:n], n
+	case n == 1 && len(part) == 1:
+		return "0" + s[:1], 1
+	default:
+		return "", 0
+	}
+}

@@ -1,0 +1,219 @@
+package mapping
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/tools/txtar"
+)
+
+// Mapping is a compiled mapping. It is not changed by use and safe for
+// concurrent use.
+type Mapping struct {
+	name, title, version, format string
+
+	hl7       bool
+	accepts   []string
+	constants []constant
+	lets      []let
+	resources []resource
+	rules     []rule
+	celSource []source         // the paths inside expressions
+	celNames  map[string]ident // what an identifier in an expression means
+	tables    map[string]*table
+	tableList []*table
+	slots     int // lets and $as names
+	sizes     int // values in all templates, a hint for allocation
+	archive   []byte
+	hash      string
+}
+
+// constant is a text that an installation may set differently per sender.
+type constant struct {
+	name, text string
+	rule       int32
+}
+
+// let is a named place or text.
+type let struct {
+	name  string
+	slot  int32
+	place bool // a place in the message; otherwise a text
+	value *template
+}
+
+// resource is one resource of the mapping.
+type resource struct {
+	key, kind string
+	body      *template
+}
+
+// rule is one line of the mapping that can give an element its value.
+type rule struct {
+	line, column int
+	text         string
+	path         string // FHIR path, [] where an index belongs
+}
+
+// Name is the name of the mapping, which is that of its folder.
+func (m *Mapping) Name() string { return m.name }
+
+// Title says in a line what is mapped.
+func (m *Mapping) Title() string { return m.title }
+
+// Version is the version that its authors gave the mapping.
+func (m *Mapping) Version() string { return m.version }
+
+// Format names the wire format that decodes the messages: hl7v2, fhirmsg, json.
+func (m *Mapping) Format() string { return m.format }
+
+// Hash is the SHA-256 of the mapping's files in hexadecimal: two mappings with
+// the same hash map alike.
+func (m *Mapping) Hash() string { return m.hash }
+
+// Accepts reports whether messages of the type are mapped. A message
+// structure behind the type, as in REF^I12^REF_I12, does not matter.
+func (m *Mapping) Accepts(messageType string) bool {
+	return slices.ContainsFunc(m.accepts, func(a string) bool {
+		return a == "*" || a == messageType || strings.HasPrefix(messageType, a+"^")
+	})
+}
+
+// AcceptedTypes are the message types the mapping is for.
+func (m *Mapping) AcceptedTypes() []string { return slices.Clone(m.accepts) }
+
+// Constants are the texts that Context.Constants can replace, with their
+// default.
+func (m *Mapping) Constants() map[string]string {
+	out := make(map[string]string, len(m.constants))
+	for _, c := range m.constants {
+		out[c.name] = c.text
+	}
+	return out
+}
+
+// Source is the mapping's files in one archive. Kept beside a message, it lets
+// CompileArchive explain the message later as it was mapped then.
+func (m *Mapping) Source() []byte { return slices.Clone(m.archive) }
+
+// Option changes how a mapping is compiled.
+type Option func(*compiler)
+
+// Schema knows the elements of FHIR resources. Element is asked for a dotted
+// path without indexes, such as name.family for a Patient, and may name the
+// nearest element when it does not know the path.
+type Schema interface {
+	Element(resourceType, path string) (known bool, nearest string)
+}
+
+// WithSchema makes Compile check element names.
+func WithSchema(s Schema) Option { return func(c *compiler) { c.schema = s } }
+
+// Bounds on the files of a mapping.
+const (
+	maxMappingFile = 1 << 20
+	maxTables      = 100
+	mappingFile    = "mapping.yaml"
+)
+
+// Compile reads the mapping in a folder. The error is of type Problems and
+// holds everything that is wrong.
+func Compile(fsys fs.FS, dir string, options ...Option) (*Mapping, error) {
+	var ps Problems
+	arc := &txtar.Archive{}
+	read := func(name string) {
+		f, err := fsys.Open(path.Join(dir, name))
+		if err != nil {
+			ps.add(name, 0, 0, "", "the file cannot be read: %s", plainReason(err))
+			return
+		}
+		defer f.Close()
+		data, err := readAtMost(f, maxMappingFile)
+		if err != nil {
+			ps.add(name, 0, 0, "", "%s", err)
+			return
+		}
+		for i, line := range strings.Split(string(data), "\n") {
+			if strings.HasPrefix(line, "-- ") && strings.HasSuffix(line, " --") {
+				ps.add(name, i+1, 1, "", "a line of the form -- name -- cannot be archived")
+			}
+		}
+		arc.Files = append(arc.Files, txtar.File{Name: name, Data: data})
+	}
+	read(mappingFile)
+	entries, err := fs.ReadDir(fsys, path.Join(dir, "vocabulary"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		ps.add("vocabulary", 0, 0, "", "the folder cannot be read: %s", plainReason(err))
+	}
+	for i, e := range entries {
+		if i >= maxTables {
+			ps.add("vocabulary", 0, 0, "", "more than %d files", maxTables)
+			break
+		}
+		if !e.IsDir() && strings.HasSuffix(e.Name(), ".json") {
+			read("vocabulary/" + e.Name())
+		}
+	}
+	if len(ps) > 0 {
+		return nil, ps.err()
+	}
+	m, err := CompileArchive(txtar.Format(arc), options...)
+	if err != nil {
+		var more Problems
+		if errors.As(err, &more) {
+			ps = append(ps, more...)
+		}
+	} else if base := path.Base(path.Clean(dir)); m.name != base && base != "." && base != "/" {
+		ps.add(mappingFile, 1, 1, "", "the mapping is called %q but its folder %q", m.name, base)
+	}
+	if err := ps.err(); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// CompileArchive compiles what Source returned. The error is of type Problems.
+func CompileArchive(archive []byte, options ...Option) (*Mapping, error) {
+	c := &compiler{m: &Mapping{tables: map[string]*table{}, celNames: map[string]ident{}}}
+	for _, o := range options {
+		o(c)
+	}
+	var text []byte
+	found := false
+	arc := txtar.Parse(archive)
+	for _, f := range arc.Files {
+		switch name, isTable := strings.CutPrefix(f.Name, "vocabulary/"); {
+		case f.Name == mappingFile:
+			text, found = f.Data, true
+		case isTable:
+			name = strings.TrimSuffix(name, ".json")
+			t := parseTable(name, f.Data, func(line, column int, text string) {
+				c.problems.add(f.Name, line, column, "", "%s", text)
+			})
+			if t == nil { // its problems stand; uses of it are not unknown
+				t = &table{name: name}
+			}
+			if c.m.tables[name] == nil {
+				c.m.tables[name] = t
+				c.m.tableList = append(c.m.tableList, t)
+			}
+		}
+	}
+	if !found {
+		c.problems.add(mappingFile, 0, 0, "", "the file is missing")
+	} else {
+		c.compile(text)
+	}
+	if err := c.problems.err(); err != nil {
+		return nil, err
+	}
+	c.m.archive = txtar.Format(arc)
+	sum := sha256.Sum256(c.m.archive)
+	c.m.hash = hex.EncodeToString(sum[:])
+	return c.m, nil
+}

@@ -1,0 +1,434 @@
+package mapping
+
+import (
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/linkloop/linkloop/adapter/element"
+)
+
+// shapeOf is what a template gives.
+type shapeOf uint8
+
+const (
+	isConstant shapeOf = iota // a text or boolean of the mapping
+	isNamed                   // = name of a constant, alone
+	isArrow                   // <- path
+	isExpr                    // = expression
+	isRef                     // -> resource
+	isObject
+	isArray
+	isFirst // $first: the first alternative that gives something
+)
+
+// template is one value of a mapping: the shape of an element with rules in
+// the place of its values.
+type template struct {
+	shape  shapeOf
+	rule   int32
+	text   string       // isConstant
+	kind   element.Kind // isConstant
+	index  int32        // isNamed: of the constant
+	arrow  *arrow
+	expr   *expression
+	refs   []int32 // isRef: resources in order of preference
+	fields []field
+	items  []*template // isArray, isFirst
+	repeat *repeat
+	when   []condition
+	needs  []string
+	list   bool // isArrow, isExpr: gives an array
+}
+
+// field is one member of an object.
+type field struct {
+	name  string
+	value *template
+}
+
+// repeat is $each: the template once for every place.
+type repeat struct {
+	source source
+	slot   int32 // of $as; -1: none
+	body   *template
+}
+
+// condition is $when, or $unless.
+type condition struct {
+	value  *template
+	unless bool
+}
+
+const maxResources = 50
+
+// resources compiles the resources in order. A resource may point only to
+// those above it, so that whether a target was made is known.
+func (c *compiler) resources(n *yaml.Node) {
+	c.object(n, "resources", nil)
+	if n.Kind != yaml.MappingNode {
+		return
+	}
+	if len(n.Content) == 0 || len(n.Content)/2 > maxResources {
+		c.problem(start(n), "", "a mapping makes between 1 and %d resources", maxResources)
+		return
+	}
+	c.known, c.later = map[string]int{}, map[string]bool{}
+	for i := 0; i < len(n.Content); i += 2 {
+		c.later[n.Content[i].Value] = true
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		delete(c.later, k.Value)
+		if !c.plainName(k) {
+			continue
+		}
+		kind := ""
+		if v.Kind == yaml.MappingNode {
+			kind = scalarOf(v, "resourceType")
+			for j := 0; j+1 < len(v.Content); j += 2 {
+				if d := v.Content[j]; d.Value == "$each" || d.Value == "$first" || d.Value == "$value" {
+					c.problem(start(d), "", "a resource is made once: %s stands inside it", d.Value)
+					v = &yaml.Node{Kind: yaml.MappingNode, Line: v.Line, Column: v.Column}
+				}
+			}
+		}
+		if kind == "" {
+			c.problem(start(k), "resourceType: Patient", "%s has no resourceType", k.Value)
+			kind = "Resource"
+		}
+		body := c.template(v, place{kind: kind, root: kind})
+		c.known[k.Value] = len(c.m.resources)
+		c.m.resources = append(c.m.resources, resource{key: k.Value, kind: kind, body: body})
+	}
+}
+
+// scalarOf is the text of a member, or "".
+func scalarOf(n *yaml.Node, key string) string {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key && n.Content[i+1].Kind == yaml.ScalarNode {
+			return n.Content[i+1].Value
+		}
+	}
+	return ""
+}
+
+// place is where in the resource a template stands.
+type place struct {
+	kind  string // resource type
+	root  string // FHIR path with [] for indexes
+	path  string // below kind, without indexes, for the Schema
+	array bool   // directly in an array
+}
+
+func (p place) member(name string) place {
+	p.array = false
+	p.root += "." + name
+	if p.path != "" {
+		p.path += "."
+	}
+	p.path += name
+	return p
+}
+
+// template compiles a value; nil after a problem.
+func (c *compiler) template(n *yaml.Node, at place) *template {
+	c.m.sizes++
+	switch n.Kind {
+	case yaml.ScalarNode:
+		return c.scalar(n, at.root)
+	case yaml.SequenceNode:
+		if at.array {
+			c.problem(start(n), "", "FHIR has no arrays of arrays")
+			return nil
+		}
+		t := &template{shape: isArray}
+		at.root += "[]"
+		at.array = true
+		for _, item := range n.Content {
+			if it := c.template(item, at); it != nil {
+				t.items = append(t.items, it)
+			}
+		}
+		return t
+	default:
+		t := c.structure(n, at)
+		if t != nil && t.repeat != nil && t.repeat.body == nil {
+			body := *t
+			body.repeat, body.when = nil, nil
+			t.repeat.body = &body
+		}
+		return t
+	}
+}
+
+var directives = []string{"$each", "$as", "$when", "$unless", "$needs", "$first", "$value"}
+
+// structure compiles an object with its directives.
+func (c *compiler) structure(n *yaml.Node, at place) *template {
+	c.object(n, "this element", nil)
+	t := &template{shape: isObject}
+	dir := map[string]*yaml.Node{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if k := n.Content[i]; strings.HasPrefix(k.Value, "$") {
+			if !slices.Contains(directives, k.Value) {
+				c.problem(start(k), nearest(k.Value, slices.Clone(directives)), "unknown directive %s", k.Value)
+				continue
+			}
+			dir[k.Value] = n.Content[i+1]
+		}
+	}
+	closeScope := c.repeat(t, dir, &at)
+	defer closeScope()
+	c.conditions(t, dir)
+	switch {
+	case dir["$first"] != nil:
+		c.alternatives(t, n, dir["$first"], at)
+		return t
+	case dir["$value"] != nil:
+		c.onlyDirectives(n, "$value")
+		if t.repeat == nil {
+			c.problem(start(dir["$value"]), "", "$value stands beside $each: it is the value of one repetition")
+			return nil
+		}
+		t.repeat.body = c.template(dir["$value"], at)
+		return t
+	}
+	if kind := scalarOf(n, "resourceType"); kind != "" {
+		at.kind, at.path = kind, ""
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		if strings.HasPrefix(k.Value, "$") {
+			continue
+		}
+		if !c.elementName(k, at) {
+			continue
+		}
+		if v.Kind == yaml.ScalarNode && v.Tag == "!!null" {
+			c.problem(start(k), "leave the line out, or write <- and a path", "%s has no value", k.Value)
+			continue
+		}
+		if f := c.template(v, at.member(k.Value)); f != nil {
+			t.fields = append(t.fields, field{k.Value, f})
+		}
+	}
+	if len(t.fields) == 0 && len(c.problems) == 0 {
+		c.problem(start(n), "", "the element is empty")
+	}
+	c.needs(t, n, dir["$needs"])
+	return t
+}
+
+// elementName checks a member name: its form, and against the Schema.
+func (c *compiler) elementName(k *yaml.Node, at place) bool {
+	name := strings.TrimPrefix(k.Value, "_")
+	ok := name != ""
+	for i := 0; ok && i < len(name); i++ {
+		ch := name[i]
+		ok = ch >= 'a' && ch <= 'z' || ch >= 'A' && ch <= 'Z' || i > 0 && ch >= '0' && ch <= '9'
+	}
+	if !ok {
+		c.problem(start(k), "", "%q is not the name of a FHIR element", k.Value)
+		return false
+	}
+	if c.schema == nil || at.path == "" && name == "resourceType" {
+		return true
+	}
+	path := name
+	if at.path != "" {
+		path = at.path + "." + name
+	}
+	if known, near := c.schema.Element(at.kind, path); !known {
+		hint := ""
+		if near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		c.problem(start(k), hint, "%s has no element %s", at.kind, path)
+	}
+	return true
+}
+
+// repeat reads $each and $as and opens their scope; the returned function
+// closes it.
+func (c *compiler) repeat(t *template, dir map[string]*yaml.Node, at *place) func() {
+	each, as := dir["$each"], dir["$as"]
+	if each == nil {
+		if as != nil {
+			c.problem(start(as), "", "$as names the repetition of $each: there is none")
+		}
+		return func() {}
+	}
+	if each.Kind != yaml.ScalarNode {
+		c.problem(start(each), "$each: PID-13", "$each is a path")
+		return func() {}
+	}
+	text, shift := each.Value, 0
+	if rest, arrow := strings.CutPrefix(text, "<-"); arrow {
+		text = strings.TrimLeft(rest, " ")
+		shift = len(each.Value) - len(text)
+	}
+	r := &repeat{slot: -1}
+	var ok bool
+	if r.source, ok = c.source(start(each).plus(shift), strings.TrimSpace(text)); ok {
+		t.repeat = r
+	}
+	if !at.array {
+		at.root += "[]"
+		at.array = true
+	}
+	scope := len(c.scope)
+	if as != nil && as.Kind == yaml.ScalarNode {
+		if slot, declared := c.places[as.Value]; declared {
+			r.slot = slot
+			c.scope = append(c.scope, name{as.Value, slot, true})
+		}
+	}
+	c.depth++
+	return func() { c.scope = c.scope[:scope]; c.depth-- }
+}
+
+// conditions reads $when and $unless.
+func (c *compiler) conditions(t *template, dir map[string]*yaml.Node) {
+	for _, key := range []string{"$when", "$unless"} {
+		n := dir[key]
+		if n == nil {
+			continue
+		}
+		if n.Kind != yaml.ScalarNode {
+			c.problem(start(n), key+": <- PID-8", "%s is a rule: <- path, -> resource or = expression", key)
+			continue
+		}
+		v := c.scalar(n, "")
+		if v == nil {
+			continue
+		}
+		if v.shape != isArrow && v.shape != isRef && v.shape != isExpr {
+			c.problem(start(n), key+": <- PID-8", "%s is always the same: write <- path, -> resource or = expression", key)
+			continue
+		}
+		t.when = append(t.when, condition{v, key == "$unless"})
+	}
+}
+
+// alternatives reads $first.
+func (c *compiler) alternatives(t *template, n, list *yaml.Node, at place) {
+	c.onlyDirectives(n, "$first")
+	if list.Kind != yaml.SequenceNode || len(list.Content) == 0 {
+		c.problem(start(list), "", "$first is a list of alternatives")
+		return
+	}
+	t.shape = isFirst
+	for _, alt := range list.Content {
+		if a := c.template(alt, at); a != nil {
+			t.items = append(t.items, a)
+		}
+	}
+}
+
+func (c *compiler) onlyDirectives(n *yaml.Node, with string) {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if k := n.Content[i]; !strings.HasPrefix(k.Value, "$") || k.Value == "$needs" {
+			c.problem(start(k), "", "%s cannot stand beside %s", k.Value, with)
+		}
+	}
+}
+
+// needs reads $needs: the members without which the object is left out.
+func (c *compiler) needs(t *template, n, needs *yaml.Node) {
+	if needs == nil {
+		return
+	}
+	list := []*yaml.Node{needs}
+	if needs.Kind == yaml.SequenceNode {
+		list = needs.Content
+	}
+	for _, m := range list {
+		names := []string{}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if k := n.Content[i].Value; !strings.HasPrefix(k, "$") {
+				names = append(names, k)
+			}
+		}
+		if m.Kind != yaml.ScalarNode || !slices.Contains(names, m.Value) {
+			c.problem(start(m), nearest(m.Value, names), "$needs names members of this element; %q is none", m.Value)
+			continue
+		}
+		t.needs = append(t.needs, m.Value)
+	}
+}
+
+// scalar compiles a YAML scalar by its first characters.
+func (c *compiler) scalar(n *yaml.Node, path string) *template {
+	at := start(n)
+	s := n.Value
+	t := &template{rule: c.rule(at, s, path)}
+	switch {
+	case strings.HasPrefix(s, "<-"):
+		t.shape = isArrow
+		p := arrowParser{c: c, at: at, s: s}
+		if t.arrow = p.parse(); t.arrow == nil {
+			return nil
+		}
+		t.list = t.arrow.list()
+	case strings.HasPrefix(s, "->"):
+		t.shape = isRef
+		c.m.sizes++ // the Reference and the text in it
+		if t.refs = c.targets(at, s); len(t.refs) == 0 {
+			return nil
+		}
+	case strings.HasPrefix(s, "="):
+		return c.equals(t, at, s)
+	case n.Tag == "!!bool" && n.Style == 0:
+		t.text, t.kind = strings.ToLower(s), element.Bool
+	case s == "":
+		c.problem(at, "leave the line out", "FHIR has no empty texts")
+		return nil
+	default:
+		t.text, t.kind = strings.TrimPrefix(s, "$$"), element.String
+	}
+	return t
+}
+
+// equals compiles `= name` and `= expression`.
+func (c *compiler) equals(t *template, at position, s string) *template {
+	if id, ok := c.m.celNames[strings.TrimSpace(s[1:])]; ok && id.constant {
+		t.shape, t.index = isNamed, id.index
+		return t
+	}
+	t.shape = isExpr
+	if t.expr = c.expression(at, s); t.expr == nil {
+		return nil
+	}
+	t.list = t.expr.list
+	return t
+}
+
+// targets compiles `-> key or key`.
+func (c *compiler) targets(at position, s string) []int32 {
+	var out []int32
+	offset := len("->")
+	for part := range strings.SplitSeq(s[offset:], " or ") {
+		key := strings.TrimSpace(part)
+		pos := at.plus(offset + strings.Index(part, key))
+		offset += len(part) + len(" or ")
+		if i, ok := c.known[key]; ok {
+			out = append(out, int32(i))
+			continue
+		}
+		names := make([]string, 0, len(c.known))
+		for k := range c.known {
+			names = append(names, k)
+		}
+		switch {
+		case c.later[key]:
+			c.problem(pos, "move it up", "%s stands further down; a resource points to those above it", key)
+		case c.m.name != "" && key != "" && nearest(key, names) == "" && c.later != nil && c.known == nil:
+			c.problem(pos, "", "no resource can be pointed to here")
+		default:
+			c.problem(pos, nearest(key, names), "there is no resource %q above", key)
+		}
+	}
+	return out
+}
