@@ -1,0 +1,169 @@
+package profile
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/nhs"
+)
+
+// Flag is one value that was made unusable, and why. Text names the rule and,
+// for a truncated SNOMED CT id, the id it was probably cut from; it never
+// holds the value itself.
+type Flag struct {
+	Code       string // nhs-number-check-digit, snomed-truncated, ods-length: what, then nhs.Reason
+	Expression string // FHIRPath: ServiceRequest.reasonCode[0].coding[0].code
+	Text       string
+}
+
+// Quality makes identifiers and codes that fail their checks harmless, in
+// place, and says so. A referral is never lost because of them: what people can
+// read stays, what systems would match on goes.
+//
+//   - A SNOMED CT coding whose id fails keeps its display and loses system and
+//     code; where nothing readable is left, the id stays as text.
+//   - An NHS number or ODS code that fails keeps its value and loses its
+//     system, and its type says so in words.
+//   - Systems written in one of the known variant ways are written the
+//     standard way, and NHS numbers without spaces.
+func Quality(resources []*element.Value) []Flag {
+	var q quality
+	for _, r := range resources {
+		q.walk(r, &place{name: r.ResourceType(), index: -1})
+	}
+	return q.flags
+}
+
+type quality struct{ flags []Flag }
+
+// place is a step of a path, linked to the one above; it becomes text only for
+// a flag.
+type place struct {
+	up    *place
+	name  string
+	index int // -1: not in an array
+}
+
+func (p *place) String() string {
+	s := p.name
+	if p.index >= 0 {
+		s += "[" + strconv.Itoa(p.index) + "]"
+	}
+	if p.up != nil {
+		return p.up.String() + "." + s
+	}
+	return s
+}
+
+func (q *quality) walk(v *element.Value, at *place) {
+	for _, f := range v.Fields {
+		switch f.Value.Kind {
+		case element.Object:
+			p := place{at, f.Name, -1}
+			q.object(f.Value, &p)
+		case element.Array:
+			for i, it := range f.Value.Items {
+				if it.Kind != element.Object {
+					break
+				}
+				p := place{at, f.Name, i}
+				q.object(it, &p)
+			}
+		}
+	}
+	if codings := v.Get("coding"); codings != nil && codings.Kind == element.Array {
+		q.prune(v, codings)
+	}
+}
+
+// object checks what has a system: a Coding or an Identifier.
+func (q *quality) object(v *element.Value, at *place) {
+	if system := v.Get("system"); system != nil && system.Kind == element.String {
+		if s, ok := nhs.CanonicalSystem(system.Text); ok {
+			system.Text = s
+		}
+		switch system.Text {
+		case nhs.SystemSNOMED:
+			q.snomed(v, at)
+		case nhs.SystemNHSNumber:
+			q.identifier(v, at, "nhs-number", "NHS number", nhs.ParseNumber)
+		case nhs.SystemODSOrganization, nhs.SystemODSSite:
+			q.identifier(v, at, "ods", "ODS code", nhs.ParseODS)
+		}
+	}
+	q.walk(v, at)
+}
+
+func (q *quality) snomed(v *element.Value, at *place) {
+	code := v.Get("code")
+	if code == nil || code.Kind != element.String {
+		return
+	}
+	concept, reason := nhs.ParseConcept(code.Text)
+	if reason == nhs.Valid {
+		code.Text = concept
+		return
+	}
+	text := "the SNOMED CT id " + reason.Text() + "; it is kept as text and not used as a code"
+	if reason == nhs.Truncated {
+		if candidate, ok := nhs.RestoreSnomedID(code.Text); ok {
+			text += "; the id with the right check digit would be " + candidate
+		}
+	}
+	q.flag("snomed-"+reason.String(), at, ".code", text)
+	if v.Str("display") == "" {
+		v.SetString("display", "code as sent, not usable: "+code.Text)
+	}
+	v.Remove("system")
+	v.Remove("code")
+}
+
+// prune moves what is left of unusable codings into the words of the concept,
+// so that readers that show only text show it too.
+func (q *quality) prune(concept, codings *element.Value) {
+	if concept.Str("text") != "" {
+		return
+	}
+	for _, c := range codings.Items {
+		if c.Kind == element.Object && c.Get("code") == nil && c.Get("system") == nil && c.Str("display") != "" {
+			concept.SetString("text", c.Str("display"))
+			return
+		}
+	}
+}
+
+func (q *quality) identifier(v *element.Value, at *place, word, name string, parse func(string) (string, nhs.Reason)) {
+	value := v.Get("value")
+	if value == nil || value.Kind != element.String {
+		return
+	}
+	normal, reason := parse(value.Text)
+	if reason == nhs.Valid {
+		value.Text = normal
+		return
+	}
+	q.flag(word+"-"+reason.String(), at, ".value", "the "+name+" "+reason.Text()+"; it is kept as text and nothing is matched on it")
+	v.Remove("system")
+	v.Set("type", element.NewObject(element.S("text", name+" as sent, not usable: "+reason.Text())))
+	// FHIR has no order of members, but people read from the top.
+	slices.SortStableFunc(v.Fields, func(a, b element.Field) int {
+		return strings.Compare(order(a.Name), order(b.Name))
+	})
+}
+
+func order(name string) string {
+	switch name {
+	case "use":
+		return "0"
+	case "type":
+		return "1"
+	default:
+		return "2"
+	}
+}
+
+func (q *quality) flag(code string, at *place, suffix, text string) {
+	q.flags = append(q.flags, Flag{Code: code, Expression: at.String() + suffix, Text: text})
+}
