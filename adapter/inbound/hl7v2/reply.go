@@ -83,7 +83,7 @@ func (w *ack) atLeast(major, minor int) bool {
 
 func (w *ack) next()               { w.out = append(w.out, w.sep.field) }
 func (w *ack) component()          { w.out = append(w.out, w.sep.component) }
-func (w *ack) text(s string)       { w.out = w.sep.appendEscaped(w.out, s) }
+func (w *ack) text(s string)       { w.out = w.sep.appendEscaped(w.out, strings.ToValidUTF8(s, "?")) }
 func (w *ack) field(s string)      { w.next(); w.text(s) }
 func (w *ack) echoed(name string)  { w.next(); w.out = append(w.out, w.echo[name]...) }
 func (w *ack) segment(name string) { w.out = append(w.out, name...) }
@@ -208,7 +208,7 @@ func (w *ack) errors(a inbound.Answer) {
 		w.text(conditions[code])
 		w.component()
 		w.text("HL70357")
-		w.field(severity(is.Severity, a.Fault != nil))
+		w.field(severity(is.Severity, a.Fault != nil && a.Fault.Kind.Row().ACK != "AA"))
 		w.field(name) // ERR-5
 		w.next()      // ERR-6
 		w.field(clipText(is.Expression))

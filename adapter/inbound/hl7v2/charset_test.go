@@ -1,0 +1,114 @@
+package hl7v2_test
+
+import (
+	"testing"
+
+	"github.com/linkloop/linkloop/adapter/inbound/hl7v2"
+	"github.com/linkloop/linkloop/adapter/message"
+)
+
+// value decodes the message and returns the value at the path.
+func value(t *testing.T, body, path string) message.Node {
+	t.Helper()
+	m, err := hl7v2.New().Decode([]byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := message.ParsePath(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.First(m.Tree.Root())
+}
+
+func TestCharacterSets(t *testing.T) {
+	for _, c := range []struct{ name, msh18, in, want string }{
+		{"nothing said, UTF-8", "", "Zo\xc3\xab \xe2\x80\x99", "Zoë ’"},
+		{"nothing said, Windows-1252", "", "Zo\xeb \x92\x80", "Zoë ’€"},
+		{"8859/1 is read as Windows-1252", "||||||8859/1", "Zo\xeb \x92", "Zoë ’"},
+		{"8859/1 is believed", "||||||8859/1", "\xc3\xab", "Ã«"},
+		{"first repetition counts", "||||||8859/1~UNICODE UTF-8", "\xc3\xab", "Ã«"},
+		{"UNICODE UTF-8", "||||||UNICODE UTF-8", "Zo\xc3\xab", "Zoë"},
+		{"UNICODE UTF-8 that is not", "||||||UNICODE UTF-8", "Zo\xeb", "Zoë"},
+		{"open position of the code page", "||||||8859/1", "\x81", "\u0081"},
+		{"a set without a table, plain text", "||||||8859/5", "Zoe", "Zoe"},
+		{"a set without a table, but UTF-8", "||||||8859/5", "Zo\xc3\xab", "Zoë"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := value(t, header(c.msh18)+"\rPID|1||||"+c.in+"\r", "PID-5").Value(); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestEscapes(t *testing.T) {
+	for in, want := range map[string]string{
+		`plain`:             `plain`,
+		`\F\\S\\T\\R\\E\`:   `|^&~\`,
+		`a\.br\b`:           "a\nb",
+		`a\.sp\b`:           "a\nb",
+		`a\.sp3\b`:          "a\n\n\nb",
+		`a\.sp+2\b`:         "a\n\nb",
+		`a\.sp99\b`:         `a\.sp99\b`,
+		`a\.spx\b`:          `a\.spx\b`,
+		`\X41\`:             `A`,
+		`\XC3AB\`:           `ë`,
+		`\Xeb\`:             `ë`,
+		`\X0D0A\`:           "\r\n",
+		`\X00\`:             `\X00\`,
+		`\X4\`:              `\X4\`,
+		`\X4G\`:             `\X4G\`,
+		`\X\`:               `\X\`,
+		`\H\loud\N\`:        `loud`,
+		`\Zlocal\`:          `\Zlocal\`,
+		`\C2842\`:           `\C2842\`,
+		`\.in+4\text`:       `\.in+4\text`,
+		`C:\dir\file`:       `C:\dir\file`,
+		`C:\dir \F\ x`:      `C:\dir | x`,
+		`one\`:              `one\`,
+		`\\`:                `\\`,
+		`\f\`:               `\f\`,
+		`\P\`:               `\P\`,
+		`\F\ then \T\ then`: `| then & then`,
+	} {
+		if got := value(t, header("")+"\rNTE|1||"+in+"\r", "NTE-3").Value(); got != want {
+			t.Errorf("%s decodes to %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestNullIsNotEmpty(t *testing.T) {
+	body := header("") + "\rPID|1||\"\"|^\"\"|\"\"x"
+	for path, want := range map[string]message.Kind{"PID-3": message.Null, "PID-4.2": message.Null, "PID-5": message.Text} {
+		n := value(t, body, path)
+		if !n.Ok() || n.Kind() != want {
+			t.Errorf("%s: there %v, kind %v, want %v", path, n.Ok(), n.Kind(), want)
+		}
+	}
+	if n := value(t, body, "PID-2"); n.Ok() {
+		t.Error("a field with nothing in it is a node")
+	}
+}
+
+func TestLineEndsAndFraming(t *testing.T) {
+	for name, wrap := range map[string][2]string{
+		"CR":              {"", "\r"},
+		"LF":              {"", "\n"},
+		"CR LF":           {"", "\r\n"},
+		"blank lines":     {"\r\n\n", "\r\r\n\n"},
+		"MLLP":            {"\x0b", "\r"},
+		"byte order mark": {"\xef\xbb\xbf", "\r"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			end := wrap[1]
+			body := wrap[0] + header("") + end + "PID|1" + end + "NTE|1||last" + end
+			if name == "MLLP" {
+				body += "\x1c\r"
+			}
+			if got := value(t, body, "NTE-3").Value(); got != "last" {
+				t.Errorf("NTE-3 = %q", got)
+			}
+		})
+	}
+}
