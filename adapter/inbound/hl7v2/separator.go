@@ -17,8 +17,8 @@ type separators struct {
 var defaultSeparators = separators{'|', '^', '~', '\\', '&', 0}
 
 // parseSeparators reads MSH-1 and MSH-2 of a message that starts with MSH.
-// Letters, digits, spaces and quotes cannot separate, or any text would be
-// torn; two equal ones cannot be told apart.
+// Letters, digits, spaces, quotes and the marks of numbers cannot separate, or
+// any text would be torn; two equal ones cannot be told apart.
 func parseSeparators(body []byte) (separators, error) {
 	var s separators
 	if len(body) < 4 || !separating(body[3]) {
@@ -45,6 +45,8 @@ func parseSeparators(body []byte) (separators, error) {
 func separating(c byte) bool {
 	switch {
 	case c <= ' ' || c >= 0x7f || c == '"':
+		return false
+	case c == '.' || c == '+' || c == '-': // numbers, versions and times are written with them
 		return false
 	case c >= '0' && c <= '9', c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z':
 		return false
