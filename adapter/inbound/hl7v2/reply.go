@@ -85,9 +85,20 @@ func (w *ack) next()               { w.out = append(w.out, w.sep.field) }
 func (w *ack) component()          { w.out = append(w.out, w.sep.component) }
 func (w *ack) text(s string)       { w.out = w.sep.appendEscaped(w.out, strings.ToValidUTF8(s, "?")) }
 func (w *ack) field(s string)      { w.next(); w.text(s) }
-func (w *ack) echoed(name string)  { w.next(); w.out = append(w.out, w.echo[name]...) }
 func (w *ack) segment(name string) { w.out = append(w.out, name...) }
 func (w *ack) end()                { w.out = append(w.out, '\r') }
+
+// echoed repeats a field as the sender encoded it, control characters apart.
+func (w *ack) echoed(name string) {
+	w.next()
+	from := len(w.out)
+	w.out = append(w.out, w.echo[name]...)
+	for i := from; i < len(w.out); i++ {
+		if w.out[i] < ' ' || w.out[i] == 0x7f {
+			w.out[i] = ' '
+		}
+	}
+}
 
 // header writes MSH. What the sender called the receiver is now the sender.
 func (w *ack) header(a inbound.Answer) {
