@@ -149,7 +149,7 @@ func (e *eval) let(l *let) {
 	s := &e.slots[l.slot]
 	if l.place {
 		for i := range l.value.arrow.sources {
-			if n := e.place(&l.value.arrow.sources[i]); !n.Empty() {
+			if n := e.place(&l.value.arrow.sources[i]); !e.blank(n) {
 				s.node = n
 				return
 			}
@@ -181,6 +181,19 @@ func (e *eval) place(s *source) message.Node {
 	default:
 		return s.path.First(e.root)
 	}
+}
+
+// blank reports whether nothing below the place holds more than spaces.
+func (e *eval) blank(n message.Node) bool {
+	if k := n.Kind(); k == message.Object || k == message.List {
+		for c := n.First(); c.Ok(); c = c.Next() {
+			if !e.blank(c) {
+				return false
+			}
+		}
+		return true
+	}
+	return e.textOf(n) == ""
 }
 
 // places visits every place of a source.
@@ -278,7 +291,7 @@ func (e *eval) checked(v val) val {
 // several runs a rule that takes or gives more than one value.
 func (e *eval) several(a *arrow, give func(val)) {
 	before, base := len(e.findings), len(e.vals)
-	if a.mode == single {
+	if a.mode == single && !a.and {
 		e.vals = append(e.vals, e.first(a))
 	} else {
 		e.gather(a)
@@ -319,18 +332,22 @@ func (e *eval) several(a *arrow, give func(val)) {
 	}
 }
 
-// gather puts the values of `<- each` on the stack: all of the first source
-// that has any.
+// gather puts several values on the stack: with each, all that a source has;
+// with and, those of every source, otherwise of the first that has any.
 func (e *eval) gather(a *arrow) {
 	base := len(e.vals)
 	for i := range a.sources {
-		e.places(&a.sources[i], func(n message.Node) bool {
+		s := &a.sources[i]
+		if s.from == fromSlot && e.slots[s.slot].text != "" {
+			e.vals = append(e.vals, val{e.slots[s.slot].text, element.String, e.slots[s.slot].from})
+		}
+		e.places(s, func(n message.Node) bool {
 			if s := e.textOf(n); s != "" {
 				e.vals = append(e.vals, val{s, kindOf(n), n.ID() + 1})
 			}
-			return len(e.vals)-base <= maxRepetitions
+			return a.mode == each && len(e.vals)-base <= maxRepetitions
 		})
-		if len(e.vals) > base {
+		if len(e.vals) > base && !a.and {
 			break
 		}
 	}
@@ -386,7 +403,7 @@ func (e *eval) require(a *arrow, before int) {
 	if len(e.missing) >= maxMissing {
 		return
 	}
-	place, text := a.sources[0].text, a.reason
+	place, text := a.sources[0].says, a.reason
 	if len(e.findings) > before {
 		f := e.findings[len(e.findings)-1]
 		if f.Address != "" {

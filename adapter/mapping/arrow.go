@@ -21,7 +21,8 @@ type source struct {
 	from origin
 	slot int32
 	path message.Path
-	text string
+	text string // as written
+	says string // for a missing value: as written, a let spelt out
 }
 
 // mode is the word between the arrow and the path.
@@ -33,9 +34,12 @@ const (
 	copied      // the whole structure as it is: FHIR to FHIR
 )
 
-// arrow is a compiled `<- path or path | function | function`.
+// arrow is a compiled `<- path or path | function | function`. Sources joined
+// by or are alternatives, the first with a value counts; joined by and they
+// all count, those without a value left out.
 type arrow struct {
 	mode    mode
+	and     bool
 	sources []source
 	calls   []call
 	reason  string // of required; empty: not required
@@ -44,7 +48,7 @@ type arrow struct {
 
 // list reports whether the rule gives an array.
 func (a *arrow) list() bool {
-	list := a.mode == each
+	list := a.mode == each || a.and
 	for i := range a.calls {
 		switch a.calls[i].fn.shape {
 		case toMany:
@@ -114,9 +118,15 @@ func (p *arrowParser) parse() *arrow {
 			p.problem(start, "", "more than %d alternatives", maxSources)
 			return nil
 		}
-		if !p.word("or") {
+		and := p.word("and")
+		if !and && !p.word("or") {
 			break
 		}
+		if len(a.sources) > 1 && and != a.and {
+			p.problem(p.i, "", "or and and do not go together in one rule")
+			return nil
+		}
+		a.and = and
 	}
 	for p.skipSpace(); p.i < len(p.s); p.skipSpace() {
 		if p.s[p.i] != '|' {
@@ -132,10 +142,13 @@ func (p *arrowParser) parse() *arrow {
 	if a.mode == copied && len(a.calls) > 0 {
 		p.problem(0, "", "copy takes the structure as it is: no function can follow")
 	}
+	if a.mode == copied && a.and {
+		p.problem(0, "", "copy takes one structure: join alternatives with or")
+	}
 	if len(p.c.problems) > before {
 		return nil
 	}
-	a.simple = a.mode == single
+	a.simple = a.mode == single && !a.and
 	for i := range a.calls {
 		a.simple = a.simple && a.calls[i].fn.shape == perValue
 	}

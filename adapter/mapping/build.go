@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/message"
 )
 
@@ -152,6 +153,11 @@ func (e *eval) reference(t *template) *element.Value {
 		obj.Fields = append(e.newFields(1), element.Field{Name: "reference", Value: ref})
 		return obj
 	}
+	if t.reason != "" && len(e.missing) < maxMissing {
+		e.missing = append(e.missing, fault.Issue{
+			Code: "required", Expression: e.pathOf(t.rule), Text: t.reason + " (" + e.m.ruleAt(t.rule) + ")",
+		})
+	}
 	return nil
 }
 
@@ -178,7 +184,7 @@ func (e *eval) truth(t *template) bool {
 	if t.shape == isArrow && t.arrow.simple && len(t.arrow.calls) == 0 && t.arrow.reason == "" {
 		for i := range t.arrow.sources {
 			s := &t.arrow.sources[i]
-			if s.from == fromSlot && e.slots[s.slot].text != "" || !e.place(s).Empty() {
+			if s.from == fromSlot && e.slots[s.slot].text != "" || !e.blank(e.place(s)) {
 				return true
 			}
 		}
@@ -266,7 +272,7 @@ func (e *eval) repetitions(t *template, base, level int) {
 	r := t.repeat
 	from := len(e.nodes)
 	e.places(&r.source, func(n message.Node) bool {
-		if !n.Empty() {
+		if !e.blank(n) {
 			e.nodes = append(e.nodes, n)
 		}
 		return len(e.nodes)-from <= maxRepetitions

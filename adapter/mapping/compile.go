@@ -31,6 +31,7 @@ type name struct {
 	text  string
 	slot  int32
 	place bool
+	says  string // the path of a let
 }
 
 // position is a place in mapping.yaml.
@@ -322,13 +323,17 @@ func (c *compiler) lets(n *yaml.Node) {
 			c.problem(start(v), "join(\", \") makes one text", "a let is one place or one text, not a list")
 		}
 		c.m.lets = append(c.m.lets, l)
-		c.scope = append(c.scope, name{k.Value, slot, l.place})
+		says := k.Value
+		if t != nil && t.arrow != nil {
+			says = t.arrow.sources[0].says
+		}
+		c.scope = append(c.scope, name{k.Value, slot, l.place, says})
 	}
 }
 
 // source compiles the path of a rule, which may start at a let or an $as.
 func (c *compiler) source(at position, text string) (source, bool) {
-	s := source{text: text}
+	s := source{text: text, says: text}
 	end := 0
 	for end < len(text) && (text[end] >= 'a' && text[end] <= 'z' || text[end] >= 'A' && text[end] <= 'Z' || text[end] >= '0' && text[end] <= '9' || text[end] == '_') {
 		end++
@@ -376,7 +381,7 @@ func (c *compiler) source(at position, text string) (source, bool) {
 }
 
 func (c *compiler) sourceFrom(at position, s source, n name, rest string) (source, bool) {
-	s.from, s.slot = fromSlot, n.slot
+	s.from, s.slot, s.says = fromSlot, n.slot, n.says+rest
 	if rest == "" {
 		return s, true
 	}

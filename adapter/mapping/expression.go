@@ -264,7 +264,7 @@ func celSrc(m, index ref.Val) ref.Val {
 
 func celHas(m, index ref.Val) ref.Val {
 	e, s := sourceOf(m, index)
-	return types.Bool(s != nil && !e.place(s).Empty())
+	return types.Bool(s != nil && !e.blank(e.place(s)))
 }
 
 func celAll(m, index ref.Val) ref.Val {

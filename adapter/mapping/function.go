@@ -327,12 +327,13 @@ func join(c *call, vs []val) val {
 	return val{b.String(), element.String, vs[0].node}
 }
 
-// textOf is the value of a node. In an HL7 v2 message a repetition with
+// textOf is the value of a node, without spaces around it: senders pad their
+// fields, and FHIR texts have none. In an HL7 v2 message a repetition with
 // components stands for its component 1, never for a later one that happens to
 // be the first with a value, and "" is the explicit null of section 2.5.3.
 func (e *eval) textOf(n message.Node) string {
 	if !e.m.hl7 {
-		return n.Value()
+		return strings.TrimSpace(n.Value())
 	}
 	for n.Ok() {
 		switch n.Kind() {
@@ -344,7 +345,7 @@ func (e *eval) textOf(n message.Node) string {
 			}
 		default:
 			if s := n.Value(); s != `""` {
-				return s
+				return strings.TrimSpace(s)
 			}
 			return ""
 		}

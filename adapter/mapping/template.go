@@ -34,6 +34,7 @@ type template struct {
 	arrow  *arrow
 	expr   *expression
 	refs   []int32 // isRef: resources in order of preference
+	reason string  // isRef: of required
 	fields []field
 	items  []*template // isArray, isFirst
 	repeat *repeat
@@ -282,7 +283,7 @@ func (c *compiler) repeat(t *template, dir map[string]*yaml.Node, at *place) fun
 	if as != nil && as.Kind == yaml.ScalarNode {
 		if slot, declared := c.places[as.Value]; declared {
 			r.slot = slot
-			c.scope = append(c.scope, name{as.Value, slot, true})
+			c.scope = append(c.scope, name{as.Value, slot, true, as.Value})
 		}
 	}
 	c.depth++
@@ -375,7 +376,20 @@ func (c *compiler) scalar(n *yaml.Node, path string) *template {
 	case strings.HasPrefix(s, "->"):
 		t.shape = isRef
 		c.m.sizes++ // the Reference and the text in it
-		if t.refs = c.targets(at, s); len(t.refs) == 0 {
+		targets, tail, piped := strings.Cut(s, "|")
+		if piped {
+			p := arrowParser{c: c, at: at, s: s, i: len(s) - len(tail)}
+			a := &arrow{}
+			if p.skipSpace(); !p.call(a) {
+				return nil
+			}
+			if p.skipSpace(); p.i < len(s) || a.reason == "" {
+				c.problem(at.plus(len(targets)), "", "only required can stand behind a reference")
+				return nil
+			}
+			t.reason = a.reason
+		}
+		if t.refs = c.targets(at, targets); len(t.refs) == 0 {
 			return nil
 		}
 	case strings.HasPrefix(s, "="):

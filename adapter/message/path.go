@@ -226,13 +226,16 @@ func (t *Tree) selected(id int32, sel []selector, seen *[maxSelectors]int) (keep
 }
 
 // holds reports whether a condition is true of the node. A path that leads
-// nowhere has no value: = and contains are then false, != and lacks true.
+// nowhere has the value "", so that [where 5 != ""] asks whether there is one.
 func (t *Tree) holds(id int32, s *selector) bool {
-	match := false
+	match, any := false, false
 	t.allSteps(id, s.path, func(n Node) bool {
-		match = s.matches(n.Value())
+		any, match = true, s.matches(n.Value())
 		return !match
 	})
+	if !any {
+		match = s.matches("")
+	}
 	if s.op == opNotEqual || s.op == opLacks {
 		return !match
 	}
