@@ -1,0 +1,68 @@
+package sqlite
+
+import (
+	"time"
+
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// How long the writer waits for readers to leave the log: briefly, because
+// everyone waits for the writer.
+const (
+	shortWait = 20 * time.Millisecond
+	longWait  = 5 * time.Second
+)
+
+const (
+	checkpointPassive  = sqlite3.SQLITE_CHECKPOINT_PASSIVE
+	checkpointRestart  = sqlite3.SQLITE_CHECKPOINT_RESTART
+	checkpointTruncate = sqlite3.SQLITE_CHECKPOINT_TRUNCATE
+)
+
+// keepCheckpointing copies the log into the data file beside the writer, which
+// goes on meanwhile. The log itself can only begin anew when nobody appends to
+// it, and that is afterCommit's part.
+func (s *Store) keepCheckpointing() {
+	defer close(s.checkpointed)
+	for range s.wake {
+		s.checkpoint.Lock()
+		// Trouble shows again at the writer's next commit, which reports it.
+		_, _, _ = s.checkpointer.checkpoint(checkpointPassive)
+		s.checkpoint.Unlock()
+	}
+}
+
+// afterCommit bounds the log. Past CheckpointPages the background is asked to
+// copy; past WALPages the writer itself copies the little that is left and lets
+// the log begin anew, which is a pause of milliseconds. A reader that has been
+// open for long keeps the log growing until it ends; it is tried again every
+// tenth of WALPages.
+func (w *writer) afterCommit() {
+	written := w.c.pagesWritten()
+	frames := written - w.frames
+	w.s.stats.walFrames.Store(frames)
+	if frames < int64(w.s.cfg.CheckpointPages) {
+		return
+	}
+	if frames < int64(w.s.cfg.WALPages) {
+		select {
+		case w.s.wake <- struct{}{}:
+		default:
+		}
+		return
+	}
+	if !w.s.checkpoint.TryLock() {
+		if frames < 2*int64(w.s.cfg.WALPages) {
+			return // the background is at it; look again after the next commit
+		}
+		w.s.checkpoint.Lock()
+	}
+	defer w.s.checkpoint.Unlock()
+	w.c.busyTimeout(shortWait)
+	_, _, err := w.c.checkpoint(checkpointRestart)
+	w.c.busyTimeout(longWait)
+	w.frames = written
+	if err != nil {
+		w.frames -= int64(w.s.cfg.WALPages) * 9 / 10
+	}
+}

@@ -1,0 +1,207 @@
+package sqlite
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"time"
+
+	"modernc.org/libc"
+	_ "modernc.org/sqlite" // its start-up patches the library on some platforms
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// conn is one connection, used by one goroutine at a time. It talks to SQLite
+// through the library's C interface and not through database/sql, because
+// binding and stepping there cost more than SQLite's own work on our small
+// rows; BenchmarkDrivers has the figures.
+type conn struct {
+	tls   *libc.TLS
+	db    uintptr
+	cell  uintptr // 16 bytes for results that C returns through pointers
+	stmts map[string]*stmt
+}
+
+// openMode says what a connection may do with the file.
+type openMode int32
+
+const (
+	readWrite openMode = sqlite3.SQLITE_OPEN_READWRITE | sqlite3.SQLITE_OPEN_CREATE | sqlite3.SQLITE_OPEN_NOMUTEX
+	readOnly  openMode = sqlite3.SQLITE_OPEN_READONLY | sqlite3.SQLITE_OPEN_NOMUTEX
+)
+
+// openConn opens a connection. NOMUTEX is safe because no two goroutines ever
+// share a connection at the same time.
+func openConn(file string, mode openMode) (*conn, error) {
+	c := &conn{tls: libc.NewTLS(), stmts: map[string]*stmt{}}
+	c.cell = sqlite3.Xsqlite3_malloc(c.tls, 16)
+	name, err := libc.CString(file)
+	if err != nil || c.cell == 0 {
+		c.tls.Close()
+		return nil, fmt.Errorf("sqlite: out of memory")
+	}
+	defer libc.Xfree(c.tls, name)
+	rc := sqlite3.Xsqlite3_open_v2(c.tls, name, c.cell, int32(mode), 0)
+	c.db = c.pointer()
+	if rc != sqlite3.SQLITE_OK {
+		err := c.fail(rc)
+		_ = c.close()
+		return nil, err
+	}
+	sqlite3.Xsqlite3_extended_result_codes(c.tls, c.db, 1)
+	return c, nil
+}
+
+// pointer reads what C wrote into the cell.
+func (c *conn) pointer() uintptr {
+	return uintptr(binary.NativeEndian.Uint64(libc.GoBytes(c.cell, 8)))
+}
+
+// int32s reads the cell as two C ints.
+func (c *conn) int32s() (int32, int32) {
+	b := libc.GoBytes(c.cell, 8)
+	return int32(binary.NativeEndian.Uint32(b)), int32(binary.NativeEndian.Uint32(b[4:]))
+}
+
+// clearCell zeroes the cell, so that a call that writes nothing reads as 0.
+func (c *conn) clearCell() { clear(libc.GoBytes(c.cell, 16)) }
+
+// close finalizes every statement and closes the connection.
+func (c *conn) close() error {
+	for _, s := range c.stmts {
+		for ; s != nil; s = s.next {
+			s.finalize()
+		}
+	}
+	c.stmts = nil
+	var err error
+	if rc := sqlite3.Xsqlite3_close_v2(c.tls, c.db); rc != sqlite3.SQLITE_OK {
+		err = c.fail(rc)
+	}
+	sqlite3.Xsqlite3_free(c.tls, c.cell)
+	c.tls.Close()
+	return err
+}
+
+// stmt returns the prepared statement for the SQL text, or a second one while
+// the first is in use. The caller calls done when finished with it.
+func (c *conn) stmt(sql string) *stmt {
+	first := c.stmts[sql]
+	for s := first; s != nil; s = s.next {
+		if !s.busy {
+			s.begin()
+			return s
+		}
+	}
+	s := &stmt{c: c, next: first}
+	text, err := libc.CString(sql)
+	if err != nil {
+		s.err = fmt.Errorf("sqlite: %w", err)
+		return s
+	}
+	defer libc.Xfree(c.tls, text)
+	c.clearCell()
+	rc := sqlite3.Xsqlite3_prepare_v3(c.tls, c.db, text, int32(len(sql)), sqlite3.SQLITE_PREPARE_PERSISTENT, c.cell, 0)
+	if rc != sqlite3.SQLITE_OK {
+		s.err = c.fail(rc)
+		return s
+	}
+	s.handle = c.pointer()
+	c.stmts[sql] = s
+	s.begin()
+	return s
+}
+
+// exec runs SQL without parameters or results; several statements may be
+// separated by semicolons.
+func (c *conn) exec(sql string) error {
+	text, err := libc.CString(sql)
+	if err != nil {
+		return fmt.Errorf("sqlite: %w", err)
+	}
+	defer libc.Xfree(c.tls, text)
+	if rc := sqlite3.Xsqlite3_exec(c.tls, c.db, text, 0, 0, 0); rc != sqlite3.SQLITE_OK {
+		return c.fail(rc)
+	}
+	return nil
+}
+
+// run executes one cached statement without parameters, such as COMMIT.
+func (c *conn) run(sql string) error {
+	s := c.stmt(sql)
+	defer s.done()
+	return s.exec()
+}
+
+// int64Of runs a query that gives one number, such as a PRAGMA.
+func (c *conn) int64Of(sql string) (int64, error) {
+	s := c.stmt(sql)
+	defer s.done()
+	ok, err := s.step()
+	if err != nil || !ok {
+		return 0, err
+	}
+	return s.int64(0), nil
+}
+
+// inTransaction reports whether a transaction is open. SQLite ends one by
+// itself after some errors, a full disk among them.
+func (c *conn) inTransaction() bool { return sqlite3.Xsqlite3_get_autocommit(c.tls, c.db) == 0 }
+
+// changed is the number of rows that the last statement changed.
+func (c *conn) changed() int { return int(sqlite3.Xsqlite3_changes(c.tls, c.db)) }
+
+// inserted is the rowid of the last insert.
+func (c *conn) inserted() int64 { return sqlite3.Xsqlite3_last_insert_rowid(c.tls, c.db) }
+
+// pagesWritten is the number of pages this connection has written since it was
+// opened; in WAL mode, the frames it has appended.
+func (c *conn) pagesWritten() int64 {
+	c.clearCell()
+	sqlite3.Xsqlite3_db_status(c.tls, c.db, sqlite3.SQLITE_DBSTATUS_CACHE_WRITE, c.cell, c.cell+8, 0)
+	n, _ := c.int32s()
+	return int64(n)
+}
+
+// checkpoint copies the WAL into the database and returns the frames that the
+// WAL holds and how many of them are copied.
+func (c *conn) checkpoint(mode int32) (frames, copied int32, err error) {
+	c.clearCell()
+	rc := sqlite3.Xsqlite3_wal_checkpoint_v2(c.tls, c.db, 0, mode, c.cell, c.cell+4)
+	frames, copied = c.int32s()
+	if rc != sqlite3.SQLITE_OK {
+		return frames, copied, c.fail(rc)
+	}
+	return frames, copied, nil
+}
+
+func (c *conn) busyTimeout(d time.Duration) {
+	sqlite3.Xsqlite3_busy_timeout(c.tls, c.db, int32(d/time.Millisecond))
+}
+
+// sqliteError is an error of the library: its extended result code and text.
+// The text names tables and columns, never values.
+type sqliteError struct {
+	code int32
+	text string
+}
+
+func (e *sqliteError) Error() string {
+	return "sqlite: " + e.text + " (" + strconv.Itoa(int(e.code)) + ")"
+}
+
+// primary is the code without its extension.
+func (e *sqliteError) primary() int32 { return e.code & 0xff }
+
+func (c *conn) fail(rc int32) error {
+	e := &sqliteError{code: rc}
+	if c.db != 0 {
+		if x := sqlite3.Xsqlite3_extended_errcode(c.tls, c.db); x&0xff == rc&0xff {
+			e.code = x
+		}
+		e.text = libc.GoString(sqlite3.Xsqlite3_errmsg(c.tls, c.db))
+	} else {
+		e.text = libc.GoString(sqlite3.Xsqlite3_errstr(c.tls, rc))
+	}
+	return e
+}

@@ -1,0 +1,217 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+const (
+	dataFile = "linkloop.db"
+	lockFile = "linkloop.lock"
+	pageSize = 8192
+)
+
+// Store is an open data folder. It is safe for concurrent use.
+type Store struct {
+	cfg   Config
+	file  string
+	lock  *conn // holds the lock file while the store is open
+	types *types
+
+	queue   chan *decision
+	closing sync.RWMutex // held for reading while something is put into queue
+	closed  bool
+	stopped chan struct{} // closed when the writer has ended
+	endErr  error         // of the writer's end
+
+	readers chan *conn    // idle read connections
+	tickets chan struct{} // one per read connection that may exist
+
+	checkpointer *conn
+	wake         chan struct{} // asks the checkpointer to look
+	checkpointed chan struct{} // closed when it has ended
+	checkpoint   sync.Mutex    // one checkpoint at a time
+
+	stats counters
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens the data folder, brings its schema up to date and takes the lock
+// that keeps a second server away. Errors: fault.Conflict when another process
+// has the folder open for writing or the data is newer than this binary;
+// fault.Transient or fault.Internal when the file cannot be used.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fault.Wrap(fault.Conflict, err, "the store's configuration is not valid")
+	}
+	s := &Store{
+		cfg: cfg.withDefaults(), file: filepath.Join(cfg.Path, dataFile),
+		stopped: make(chan struct{}), checkpointed: make(chan struct{}), wake: make(chan struct{}, 1),
+	}
+	s.queue = make(chan *decision, s.cfg.Queue)
+	s.readers = make(chan *conn, s.cfg.Readers)
+	s.tickets = make(chan struct{}, s.cfg.Readers)
+	for range s.cfg.Readers {
+		s.tickets <- struct{}{}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, asFault(err)
+	}
+	var err error
+	if s.cfg.ReadOnly {
+		err = s.openReadOnly()
+	} else {
+		err = s.openWriter()
+	}
+	if err != nil {
+		return nil, asFault(errors.Join(err, s.release()))
+	}
+	return s, nil
+}
+
+func (s *Store) openReadOnly() error {
+	c, err := s.reader()
+	if err != nil {
+		return err
+	}
+	close(s.stopped)
+	close(s.checkpointed)
+	s.readers <- c
+	<-s.tickets
+	if err := migrate(c, true); err != nil {
+		return err
+	}
+	s.types, err = loadTypes(c)
+	return err
+}
+
+func (s *Store) openWriter() error {
+	if err := os.MkdirAll(s.cfg.Path, 0o700); err != nil {
+		return transient(err, "the data folder cannot be made; check that its parent exists and may be written to")
+	}
+	var err error
+	if s.lock, err = takeLock(filepath.Join(s.cfg.Path, lockFile)); err != nil {
+		return err
+	}
+	c, err := openConn(s.file, readWrite)
+	if err != nil {
+		return err
+	}
+	// page_size must come before the first write, and the file keeps it.
+	if err := c.exec(fmt.Sprintf("PRAGMA page_size=%d; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "+
+		"PRAGMA busy_timeout=5000; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-%d; "+
+		"PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=%d",
+		pageSize, s.cfg.CacheMB*1024, int64(s.cfg.WALPages)*pageSize)); err != nil {
+		return errors.Join(err, c.close())
+	}
+	err = migrate(c, false)
+	var w *writer
+	if err == nil {
+		s.types, err = loadTypes(c)
+	}
+	if err == nil {
+		w, err = newWriter(s, c)
+	}
+	if err == nil {
+		s.checkpointer, err = openConn(s.file, readWrite)
+	}
+	if err == nil {
+		err = s.checkpointer.exec("PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0")
+	}
+	if err != nil {
+		return errors.Join(err, c.close())
+	}
+	go w.run()
+	go s.keepCheckpointing()
+	return nil
+}
+
+// takeLock keeps other servers away for as long as the connection is open. The
+// lock is SQLite's own on a file of its own: it works on every platform, and
+// the operating system drops it when the process dies in whatever way.
+func takeLock(file string) (*conn, error) {
+	c, err := openConn(file, readWrite)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.exec("PRAGMA journal_mode=MEMORY; BEGIN EXCLUSIVE"); err != nil {
+		var e *sqliteError
+		if errors.As(err, &e) && (e.primary() == sqlite3.SQLITE_BUSY || e.primary() == sqlite3.SQLITE_LOCKED) {
+			err = fault.Wrap(fault.Conflict, err,
+				"another linkloop has this data folder open for writing; stop it, or give this one another store.path")
+		}
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
+// reader opens a read connection. query_only guards against our own mistakes.
+func (s *Store) reader() (*conn, error) {
+	mode := readWrite // a reader of a WAL writes to its shared index
+	if s.cfg.ReadOnly {
+		mode = readOnly
+	}
+	c, err := openConn(s.file, mode)
+	if err != nil {
+		return nil, err
+	}
+	c.busyTimeout(5 * time.Second)
+	kib := max(s.cfg.CacheMB*1024/s.cfg.Readers, 1024)
+	if err := c.exec(fmt.Sprintf("PRAGMA query_only=1; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-%d", kib)); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
+// Close takes no more decisions, finishes those that wait, copies the log into
+// the data file and closes it. It waits for the snapshots that are open.
+func (s *Store) Close() error {
+	s.closing.Lock()
+	if s.closed {
+		s.closing.Unlock()
+		return nil
+	}
+	s.closed = true
+	close(s.queue)
+	s.closing.Unlock()
+	<-s.stopped
+	close(s.wake)
+	<-s.checkpointed
+	return asFault(errors.Join(s.endErr, s.release()))
+}
+
+// release waits for the snapshots that are open and closes everything, the
+// lock last.
+func (s *Store) release() error {
+	var errs []error
+	for range s.cfg.Readers {
+		select {
+		case c := <-s.readers:
+			errs = append(errs, c.close())
+		case <-s.tickets:
+		}
+	}
+	for _, c := range []*conn{s.checkpointer, s.lock} {
+		if c != nil {
+			errs = append(errs, c.close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// counters are what Stats reads.
+type counters struct {
+	decisions, failed, refused, commits, failedCommits, walFrames, clockAhead atomic.Int64
+}

@@ -1,0 +1,317 @@
+package sqlite
+
+import (
+	"math"
+	"slices"
+
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/resource"
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+// Bounds of one page and of the work for it.
+const (
+	maxPage       = 1000
+	maxPageBytes  = 32 << 20 // a page of large bodies ends early, with a link to the next
+	maxTerms      = 1000     // of one search
+	checkEvery    = 512      // candidates between two looks at the caller's context
+	gatherSpans   = 5000     // intervals taken from the index when nothing else narrows the search
+	gatherBeside  = 500      // the same beside other conditions
+	sortInMemory  = 5000     // matches sorted in memory; with more, the interval index is walked
+	unboundedHigh = math.MaxInt64
+)
+
+// search is one compiled query over a snapshot.
+type search struct {
+	r      resources
+	q      resource.Query
+	typ    int64
+	newest bool
+	// spans are the interval conditions that no list stands for: they are
+	// checked on each candidate's facts.
+	spans []resource.RangeClause
+
+	low, high int64 // bounds of positions, both inside
+	row       *stmt // the version row of the last candidate
+	rowSeq    int64
+	looked    int
+	size      int   // bytes on the page so far
+	last      place // the last match put on a sorted page
+}
+
+// Search finds current versions. By time of update the page is read straight
+// from the index in order. By a parameter the order is that of the start of the
+// interval (the earliest ascending, the latest descending), resources without a
+// value last. A page stays right while others write: what is updated moves to
+// the newest end and is not met twice.
+func (r resources) Search(q resource.Query) (store.Page, error) {
+	page := store.Page{Total: -1}
+	if r.flush != nil {
+		if err := r.flush(); err != nil {
+			return page, err
+		}
+	}
+	terms := len(q.IDs)
+	for _, c := range q.Clauses {
+		terms += len(c.Any)
+	}
+	if terms > maxTerms {
+		return page, fault.New(fault.TooLarge, "", "a search may have %d values at most", maxTerms)
+	}
+	s := &search{r: r, q: q, newest: q.Order.Descending}
+	if q.Limit > maxPage {
+		s.q.Limit = maxPage
+	}
+	cur, resumed, err := parseCursor(q.After, s.order())
+	if err != nil {
+		return page, err
+	}
+	var known bool
+	if s.typ, known = r.types().byName[q.Type]; !known {
+		if q.Total {
+			page.Total = 0
+		}
+		return page, nil
+	}
+	s.bounds()
+	defer s.close()
+	if q.Order.Param != 0 {
+		err = s.sorted(&page, cur, resumed)
+	} else {
+		err = s.byTime(&page, cur, resumed)
+	}
+	if err == nil && q.Total {
+		if !resumed && page.Next == "" && s.q.Limit > 0 {
+			page.Total = int64(len(page.Versions))
+		} else {
+			page.Total, err = s.count()
+		}
+	}
+	if err != nil {
+		return store.Page{Total: -1}, asFault(err)
+	}
+	return page, nil
+}
+
+func (s *search) order() byte {
+	switch {
+	case s.q.Order.Param != 0 && s.newest:
+		return byParamDesc
+	case s.q.Order.Param != 0:
+		return byParam
+	case s.newest:
+		return byUpdatedDesc
+	default:
+		return byUpdated
+	}
+}
+
+func (s *search) bounds() {
+	high := s.q.UpdatedHigh
+	if high == 0 {
+		high = unboundedHigh
+	}
+	s.low, s.high = max(s.q.UpdatedLow, 0), high
+	if s.newest {
+		s.low, s.high = -s.high, -s.low
+	}
+}
+
+func (s *search) position(seq int64) int64 {
+	if s.newest {
+		return -seq
+	}
+	return seq
+}
+
+// byTime fills the page in order of update. Limit 0 asks for the total only.
+func (s *search) byTime(page *store.Page, cur cursor, resumed bool) error {
+	if s.q.Limit <= 0 {
+		return nil
+	}
+	at := s.low
+	if resumed {
+		at = max(at, s.position(cur.number)+1)
+	}
+	root, err := s.lists()
+	if err != nil {
+		return err
+	}
+	defer root.close()
+	for {
+		seq, ok, err := s.next(root, at)
+		if err != nil || !ok {
+			return err
+		}
+		if len(page.Versions) == s.q.Limit || s.size > maxPageBytes {
+			last := page.Versions[len(page.Versions)-1]
+			page.Next = cursor{order: s.order(), number: last.Updated.UnixMicro()}.String()
+			return nil
+		}
+		v, err := s.version(seq)
+		if err != nil {
+			return err
+		}
+		s.size += len(v.Body)
+		page.Versions = append(page.Versions, v)
+		at = s.position(seq) + 1
+	}
+}
+
+// count counts all matches, or returns -1 when they are more than the limit.
+func (s *search) count() (int64, error) {
+	root, err := s.lists()
+	if err != nil {
+		return 0, err
+	}
+	defer root.close()
+	n, at := int64(0), s.low
+	for {
+		seq, ok, err := s.next(root, at)
+		if err != nil || !ok {
+			return n, err
+		}
+		if n++; n > int64(s.r.countLimit) {
+			return -1, nil
+		}
+		at = s.position(seq) + 1
+	}
+}
+
+// next returns the first match at or after the position.
+func (s *search) next(root list, at int64) (seq int64, ok bool, err error) {
+	for {
+		if s.looked++; s.looked%checkEvery == 0 {
+			if err := s.r.ctx.Err(); err != nil {
+				return 0, false, err
+			}
+		}
+		p, ok, err := root.seek(at)
+		if err != nil || !ok || p > s.high {
+			return 0, false, err
+		}
+		seq := s.position(p)
+		if len(s.spans) == 0 {
+			return seq, true, nil
+		}
+		f, err := s.facts(seq)
+		if err != nil {
+			return 0, false, err
+		}
+		if !slices.ContainsFunc(s.spans, func(c resource.RangeClause) bool { return !f.overlaps(c) }) {
+			return seq, true, nil
+		}
+		at = p + 1
+	}
+}
+
+// lists builds the merge of posting lists that stands for the query.
+func (s *search) lists() (list, error) {
+	var all, not []list
+	s.spans = s.spans[:0]
+	for _, c := range s.q.Clauses {
+		if c.Not {
+			not = append(not, s.union(c.Any))
+		} else {
+			all = append(all, s.union(c.Any))
+		}
+	}
+	if len(s.q.IDs) > 0 {
+		ids, err := s.ids()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, ids)
+	}
+	for _, c := range s.q.Ranges {
+		limit := gatherSpans
+		if len(all) > 0 {
+			limit = gatherBeside
+		}
+		var l list
+		if !c.Not {
+			var err error
+			if l, err = s.gather(c, limit); err != nil {
+				return nil, err
+			}
+		}
+		if l == nil {
+			s.spans = append(s.spans, c)
+		} else {
+			all = append(all, l)
+		}
+	}
+	// Terms are of one type, so the list of the type is needed only when no
+	// term is there to stand for it.
+	if len(all) == 0 {
+		all = append(all, &postingList{c: s.r.c, id: s.typ, newest: s.newest})
+	}
+	root := all[0]
+	if len(all) > 1 {
+		root = allOf(all)
+	}
+	if len(not) > 0 {
+		root = without{root, not}
+	}
+	return root, nil
+}
+
+func (s *search) union(terms []resource.Term) list {
+	ls := make(anyOf, len(terms))
+	for i, t := range terms {
+		ls[i] = &postingList{c: s.r.c, id: int64(t), newest: s.newest}
+	}
+	if len(ls) == 1 {
+		return ls[0]
+	}
+	return ls
+}
+
+// ids looks the resources up by key.
+func (s *search) ids() (list, error) {
+	var seqs []int64
+	st := s.r.c.stmt("SELECT r.seq, v.deleted FROM resource r JOIN version v ON v.seq = r.seq WHERE r.type = ? AND r.id = ?")
+	defer st.done()
+	for _, id := range s.q.IDs {
+		ok, err := st.int(s.typ).id(id).step()
+		if err != nil {
+			return nil, err
+		}
+		if ok && st.int64(1) == 0 {
+			seqs = append(seqs, st.int64(0))
+		}
+		st.reset()
+	}
+	return newFixed(seqs, s.newest), nil
+}
+
+// gather takes the versions of an interval condition from the index, or returns
+// nil when there are more than the limit: then it is cheaper to check it on
+// what the other conditions find.
+func (s *search) gather(c resource.RangeClause, limit int) (list, error) {
+	st := s.r.c.stmt("SELECT seq FROM span WHERE param = ? AND wide = ? AND low >= ? AND low <= ? AND high >= ? LIMIT ?")
+	defer st.done()
+	var seqs []int64
+	for _, wide := range []bool{false, true} {
+		from := int64(math.MinInt64)
+		if !wide && c.Low > math.MinInt64+wideSpan {
+			from = c.Low - wideSpan
+		}
+		st.int(int64(c.Param)).bool(wide).int(from).int(c.High).int(c.Low).int(int64(limit - len(seqs) + 1))
+		for {
+			ok, err := st.step()
+			if err != nil {
+				return nil, err
+			}
+			if !ok {
+				break
+			}
+			if len(seqs) == limit {
+				return nil, nil
+			}
+			seqs = append(seqs, st.int64(0))
+		}
+		st.reset()
+	}
+	return newFixed(seqs, s.newest), nil
+}

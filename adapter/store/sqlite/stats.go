@@ -1,0 +1,82 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+// Stats is what the metrics show. Counts are since Open.
+type Stats struct {
+	Waiting       int   // decisions in the queue
+	Decisions     int64 // answered after a commit
+	Failed        int64 // of these, those that returned an error
+	Refused       int64 // turned away: queue full or closing
+	Commits       int64
+	FailedCommits int64
+	WALFrames     int64 // pages in the log since it last began anew
+	WALBytes      int64
+	DataBytes     int64
+	// ClockAhead is how far the last commit time is in front of the clock:
+	// seconds or more mean that the clock has gone back.
+	ClockAhead time.Duration
+}
+
+// Stats never waits.
+func (s *Store) Stats() Stats {
+	return Stats{
+		Waiting: len(s.queue), Decisions: s.stats.decisions.Load(), Failed: s.stats.failed.Load(), Refused: s.stats.refused.Load(),
+		Commits: s.stats.commits.Load(), FailedCommits: s.stats.failedCommits.Load(), WALFrames: s.stats.walFrames.Load(),
+		WALBytes: fileSize(s.file + "-wal"), DataBytes: fileSize(s.file),
+		ClockAhead: time.Duration(s.stats.clockAhead.Load()) * time.Microsecond,
+	}
+}
+
+func fileSize(name string) int64 {
+	info, err := os.Stat(name)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// Check is for readiness: it goes through the queue and to the disk and back.
+func (s *Store) Check(ctx context.Context) error {
+	if s.cfg.ReadOnly {
+		return s.View(ctx, func(r store.Reader) error {
+			_, err := r.Deliveries().NextDue()
+			return err
+		})
+	}
+	return s.Decide(ctx, func(t store.Tx) error {
+		t.Time() // moves the clock row, so that the commit writes
+		return nil
+	})
+}
+
+// QuickCheck reads the whole data file and verifies its structure, for doctor:
+// seconds per gigabyte. Damage is fault.Internal.
+func (s *Store) QuickCheck(ctx context.Context) error {
+	return s.View(ctx, func(r store.Reader) error {
+		snap, ok := r.(*snapshot)
+		if !ok {
+			return fault.New(fault.Internal, "", "not a snapshot of this store")
+		}
+		q := snap.c.stmt("PRAGMA quick_check(10)")
+		defer q.done()
+		for {
+			ok, err := q.step()
+			if err != nil || !ok {
+				return asFault(err)
+			}
+			if q.string(0) != "ok" {
+				return fault.Wrap(fault.Internal, errors.New("sqlite: quick_check: "+q.string(0)),
+					"the data file is damaged; stop, keep a copy and restore the last backup")
+			}
+		}
+	})
+}
