@@ -64,10 +64,11 @@ crash: build ## Kill a server under load ROUNDS (5) times; nothing accepted may 
 	$(GO) test -count=1 -v -timeout 10m -run '^TestCrash$$' ./adapter/load -binary $(CURDIR)/$(BIN) -rounds $(ROUNDS)
 
 .PHONY: cover
-cover: ## Measure test coverage, write cover.html
-	$(GO) test -timeout $(TESTTIMEOUT) -coverpkg ./... -coverprofile cover.out ./...
-	$(GO) tool cover -html cover.out -o cover.html
-	@$(GO) tool cover -func cover.out | tail -1
+cover: ## Measure test coverage, write bin/cover.html
+	@mkdir -p bin
+	$(GO) test -timeout $(TESTTIMEOUT) -coverpkg ./... -coverprofile bin/cover.out ./...
+	$(GO) tool cover -html bin/cover.out -o bin/cover.html
+	@$(GO) tool cover -func bin/cover.out | tail -1
 
 .PHONY: generate
 generate: ## Write the generated files again
@@ -88,4 +89,4 @@ ci: ## Do what the CI machine does
 
 .PHONY: clean
 clean: ## Remove what was built and measured
-	rm -rf bin cover.out cover.html
+	rm -rf bin

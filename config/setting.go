@@ -19,7 +19,7 @@ var settings = []Setting{
 	{Key: "http.read_header_timeout", Example: "5s",
 		Doc: "How long a caller may take to send the request line and the headers."},
 	{Key: "http.read_timeout", Example: "30s",
-		Doc: "How long a caller may take to send a whole request; then it is answered 408."},
+		Doc: "How long a request may take from its first byte until its answer is ready. A body that does not arrive in time is answered 408, work that is not done in time 503."},
 	{Key: "http.write_timeout", Example: "1m",
 		Doc: "How long answering one request may take, from the end of its headers to the last byte."},
 	{Key: "http.idle_timeout", Example: "2m",
@@ -31,7 +31,7 @@ var settings = []Setting{
 	{Key: "http.body_limit", Example: "5MB",
 		Doc: "Largest message or resource taken; larger ones are answered 413."},
 	{Key: "http.max_concurrent", Example: "512",
-		Doc: "Requests handled at the same time; further ones are answered 429 and asked to try again."},
+		Doc: "Requests handled at the same time; further ones are answered 503 and asked to try again in a second."},
 
 	{Key: "admin.listen", Example: "127.0.0.1:8081",
 		Doc: "Address and port for operations: /healthz, /readyz and /metrics. It asks for no token and shows no patient data; keep it inside."},

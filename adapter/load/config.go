@@ -1,0 +1,174 @@
+package load
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Config says which server is put under which load.
+type Config struct {
+	Target      string // base address, such as http://127.0.0.1:8080
+	AllowRemote bool   // allow a target on another machine; a load test of a live service is an outage
+	Token       string // bearer token; empty: none is sent
+	PID         int    // process of the server, for processor time and memory; 0: not measured
+
+	HL7Sender  string // name in /intake/{sender} for HL7 v2 REF^I12
+	JSONSender string // name in /intake/{sender} for JSON referrals
+	Owner      string // reference put into Task.owner when a Task is accepted; empty: left as it is
+
+	Phases  []Phase
+	Timeout time.Duration // of one request
+	Run     string        // makes message ids unique; empty: from the time
+	Seed    uint64        // of the made-up people
+}
+
+// Work is what the requests of a phase do.
+type Work string
+
+// The kinds of work.
+const (
+	HL7    Work = "hl7"    // new referrals as HL7 v2 REF^I12
+	JSON   Work = "json"   // new referrals as JSON
+	Repeat Work = "repeat" // HL7 referrals that were accepted before, again
+	Bad    Work = "bad"    // messages that must be refused
+	Read   Work = "read"   // one Task or ServiceRequest by id
+	Search Work = "search" // the searches of a worklist
+	Move   Work = "move"   // Tasks accepted, begun and completed with If-Match
+)
+
+// Works lists every kind of work.
+func Works() []Work { return []Work{HL7, JSON, Repeat, Bad, Read, Search, Move} }
+
+// Phase is a stretch of one kind of work.
+type Phase struct {
+	Work     Work
+	Rate     float64       // requests per second; 0: closed-loop
+	Clients  int           // closed-loop: how many; open-loop: the most requests in flight
+	Duration time.Duration // how long new requests are due
+}
+
+// String is the form that ParsePhase reads: work@rate or work*clients.
+func (p Phase) String() string {
+	if p.Rate > 0 {
+		return fmt.Sprintf("%s@%g", p.Work, p.Rate)
+	}
+	return fmt.Sprintf("%s*%d", p.Work, p.Clients)
+}
+
+// The bounds of a phase, which keep a slip of the keyboard from exhausting the
+// machine that makes the load.
+const (
+	mostClients  = 4096
+	mostRate     = 100_000
+	openClients  = 256
+	closedNumber = 16
+)
+
+// ParsePhase reads hl7@500 (500 a second), hl7*16 (16 clients, each as fast as
+// it is answered) or hl7 (16 clients).
+func ParsePhase(s string, d time.Duration) (Phase, error) {
+	p := Phase{Work: Work(s), Clients: closedNumber, Duration: d}
+	if work, rate, ok := strings.Cut(s, "@"); ok {
+		p.Work, p.Clients = Work(work), openClients
+		if _, err := fmt.Sscanf(rate+"\n", "%g\n", &p.Rate); err != nil || p.Rate <= 0 {
+			return Phase{}, fmt.Errorf("phase %q: the rate must be a number above 0", s)
+		}
+	} else if work, clients, ok := strings.Cut(s, "*"); ok {
+		p.Work = Work(work)
+		if _, err := fmt.Sscanf(clients+"\n", "%d\n", &p.Clients); err != nil {
+			return Phase{}, fmt.Errorf("phase %q: the number of clients must be whole", s)
+		}
+	}
+	return p, p.validate()
+}
+
+func (p Phase) validate() error {
+	known := false
+	for _, w := range Works() {
+		known = known || w == p.Work
+	}
+	switch {
+	case !known:
+		return fmt.Errorf("phase %q: the work is one of %v", p.Work, Works())
+	case p.Rate < 0 || p.Rate > mostRate || p.Rate != p.Rate:
+		return fmt.Errorf("phase %s: the rate must be between 0 and %d", p.Work, mostRate)
+	case p.Clients < 1 || p.Clients > mostClients:
+		return fmt.Errorf("phase %s: the clients must be between 1 and %d", p.Work, mostClients)
+	case p.Duration <= 0 || p.Duration > 24*time.Hour:
+		return fmt.Errorf("phase %s: the duration must be above 0 and at most 24h", p.Work)
+	}
+	return nil
+}
+
+// DefaultPhases is a tour: every kind of work once, d each.
+func DefaultPhases(d time.Duration) []Phase {
+	var out []Phase
+	for _, w := range Works() {
+		p := Phase{Work: w, Clients: closedNumber, Duration: d}
+		switch w {
+		case HL7:
+			p.Clients = 64 // enough callers at once to share a commit
+			out = append(out, p)
+			p = Phase{Work: w, Rate: 300, Clients: openClients, Duration: d}
+		case Repeat, Bad:
+			p.Duration = max(d/4, time.Second)
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// DefaultConfig is a tour of a server on this machine with the shipped senders.
+func DefaultConfig() Config {
+	return Config{
+		Target:    "http://127.0.0.1:8080",
+		HL7Sender: "hl7v2-ref", JSONSender: "generic-json",
+		Phases:  DefaultPhases(20 * time.Second),
+		Timeout: 10 * time.Second,
+		Seed:    1,
+	}
+}
+
+// Validate returns every problem at once.
+func (c Config) Validate() error {
+	var errs []error
+	u, err := url.Parse(c.Target)
+	switch {
+	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
+		errs = append(errs, errors.New("target: must be an http or https address, such as http://127.0.0.1:8080"))
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		errs = append(errs, errors.New("target: must have no user name, query or fragment"))
+	case !c.AllowRemote && !loopback(u.Hostname()):
+		errs = append(errs, errors.New("target: is not on this machine; a load test of a live service is an outage, so another machine must be allowed explicitly"))
+	}
+	if c.HL7Sender == "" || c.JSONSender == "" {
+		errs = append(errs, errors.New("senders: both names are needed"))
+	}
+	if c.Timeout <= 0 {
+		errs = append(errs, errors.New("timeout: must be above 0"))
+	}
+	if len(c.Phases) == 0 {
+		errs = append(errs, errors.New("phases: there is none"))
+	}
+	if len(c.Run) > 20 || strings.Trim(c.Run, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
+		errs = append(errs, errors.New("run: at most 20 lower-case letters and digits"))
+	}
+	for _, p := range c.Phases {
+		errs = append(errs, p.validate())
+	}
+	return errors.Join(errs...)
+}
+
+// loopback says that host is this machine; names other than localhost are not
+// resolved.
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
+}

@@ -1,0 +1,100 @@
+package load
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+)
+
+// nextStatus is the way of a Task through a referral that goes well.
+var nextStatus = map[string]string{
+	"requested":   "accepted",
+	"accepted":    "in-progress",
+	"in-progress": "completed",
+}
+
+// outcomeOutput is what a completed Task leaves behind: the activity, coded
+// (HL7 Gravity SDOH Clinical Care, SDOHCC-TaskForReferralManagement, output
+// slice PerformedActivityCode).
+const outcomeOutput = `[{"type":{"coding":[{"system":"http://hl7.org/fhir/us/sdoh-clinicalcare/CodeSystem/SDOHCC-CodeSystemTemporaryCodes","code":"resulting-activity"}]},` +
+	`"valueCodeableConcept":{"coding":[{"system":"http://snomed.info/sct","code":"871731000000106","display":"Referral to social prescribing service"}],"text":"Joined a weekly walking group"}}]`
+
+// moves takes Tasks from requested to completed, one step a request. A Task is
+// in the hands of one request at a time, so that every conflict is the
+// server's.
+func (s *session) moves(ctx context.Context) (task, error) {
+	held, err := s.client.list(ctx, "/fhir/Task?status=requested&_count=200", mostHeld)
+	if err != nil {
+		return nil, err
+	}
+	if len(held) == 0 {
+		return nil, errors.New("the server holds no requested Task: put a phase of hl7 before it")
+	}
+	ready := make(chan stored, len(held))
+	for _, h := range held {
+		ready <- h
+	}
+	return func(ctx context.Context, _ int) verdict {
+		var t stored
+		select {
+		case t = <-ready:
+		default:
+			return verdict{class: exhausted}
+		}
+		body, ended, err := moved(t.body, s.cfg.Owner)
+		if err != nil {
+			return failure("a Task that cannot be moved")
+		}
+		a, err := s.client.do(ctx, http.MethodPut, "/fhir/Task/"+t.id, "application/fhir+json", t.etag, body)
+		switch {
+		case err != nil:
+			return failure(errorKind(err))
+		case a.status != http.StatusOK:
+			return failure(statusKind(a.status))
+		}
+		if !ended {
+			if len(a.body) > 0 {
+				t.body = a.body
+			} else {
+				t.body = body
+			}
+			t.etag = a.etag
+			ready <- t
+		}
+		return verdict{class: done}
+	}, nil
+}
+
+// moved returns the Task one step further, and whether that was the last step.
+func moved(body []byte, owner string) (next []byte, ended bool, err error) {
+	var t map[string]json.RawMessage
+	if err := json.Unmarshal(body, &t); err != nil {
+		return nil, false, err
+	}
+	var status string
+	if err := json.Unmarshal(t["status"], &status); err != nil {
+		return nil, false, err
+	}
+	to, ok := nextStatus[status]
+	if !ok {
+		return nil, false, errors.New("no step from here")
+	}
+	set := func(name string, v any) {
+		if b, err := json.Marshal(v); err == nil {
+			t[name] = b
+		}
+	}
+	set("status", to)
+	switch to {
+	case "accepted":
+		if owner != "" && len(t["owner"]) == 0 {
+			set("owner", map[string]string{"reference": strings.TrimSpace(owner)})
+		}
+	case "completed":
+		t["output"] = json.RawMessage(outcomeOutput)
+	}
+	next, err = json.Marshal(t)
+	return next, to == "completed", err
+}

@@ -1,0 +1,213 @@
+package load
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Holdings is how many resources a server holds.
+type Holdings struct {
+	Tasks    int64
+	Requests int64 // ServiceRequests
+}
+
+// PhaseResult is what one phase measured.
+type PhaseResult struct {
+	Phase   Phase
+	Elapsed time.Duration
+	Latency Histogram
+	Errors  map[string]int // by kind
+	NotSent int            // due, but the server was too slow for them to be sent in time
+
+	// Exhausted says that the phase ended early because nothing was left to do
+	// the work on.
+	Exhausted bool
+
+	CPU  time.Duration // processor time of the server; 0: not measured
+	RSS  int64         // memory of the server at the end, in bytes
+	Peak int64         // highest memory of the server so far, in bytes
+
+	counts [classes]int
+}
+
+// Accepted is how many new referrals were taken.
+func (r *PhaseResult) Accepted() int { return r.counts[accepted] }
+
+// Duplicates is how many repeats got their first answer again.
+func (r *PhaseResult) Duplicates() int { return r.counts[duplicate] }
+
+// Refused is how many messages were refused with an answer.
+func (r *PhaseResult) Refused() int { return r.counts[refused] }
+
+// Done is how many reads, searches and moves went well.
+func (r *PhaseResult) Done() int { return r.counts[done] }
+
+// Failed is how many requests ended otherwise, Unknown included.
+func (r *PhaseResult) Failed() int { return r.counts[failed] + r.counts[unknown] }
+
+// Unknown is how many messages got no answer and may have been taken.
+func (r *PhaseResult) Unknown() int { return r.counts[unknown] }
+
+// Good is how many requests ended as they should.
+func (r *PhaseResult) Good() int {
+	good := r.counts[accepted] + r.counts[duplicate] + r.counts[done]
+	if r.Phase.Work == Bad {
+		good += r.counts[refused]
+	}
+	return good
+}
+
+// Throughput is good requests per second.
+func (r *PhaseResult) Throughput() float64 {
+	return float64(r.Good()) / max(r.Elapsed.Seconds(), 1e-9)
+}
+
+// PerCPUSecond is good requests per second of the server's processor time; 0
+// when that was not measured.
+func (r *PhaseResult) PerCPUSecond() float64 {
+	if r.CPU <= 0 {
+		return 0
+	}
+	return float64(r.Good()) / r.CPU.Seconds()
+}
+
+// Report is what a run measured and whether the server's books agree.
+type Report struct {
+	Target        string
+	Run           string // part of every message id of this run
+	Before, After Holdings
+	Phases        []*PhaseResult
+	Problems      []string // what the server did wrong
+}
+
+// Sum adds up a count over the phases.
+func (r Report) Sum(count func(*PhaseResult) int) int {
+	n := 0
+	for _, p := range r.Phases {
+		n += count(p)
+	}
+	return n
+}
+
+// reconcile compares what the server said with what it holds. A message
+// without an answer may or may not have been taken; everything else must be
+// exact. Nobody else may write to the server meanwhile.
+func (r *Report) reconcile() {
+	low := int64(r.Sum((*PhaseResult).Accepted))
+	high := low + int64(r.Sum((*PhaseResult).Unknown))
+	for _, h := range []struct {
+		name string
+		made int64
+	}{
+		{"Tasks", r.After.Tasks - r.Before.Tasks},
+		{"ServiceRequests", r.After.Requests - r.Before.Requests},
+	} {
+		switch {
+		case h.made < low:
+			r.Problems = append(r.Problems, fmt.Sprintf("LOST: %d referrals were accepted, the server holds %d more %s", low, h.made, h.name))
+		case h.made > high:
+			r.Problems = append(r.Problems, fmt.Sprintf("DOUBLED: at most %d referrals were accepted, the server holds %d more %s", high, h.made, h.name))
+		}
+	}
+	for _, p := range r.Phases {
+		if p.Phase.Work != Bad && p.Refused() > 0 {
+			r.Problems = append(r.Problems, fmt.Sprintf("%s: %d good messages were refused", p.Phase, p.Refused()))
+		}
+		if p.Failed() > 0 {
+			r.Problems = append(r.Problems, fmt.Sprintf("%s: %d requests failed (%s)", p.Phase, p.Failed(), p.kinds()))
+		}
+		if p.NotSent > 0 {
+			r.Problems = append(r.Problems, fmt.Sprintf("%s: %d requests could not be sent in time: the rate is more than the server takes", p.Phase, p.NotSent))
+		}
+	}
+}
+
+// kinds lists the errors, most frequent first.
+func (r *PhaseResult) kinds() string {
+	var names []string
+	for k := range r.Errors {
+		names = append(names, k)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		if r.Errors[a] != r.Errors[b] {
+			return r.Errors[b] - r.Errors[a]
+		}
+		return strings.Compare(a, b)
+	})
+	for i, k := range names {
+		names[i] = fmt.Sprintf("%s: %d", k, r.Errors[k])
+	}
+	return strings.Join(names, ", ")
+}
+
+// printer writes a report as it comes. The first write error stays.
+type printer struct{ w io.Writer }
+
+func (p *printer) printf(format string, args ...any) {
+	if _, err := fmt.Fprintf(p.w, format, args...); err != nil {
+		p.w = broken{err}
+	}
+}
+
+// broken is where a printer writes after an error.
+type broken struct{ cause error }
+
+func (b broken) Write([]byte) (int, error) { return 0, b.cause }
+
+func (p *printer) err() error {
+	if b, ok := p.w.(broken); ok {
+		return fmt.Errorf("write report: %w", b.cause)
+	}
+	return nil
+}
+
+const rowFormat = "%-14s %9s %9s %9s %9s %9s %9s %9s %9s %8s %9s %8s\n"
+
+func (p *printer) head(r Report) {
+	p.printf("load on %s, run %s\n", r.Target, r.Run)
+	p.printf("@ open-loop, latency from the intended time; * closed-loop, latency from sending. Times in ms.\n\n")
+	p.printf(rowFormat, "phase", "good", "good/s", "failed", "p50", "p90", "p99", "p99.9", "max", "CPU s", "good/CPUs", "RSS MB")
+}
+
+func (p *printer) phase(r *PhaseResult) {
+	cpu, per, rss := "-", "-", "-"
+	if r.CPU > 0 {
+		cpu = fmt.Sprintf("%.2f", r.CPU.Seconds())
+		per = fmt.Sprintf("%.0f", r.PerCPUSecond())
+	}
+	if r.RSS > 0 {
+		rss = fmt.Sprintf("%.0f", float64(r.RSS)/1e6)
+	}
+	h := &r.Latency
+	p.printf(rowFormat, r.Phase.String(), fmt.Sprint(r.Good()), fmt.Sprintf("%.0f", r.Throughput()), fmt.Sprint(r.Failed()),
+		ms(h.Quantile(.5)), ms(h.Quantile(.9)), ms(h.Quantile(.99)), ms(h.Quantile(.999)), ms(h.Max()), cpu, per, rss)
+	if len(r.Errors) > 0 {
+		p.printf("  errors: %s\n", r.kinds())
+	}
+	if r.NotSent > 0 {
+		p.printf("  not sent in time: %d\n", r.NotSent)
+	}
+	if r.Exhausted {
+		p.printf("  ended after %s: nothing was left to work on\n", r.Elapsed.Round(time.Millisecond))
+	}
+}
+
+func ms(d time.Duration) string {
+	return fmt.Sprintf("%.2f", float64(d)/float64(time.Millisecond))
+}
+
+func (p *printer) end(r Report) {
+	p.printf("\naccepted %d, repeats answered as before %d, refused %d, without an answer %d\n",
+		r.Sum((*PhaseResult).Accepted), r.Sum((*PhaseResult).Duplicates), r.Sum((*PhaseResult).Refused), r.Sum((*PhaseResult).Unknown))
+	p.printf("the server holds %d more Tasks and %d more ServiceRequests than before\n",
+		r.After.Tasks-r.Before.Tasks, r.After.Requests-r.Before.Requests)
+	if len(r.Problems) == 0 {
+		p.printf("the books agree: nothing lost, nothing doubled\n")
+	}
+	for _, s := range r.Problems {
+		p.printf("PROBLEM %s\n", s)
+	}
+}
