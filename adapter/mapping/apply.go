@@ -57,6 +57,7 @@ func (r *Result) Get(key string) Resource {
 // Bounds on what one message may become.
 const (
 	maxValues      = 20_000
+	maxWork        = 400_000 // values begun, those left out included
 	maxRepetitions = 2_000
 	maxFindings    = 200
 	maxMissing     = 50
@@ -80,6 +81,7 @@ type eval struct {
 
 	asked, found int // values wanted from the message, and those it gave
 
+	work   int
 	count  int
 	values []element.Value
 	fields []element.Field
@@ -120,8 +122,13 @@ func (m *Mapping) Apply(t *message.Tree, c Context) (*Result, error) {
 	e.slots = make([]slot, m.slots)
 	e.made = make([]bool, len(m.resources))
 	e.stack = make([]*element.Value, 0, 64)
-	e.values = make([]element.Value, m.sizes+m.sizes/4)
-	e.fields = make([]element.Field, m.sizes+m.sizes/4)
+	size := int(m.lastSize.Load())
+	if size == 0 {
+		size = m.sizes
+	}
+	size += 16
+	e.values = make([]element.Value, size)
+	e.fields = make([]element.Field, size)
 	for i := range m.lets {
 		e.let(&m.lets[i])
 	}
@@ -141,6 +148,7 @@ func (m *Mapping) Apply(t *message.Tree, c Context) (*Result, error) {
 	if len(e.missing) > 0 {
 		return nil, &fault.Fault{Kind: fault.Unmappable, Issues: e.missing}
 	}
+	m.lastSize.Store(int32(e.count))
 	res.Findings = e.findings
 	return res, nil
 }
@@ -380,12 +388,19 @@ func (e *eval) unusable(v val, code, reason string) val {
 	return val{kind: element.String}
 }
 
+// report notes a finding; one value that several rules stumble over is one.
 func (e *eval) report(node int32, code, reason string) {
 	if len(e.findings) >= maxFindings {
 		return
 	}
+	address := e.address(node)
+	for i := range e.findings {
+		if f := &e.findings[i]; address != "" && f.Address == address && f.Code == code {
+			return
+		}
+	}
 	e.findings = append(e.findings, Finding{
-		Code: code, Address: e.address(node), Rule: e.m.ruleAt(e.rule), Path: e.pathOf(e.rule), Text: reason,
+		Code: code, Address: address, Rule: e.m.ruleAt(e.rule), Path: e.pathOf(e.rule), Text: reason,
 	})
 }
 

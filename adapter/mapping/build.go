@@ -14,7 +14,8 @@ import (
 
 // newValue takes a value from the slab, with its origin.
 func (e *eval) newValue(k element.Kind, text string, rule, node int32) *element.Value {
-	if e.count++; e.count > maxValues {
+	e.count++
+	if e.work++; e.count > maxValues || e.work > maxWork {
 		e.tooLarge("the message would become more than %d values", maxValues)
 		return nil
 	}
@@ -23,9 +24,23 @@ func (e *eval) newValue(k element.Kind, text string, rule, node int32) *element.
 	}
 	v := &e.values[0]
 	e.values = e.values[1:]
-	v.Kind, v.Text = k, text
-	v.Origin = element.Origin{Rule: rule, Node: node}
+	*v = element.Value{Kind: k, Text: text, Origin: element.Origin{Rule: rule, Node: node}}
 	return v
+}
+
+// slab is a state of the memory that values are cut from. An object that is
+// left out gives back what was cut since it was begun.
+type slab struct {
+	values []element.Value
+	fields []element.Field
+	items  []*element.Value
+	count  int
+}
+
+func (e *eval) mark() slab { return slab{e.values, e.fields, e.items, e.count} }
+
+func (e *eval) rewind(s slab) {
+	e.values, e.fields, e.items, e.count = s.values, s.fields, s.items, s.count
 }
 
 // newFields takes room for n fields from the slab; more may be appended.
@@ -197,7 +212,7 @@ func (e *eval) truth(t *template) bool {
 
 // object builds the members in their order.
 func (e *eval) object(t *template) *element.Value {
-	asked, found := e.asked, e.found
+	asked, found, before := e.asked, e.found, e.mark()
 	v := e.newValue(element.Object, "", t.rule, 0)
 	if v == nil {
 		return nil
@@ -210,11 +225,13 @@ func (e *eval) object(t *template) *element.Value {
 		}
 	}
 	if len(v.Fields) == 0 || e.asked > asked && e.found == found {
+		e.rewind(before)
 		return nil
 	}
 	for _, name := range t.needs {
 		if v.Get(name) == nil {
 			e.found = found
+			e.rewind(before)
 			return nil
 		}
 	}
@@ -283,6 +300,7 @@ func (e *eval) repetitions(t *template, base, level int) {
 	}
 	here := e.here
 	for i := from; i < to && e.err == nil; i++ {
+		e.work++
 		e.here = e.nodes[i]
 		if r.slot >= 0 {
 			e.slots[r.slot] = slot{node: e.here}

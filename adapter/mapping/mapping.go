@@ -8,12 +8,13 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/tools/txtar"
 )
 
-// Mapping is a compiled mapping. It is not changed by use and safe for
-// concurrent use.
+// Mapping is a compiled mapping. What it does never changes with use, and it is
+// safe for concurrent use.
 type Mapping struct {
 	name, title, version, format string
 
@@ -27,8 +28,9 @@ type Mapping struct {
 	celNames  map[string]ident // what an identifier in an expression means
 	tables    map[string]*table
 	tableList []*table
-	slots     int // lets and $as names
-	sizes     int // values in all templates, a hint for allocation
+	slots     int          // lets and $as names
+	sizes     int          // values in all templates, a first hint for allocation
+	lastSize  atomic.Int32 // values of the last result: the better hint
 	archive   []byte
 	hash      string
 }
