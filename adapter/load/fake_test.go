@@ -22,6 +22,7 @@ type fake struct {
 	lax     bool // accepts anything
 	busy    bool // answers 503 to every message
 	hangUp  bool // closes the connection without an answer
+	fifth   func() // called with the fifth message
 	token   string
 	baseURL string // what it thinks its address is
 
@@ -104,6 +105,9 @@ func (f *fake) intake(w http.ResponseWriter, r *http.Request) {
 		n := fmt.Sprint(len(f.tasks) + 1)
 		f.tasks = append(f.tasks, map[string]any{"resourceType": "Task", "id": n, "status": "requested",
 			"for": map[string]any{"reference": "Patient/p" + n}, "meta": map[string]any{"versionId": "1"}})
+	}
+	if f.fifth != nil && len(f.tasks) == 5 {
+		f.fifth()
 	}
 	if repeat && f.lie {
 		reply += "NTE|again\r"

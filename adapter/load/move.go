@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 )
 
 // nextStatus is the way of a Task through a referral that goes well.
@@ -21,6 +22,31 @@ var nextStatus = map[string]string{
 const outcomeOutput = `[{"type":{"coding":[{"system":"http://hl7.org/fhir/us/sdoh-clinicalcare/CodeSystem/SDOHCC-CodeSystemTemporaryCodes","code":"resulting-activity"}]},` +
 	`"valueCodeableConcept":{"coding":[{"system":"http://snomed.info/sct","code":"871731000000106","display":"Referral to social prescribing service"}],"text":"Joined a weekly walking group"}}]`
 
+// hands are the Tasks that nobody works on at the moment, last one first: a Task
+// that was begun is finished before the next one is begun, so that a phase sees
+// every step in equal parts.
+type hands struct {
+	mu   sync.Mutex
+	free []stored
+}
+
+func (h *hands) take() (stored, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.free) == 0 {
+		return stored{}, false
+	}
+	t := h.free[len(h.free)-1]
+	h.free = h.free[:len(h.free)-1]
+	return t, true
+}
+
+func (h *hands) put(t stored) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.free = append(h.free, t)
+}
+
 // moves takes Tasks from requested to completed, one step a request. A Task is
 // in the hands of one request at a time, so that every conflict is the
 // server's.
@@ -32,15 +58,10 @@ func (s *session) moves(ctx context.Context) (task, error) {
 	if len(held) == 0 {
 		return nil, errors.New("the server holds no requested Task: put a phase of hl7 before it")
 	}
-	ready := make(chan stored, len(held))
-	for _, h := range held {
-		ready <- h
-	}
+	ready := &hands{free: held}
 	return func(ctx context.Context, _ int) verdict {
-		var t stored
-		select {
-		case t = <-ready:
-		default:
+		t, ok := ready.take()
+		if !ok {
 			return verdict{class: exhausted}
 		}
 		body, ended, err := moved(t.body, s.cfg.Owner)
@@ -61,7 +82,7 @@ func (s *session) moves(ctx context.Context) (task, error) {
 				t.body = body
 			}
 			t.etag = a.etag
-			ready <- t
+			ready.put(t)
 		}
 		return verdict{class: done}
 	}, nil

@@ -116,8 +116,8 @@ func (r *Report) reconcile() {
 		if p.Phase.Work != Bad && p.Refused() > 0 {
 			r.Problems = append(r.Problems, fmt.Sprintf("%s: %d good messages were refused", p.Phase, p.Refused()))
 		}
-		if p.Failed() > 0 {
-			r.Problems = append(r.Problems, fmt.Sprintf("%s: %d requests failed (%s)", p.Phase, p.Failed(), p.kinds()))
+		if n := p.Failed() - p.Errors[cutOff]; n > 0 {
+			r.Problems = append(r.Problems, fmt.Sprintf("%s: %d requests failed (%s)", p.Phase, n, p.kinds()))
 		}
 		if p.NotSent > 0 {
 			r.Problems = append(r.Problems, fmt.Sprintf("%s: %d requests could not be sent in time: the rate is more than the server takes", p.Phase, p.NotSent))

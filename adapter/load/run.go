@@ -54,6 +54,10 @@ func Run(ctx context.Context, c Config, out io.Writer) (Report, error) {
 	return rep, p.err()
 }
 
+// cutOff is the kind of a message that we gave up waiting for when the run was
+// ended. It may have been taken, and is nothing the server did wrong.
+const cutOff = "cut off"
+
 // holdings asks what the server holds. It fails when it answers otherwise than
 // a FHIR server does.
 func (s *session) holdings(ctx context.Context) (Holdings, error) {
@@ -156,6 +160,8 @@ func (s *schedule) work(ctx context.Context, do task, col *collector) {
 			return
 		case ctx.Err() != nil && v.class == failed:
 			return // cut off by us, not by the server
+		case ctx.Err() != nil && v.class == unknown:
+			v.kind = cutOff
 		}
 		col.add(v, time.Since(due))
 	}

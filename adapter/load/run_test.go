@@ -12,13 +12,12 @@ import (
 	"github.com/linkloop/linkloop/adapter/load"
 )
 
-const blink = 50 * time.Millisecond
-
-// phases are short closed-loop phases of some kinds of work.
+// phases are ten requests of each of some kinds of work, however slow the
+// machine is.
 func phases(works ...load.Work) []load.Phase {
 	var out []load.Phase
 	for _, w := range works {
-		out = append(out, load.Phase{Work: w, Clients: 3, Duration: blink})
+		out = append(out, load.Phase{Work: w, Rate: 100, Clients: 3, Duration: 100 * time.Millisecond})
 	}
 	return out
 }
@@ -28,7 +27,7 @@ func TestEveryWorkOnAGoodServer(t *testing.T) {
 	f.token = "t0ken"
 	c := load.DefaultConfig()
 	c.Target, c.Token, c.PID = srv.URL+"/", f.token, os.Getpid()
-	c.Phases = append(phases(load.Works()...), load.Phase{Work: load.HL7, Rate: 200, Clients: 8, Duration: 100 * time.Millisecond})
+	c.Phases = append(phases(load.Works()...), load.Phase{Work: load.HL7, Clients: 2, Duration: 200 * time.Millisecond})
 	var out bytes.Buffer
 	rep, err := load.Run(t.Context(), c, &out)
 	if err != nil {
@@ -38,18 +37,19 @@ func TestEveryWorkOnAGoodServer(t *testing.T) {
 		t.Errorf("problems with a good server: %q", rep.Problems)
 	}
 	for _, p := range rep.Phases {
-		if p.Good() == 0 || p.Latency.Count() == 0 || p.Throughput() <= 0 {
-			t.Errorf("%s did nothing:\n%s", p.Phase, out.String())
+		if p.Phase.Rate > 0 && p.Good() != 10 {
+			t.Errorf("%s: %d of 10 were good:\n%s", p.Phase, p.Good(), out.String())
 		}
 	}
-	if p := rep.Phases[len(rep.Phases)-1]; p.Accepted() != 20 || p.NotSent != 0 {
-		t.Errorf("200 a second for 100 ms: %d accepted, %d not sent, want 20 and 0", p.Accepted(), p.NotSent)
+	if p := rep.Phases[0]; p.Accepted() != 10 || p.NotSent != 0 {
+		t.Errorf("100 a second for 100 ms: %d accepted, %d not sent, want 10 and 0", p.Accepted(), p.NotSent)
 	}
 	for _, n := range f.sizes {
 		if n < 1200 || n > 1550 {
 			t.Fatalf("an HL7 referral of %d bytes, want about 1300 to 1500", n)
 		}
 	}
+	// At most 3 Tasks are in hands at once, so that ten steps end one at least.
 	ended := 0
 	for _, task := range f.tasks {
 		if task["status"] == "completed" {
@@ -59,7 +59,7 @@ func TestEveryWorkOnAGoodServer(t *testing.T) {
 	if ended == 0 {
 		t.Error("no Task was completed")
 	}
-	for _, want := range []string{"nothing lost, nothing doubled", "hl7@200", "move*3", "good/CPUs"} {
+	for _, want := range []string{"nothing lost, nothing doubled", "hl7@100", "hl7*2", "move@100", "good/CPUs"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the report does not say %q:\n%s", want, out.String())
 		}
@@ -133,20 +133,22 @@ func TestRunRefuses(t *testing.T) {
 	}
 }
 
-// TestEndedContextStillReports stops a long phase: what was done is counted.
+// TestEndedContextStillReports stops a long phase in the middle: what was done
+// is counted, and what we cut off is not held against the server.
 func TestEndedContextStillReports(t *testing.T) {
-	_, srv := newFake(t)
+	f, srv := newFake(t)
 	cfg := load.DefaultConfig()
 	cfg.Target = srv.URL
-	cfg.Phases = []load.Phase{{Work: load.HL7, Rate: 100, Clients: 2, Duration: time.Hour}, {Work: load.Read, Clients: 1, Duration: time.Hour}}
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	cfg.Phases = []load.Phase{{Work: load.HL7, Clients: 2, Duration: time.Hour}, {Work: load.Read, Clients: 1, Duration: time.Hour}}
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	f.fifth = cancel
 	rep, err := load.Run(ctx, cfg, &bytes.Buffer{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(rep.Phases) != 1 || rep.Phases[0].Accepted() == 0 || rep.Phases[0].NotSent != 0 {
-		t.Errorf("%d phases, problems %q", len(rep.Phases), rep.Problems)
+	if len(rep.Phases) != 1 || rep.Phases[0].Accepted()+rep.Phases[0].Unknown() < 5 || len(rep.Problems) != 0 {
+		t.Errorf("%d phases, %d accepted, %d unknown, problems %q", len(rep.Phases), rep.Phases[0].Accepted(), rep.Phases[0].Unknown(), rep.Problems)
 	}
 }
 
