@@ -1,0 +1,185 @@
+// Package fhirmsg reads FHIR R4 message Bundles in JSON
+// (https://hl7.org/fhir/R4/messaging.html), BaRS messages among them, and
+// answers with a response message or an OperationOutcome.
+//
+// The tree has one child under the root for each entry, named by its resource
+// type and in order, and mirrors the JSON of the resource: a member is a child
+// with its name, an array a List of items without a name. The first child,
+// named Bundle, holds the members of the Bundle itself but for the entries.
+// Entries can be reached by reference: fullUrl, Type/id and, where it is
+// unique in the message, #id of a contained resource are anchors of the tree.
+//
+// Addresses are JSON pointers with FHIRPath's indexes, counted from 0:
+// /entry[2]/resource/name[0]/family.
+package fhirmsg
+
+import (
+	"strconv"
+
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/inbound"
+	"github.com/linkloop/linkloop/adapter/message"
+)
+
+// maxEntries bounds the entries of one message; the longest official referral
+// has about thirty.
+const maxEntries = 1000
+
+// maxID bounds what may be an id of a message.
+const maxID = 200
+
+// Format is the wire format. The zero value is usable and has the default
+// limits.
+type Format struct{ limits inbound.JSONLimits }
+
+var _ inbound.Format = Format{}
+
+// New returns the format with limits; zero fields take the default.
+func New(limits ...inbound.JSONLimits) Format {
+	if len(limits) > 0 {
+		return Format{limits[0]}
+	}
+	return Format{}
+}
+
+// Decode reads one message Bundle. Its faults are Malformed, TooLarge and
+// Unsupported (a Bundle of another type), located by line and column where the
+// text is at fault, else by the address of the element. With a readable
+// MessageHeader the partial Message comes with the fault.
+func (f Format) Decode(body []byte) (*inbound.Message, error) {
+	r, err := inbound.NewJSONReader(body, f.limits)
+	if err != nil {
+		return nil, err
+	}
+	if r.Kind() != message.Object || r.Ahead("resourceType") != "Bundle" {
+		return nil, fault.New(fault.Malformed, "/resourceType", "a Bundle is expected")
+	}
+	b := &bundle{r: r, tree: message.NewTree(r.SizeHint(), address)}
+	b.node = b.tree.Add(b.tree.Root(), "Bundle", message.Object, "")
+	if err = b.read(); err == nil {
+		err = r.End()
+	}
+	b.anchorContained()
+	if !b.header.Ok() {
+		if err == nil {
+			err = b.shape()
+		}
+		return nil, err
+	}
+	m := &inbound.Message{Tree: b.tree}
+	described := b.describe(m)
+	if err == nil {
+		err = b.shape()
+	}
+	if err == nil {
+		err = described
+	}
+	return m, err
+}
+
+// bundle is one message while it is read.
+type bundle struct {
+	r         *inbound.JSONReader
+	tree      *message.Tree
+	node      message.Node // the members of the Bundle
+	header    message.Node // MessageHeader
+	entries   int
+	sawEntry  bool
+	contained []message.Node
+}
+
+// read reads the members of the Bundle.
+func (b *bundle) read() error {
+	return b.r.Members(func(name string) error {
+		if name == "entry" {
+			if b.sawEntry {
+				return b.r.Twice()
+			}
+			b.sawEntry = true
+			return b.r.Items(b.entry)
+		}
+		if b.node.Child(name).Ok() {
+			return b.r.Twice()
+		}
+		_, err := b.r.Value(b.tree, b.node, name)
+		return err
+	})
+}
+
+// entry reads one entry: its resource becomes a child of the root and gets its
+// anchors.
+func (b *bundle) entry(i int) error {
+	if i >= maxEntries {
+		return fault.New(fault.TooLarge, "/entry", "more than %d entries", maxEntries)
+	}
+	place := "/entry[" + strconv.Itoa(i) + "]"
+	fullURL, sawURL := "", false
+	var resource message.Node
+	err := b.r.Members(func(name string) error {
+		switch name {
+		case "fullUrl":
+			if sawURL {
+				return b.r.Twice()
+			}
+			sawURL = true
+			if b.r.Kind() != message.Text {
+				return fault.New(fault.Malformed, place+"/fullUrl", "a text is expected here")
+			}
+			var err error
+			fullURL, err = b.r.Scalar()
+			return err
+		case "resource":
+			if resource.Ok() {
+				return b.r.Twice()
+			}
+			kind := b.r.Ahead("resourceType")
+			if !typeName(kind) {
+				return fault.New(fault.Malformed, place+"/resource/resourceType", "a resource type is expected here")
+			}
+			resource = b.tree.Add(b.tree.Root(), kind, message.Object, "")
+			return b.r.ObjectInto(b.tree, resource)
+		default: // link, search, request, response: no part of a message
+			return b.r.Skip()
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if !resource.Ok() {
+		return fault.New(fault.Malformed, place+"/resource", "every entry of a message holds a resource")
+	}
+	b.entries++
+	if i == 0 && resource.Name() == "MessageHeader" {
+		b.header = resource
+	}
+	return b.anchor(resource, fullURL, place)
+}
+
+// typeName reports what can be the name of a resource type.
+func typeName(s string) bool {
+	if len(s) < 2 || len(s) > 64 || s[0] < 'A' || s[0] > 'Z' {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
+			return false
+		}
+	}
+	return true
+}
+
+// shape checks what makes a Bundle a message (R4 constraints bdl-12 and the
+// type), after everything was read, so that the answer knows the sender.
+func (b *bundle) shape() error {
+	switch kind := b.node.Child("type"); {
+	case !kind.Ok():
+		return fault.New(fault.Malformed, "/type", "the type is missing; a message Bundle is expected")
+	case kind.Value() != "message":
+		return fault.New(fault.Unsupported, "/type", "only Bundles of the type message are taken")
+	case b.entries == 0:
+		return fault.New(fault.Malformed, "/entry", "a message holds a MessageHeader at least")
+	case !b.header.Ok():
+		return fault.New(fault.Malformed, "/entry[0]/resource", "the first entry of a message is its MessageHeader")
+	}
+	return nil
+}
