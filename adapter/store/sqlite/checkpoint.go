@@ -32,11 +32,12 @@ func (s *Store) keepCheckpointing() {
 	}
 }
 
-// afterCommit bounds the log. Past CheckpointPages the background is asked to
-// copy; past WALPages the writer itself copies the little that is left and lets
-// the log begin anew, which is a pause of milliseconds. A reader that has been
-// open for long keeps the log growing until it ends; it is tried again every
-// tenth of WALPages.
+// afterCommit bounds the log. At CheckpointPages the background is asked to
+// copy, once: a hot page that is copied after every commit costs as much as the
+// commits themselves. At WALPages the writer copies what has come since and lets
+// the log begin anew, a pause of milliseconds. A reader that has been open for
+// long keeps the log growing until it ends; it is tried again every tenth of
+// WALPages.
 func (w *writer) afterCommit() {
 	written := w.c.pagesWritten()
 	frames := written - w.frames
@@ -45,9 +46,12 @@ func (w *writer) afterCommit() {
 		return
 	}
 	if frames < int64(w.s.cfg.WALPages) {
-		select {
-		case w.s.wake <- struct{}{}:
-		default:
+		if !w.asked {
+			w.asked = true
+			select {
+			case w.s.wake <- struct{}{}:
+			default: // it has not even begun with the last request
+			}
 		}
 		return
 	}
@@ -61,8 +65,8 @@ func (w *writer) afterCommit() {
 	w.c.busyTimeout(shortWait)
 	_, _, err := w.c.checkpoint(checkpointRestart)
 	w.c.busyTimeout(longWait)
-	w.frames = written
+	w.frames, w.asked = written, false
 	if err != nil {
-		w.frames -= int64(w.s.cfg.WALPages) * 9 / 10
+		w.frames, w.asked = written-int64(w.s.cfg.WALPages)*9/10, true
 	}
 }

@@ -19,8 +19,9 @@ import (
 const (
 	dataFile = "linkloop.db"
 	lockFile = "linkloop.lock"
-	pageSize = 8192
 )
+
+var pageSize = 8192
 
 // Store is an open data folder. It is safe for concurrent use.
 type Store struct {
@@ -113,7 +114,7 @@ func (s *Store) openWriter() error {
 	if err := c.exec(fmt.Sprintf("PRAGMA page_size=%d; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "+
 		"PRAGMA busy_timeout=5000; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-%d; "+
 		"PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=%d",
-		pageSize, s.cfg.CacheMB*1024, int64(s.cfg.WALPages)*pageSize)); err != nil {
+		pageSize, s.cfg.CacheMB*1024, int64(s.cfg.WALPages*pageSize))); err != nil {
 		return errors.Join(err, c.close())
 	}
 	err = migrate(c, false)

@@ -80,6 +80,7 @@ type writer struct {
 	group    []*decision
 	torn     error // pending postings of earlier decisions were written in part
 	frames   int64 // pages written when the log last began anew
+	asked    bool  // the background has been asked to copy since then
 }
 
 func newWriter(s *Store, c *conn) (*writer, error) {

@@ -32,6 +32,9 @@ func Run(t *testing.T, open Open) {
 		{"Times", testTimes},
 		{"Decisions", testDecisions},
 		{"Concurrency", testConcurrency},
+		{"Search", testSearch},
+		{"Paging", testPaging},
+		{"Sorting", testSorting},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, open) })
 	}
