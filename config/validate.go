@@ -166,7 +166,7 @@ func (k *checker) choice(key, value string, allowed ...string) {
 	if value == "" {
 		k.add(key, "is missing", "it is one of: "+strings.Join(allowed, ", "))
 	} else if !slices.Contains(allowed, value) {
-		k.add(key, "is none of the allowed words", fmt.Sprintf("did you mean %s? Allowed: %s", nearest(value, allowed), strings.Join(allowed, ", ")))
+		k.add(key, "is none of the allowed words", fmt.Sprintf("did you mean %s? Allowed: %s", nearest(strings.ToLower(value), allowed), strings.Join(allowed, ", ")))
 	}
 }
 

@@ -170,5 +170,7 @@ func (l *ledger) check(t *testing.T, s *session) {
 			t.Errorf("Task %s was acknowledged at version %d and is at %d (status %d, %v)", id, want, version(a.body), a.status, err)
 		}
 	}
-	t.Logf("%d messages, %d moved Tasks: all there, none twice", len(l.replies)+len(l.open), len(l.moved))
+	if !t.Failed() {
+		t.Logf("%d messages, %d moved Tasks: all there, none twice", len(l.replies)+len(l.open), len(l.moved))
+	}
 }

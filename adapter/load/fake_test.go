@@ -16,12 +16,12 @@ import (
 type fake struct {
 	t *testing.T
 
-	lose    bool // answers AA and keeps nothing
-	double  bool // keeps a repeat as a new referral
-	lie     bool // answers a repeat otherwise than the first
-	lax     bool // accepts anything
-	busy    bool // answers 503 to every message
-	hangUp  bool // closes the connection without an answer
+	lose    bool   // answers AA and keeps nothing
+	double  bool   // keeps a repeat as a new referral
+	lie     bool   // answers a repeat otherwise than the first
+	lax     bool   // accepts anything
+	busy    bool   // answers 503 to every message
+	hangUp  bool   // closes the connection without an answer
 	fifth   func() // called with the fifth message
 	token   string
 	baseURL string // what it thinks its address is
