@@ -54,7 +54,7 @@ func (k *checker) listeners() {
 			k.add(l.key, "is not an address with a port number", "write it like 127.0.0.1:8080, or :8080 for every address of the machine")
 			continue
 		}
-		if len(c.Clients) == 0 && !loopback(host) && !k.before.about("clients") {
+		if len(c.Clients) == 0 && !Loopback(host) && !k.before.about("clients") {
 			k.add(l.key, "is not a loopback address while no client is configured, so that anybody could read and write referrals",
 				"configure clients with tokens, or listen on 127.0.0.1")
 		}
@@ -67,9 +67,10 @@ func (k *checker) listeners() {
 	}
 }
 
-// loopback says that only this machine reaches a listener on host. Names other
-// than localhost are not resolved: what they mean may change.
-func loopback(host string) bool {
+// Loopback says that host means this machine and nobody else: localhost or a
+// loopback address. Other names are not resolved, because what they mean may
+// change.
+func Loopback(host string) bool {
 	if host == "localhost" {
 		return true
 	}

@@ -91,7 +91,7 @@ func (k *checker) records() {
 			continue
 		}
 		u := k.baseURL(at+".base_url", r.BaseURL)
-		if u != nil && u.Scheme == "http" && !loopback(u.Hostname()) && !r.AllowPlainHTTP {
+		if u != nil && u.Scheme == "http" && !Loopback(u.Hostname()) && !r.AllowPlainHTTP {
 			k.add(at+".base_url", "would send patient data unprotected over the network", "use https://, or allow_plain_http: true on a test network")
 		}
 	}

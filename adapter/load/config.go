@@ -3,10 +3,11 @@ package load
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/linkloop/linkloop/config"
 )
 
 // Config says which server is put under which load.
@@ -142,7 +143,7 @@ func (c Config) Validate() error {
 		errs = append(errs, errors.New("target: must be an http or https address, such as http://127.0.0.1:8080"))
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		errs = append(errs, errors.New("target: must have no user name, query or fragment"))
-	case !c.AllowRemote && !loopback(u.Hostname()):
+	case !c.AllowRemote && !config.Loopback(u.Hostname()):
 		errs = append(errs, errors.New("target: is not on this machine; a load test of a live service is an outage, so another machine must be allowed explicitly"))
 	}
 	if c.HL7Sender == "" || c.JSONSender == "" {
@@ -161,14 +162,4 @@ func (c Config) Validate() error {
 		errs = append(errs, p.validate())
 	}
 	return errors.Join(errs...)
-}
-
-// loopback says that host is this machine; names other than localhost are not
-// resolved.
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	a, err := netip.ParseAddr(host)
-	return err == nil && a.IsLoopback()
 }

@@ -20,7 +20,7 @@ var nextStatus = map[string]string{
 // (HL7 Gravity SDOH Clinical Care, SDOHCC-TaskForReferralManagement, output
 // slice PerformedActivityCode).
 const outcomeOutput = `[{"type":{"coding":[{"system":"http://hl7.org/fhir/us/sdoh-clinicalcare/CodeSystem/SDOHCC-CodeSystemTemporaryCodes","code":"resulting-activity"}]},` +
-	`"valueCodeableConcept":{"coding":[{"system":"http://snomed.info/sct","code":"871731000000106","display":"Referral to social prescribing service"}],"text":"Joined a weekly walking group"}}]`
+	`"valueCodeableConcept":{"coding":[{"system":"http://snomed.info/sct","code":"390893007","display":"Referral to physical activity program"}],"text":"Joined a weekly walking group"}}]`
 
 // hands are the Tasks that nobody works on at the moment, last one first: a Task
 // that was begun is finished before the next one is begun, so that a phase sees
