@@ -35,6 +35,12 @@ func Run(t *testing.T, open Open) {
 		{"Search", testSearch},
 		{"Paging", testPaging},
 		{"Sorting", testSorting},
+		{"History", testHistory},
+		{"Inbox", testInbox},
+		{"Deliveries", testDeliveries},
+		{"Leases", testLeases},
+		{"Ledger", testLedger},
+		{"Model", testModel},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, open) })
 	}
