@@ -85,18 +85,21 @@ func readAtMost(r io.Reader, limit int64) ([]byte, error) {
 
 var headKeys = []string{"mapping", "title", "description", "version", "format", "accepts", "constants", "let", "resources"}
 
+// yamlHint names the two traps of YAML that mappings meet.
+const yamlHint = `single quotes around a text with ": " or " #" in it, or with brackets inside {} or []`
+
 // formats is what Format can be; the wire formats of adapter/inbound.
 var formats = []string{"hl7v2", "fhirmsg", "json", "xml", "csv"}
 
 func (c *compiler) compile(text []byte) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {
-		line := 0
+		line := 1 // the library leaves the number of the first line out
 		msg := strings.TrimPrefix(err.Error(), "yaml: ")
 		if _, serr := fmt.Sscanf(msg, "line %d:", &line); serr == nil {
 			_, msg, _ = strings.Cut(msg, ": ")
 		}
-		c.problems.add(mappingFile, line, 0, "a text with \": \" or \" #\" in it stands in single quotes", "not YAML: %s", msg)
+		c.problems.add(mappingFile, line, 0, yamlHint, "not YAML: %s", msg)
 		return
 	}
 	if len(doc.Content) == 0 || !c.sound(doc.Content[0], 0) {
@@ -370,7 +373,7 @@ func (c *compiler) source(at position, text string) (source, bool) {
 			if near := nearest(word, c.scopeNames()); near != "" {
 				hint = near
 			}
-			c.problem(at, hint, "%s is neither a path of HL7 v2 nor a name from let", word)
+			c.problem(at, hint, "%s is neither a path of HL7 v2 nor a name from let", text)
 		} else {
 			c.problem(at, "a member is written like patient.name", "%s is a path of HL7 v2, but the format is %s", text, c.m.format)
 		}

@@ -175,7 +175,7 @@ func (c *compiler) expression(at position, s string) *expression {
 	checked, issues := x.env.Compile(x.text)
 	if issues.Err() != nil {
 		for _, e := range issues.Errors() {
-			c.celProblem(x.where(e.Location), e.Message)
+			c.celProblem(x.where(e.Location), e)
 		}
 		return nil
 	}
@@ -229,12 +229,16 @@ func (c *compiler) celNamesUsed(out *expression, checked *cel.Ast) {
 }
 
 // celProblem words an error of the CEL compiler for readers of mappings.
-func (c *compiler) celProblem(at position, msg string) {
-	msg = firstLine(msg)
+func (c *compiler) celProblem(at position, e *cel.Error) {
+	msg := firstLine(e.Message)
 	hint := ""
 	if _, rest, ok := strings.Cut(msg, "undeclared reference to '"); ok {
 		word, _, _ := strings.Cut(rest, "'")
 		msg = "unknown name " + word
+		// CEL places an unknown function at its bracket; readers look for its name.
+		if end := e.Location.Column(); end <= len(c.cel.text) && strings.HasSuffix(c.cel.text[:end], word) {
+			at = at.plus(-len(word))
+		}
 		names := append(slices.Clone(plainCalls), "src", "all", "has", "code", "size")
 		for n := range c.m.celNames {
 			names = append(names, n)

@@ -71,7 +71,7 @@ func (ps Problems) err() error {
 // nearest returns "did you mean x?" for the closest of the names, or "" when
 // none is close enough to be meant.
 func nearest(word string, names []string) string {
-	best, limit := "", max(1, len(word)/3)+1
+	best, limit := "", min(max(len(word)-1, 1), max(2, len(word)/3))+1
 	slices.Sort(names)
 	for _, n := range names {
 		if d := distance(strings.ToLower(word), strings.ToLower(n), limit); d < limit {

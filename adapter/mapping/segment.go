@@ -1,6 +1,10 @@
 package mapping
 
-import "maps"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 // segmentFields is the number of fields of the segments that referral
 // messages use, the highest of HL7 v2.3 to v2.9, so that PID-99 is found when
@@ -15,6 +19,15 @@ var segmentFields = map[string]int{
 	"RF1": 24, "ROL": 15, "SFT": 6, "TXA": 28, "UAC": 2,
 }
 
+// otherSegments are the rest of the standard's segments; their fields are not
+// checked.
+const otherSegments = "ABS ADD ADJ AFF APR BLC BLG BPO BPX BTX BUI CDM CDO CER CM0 CM1 CM2 CNS CSP CSR CSS CTI DEV " +
+	"DMI DON DSC DSP DST ECD ECR EDU EQP EQU FAC FT1 GOL GP1 GP2 IAR IIM ILT INV IPC IPR ISD ITM IVC IVT LAN LCC LCH " +
+	"LDP LOC LRL MCP MFA MFE MFI NCK NDS NPU NSC NST OH1 OH2 OH3 OH4 OM1 OM2 OM3 OM4 OM5 OM6 OM7 ORG OVR PAC PCE PCR " +
+	"PDC PEO PES PKG PM1 PMT PRA PRB PRC PSG PSH PSL PSS PTH PYE QAK QID QPD QRD QRF QRI RCP RDF RDT REL RFI RGS RMI " +
+	"RQ1 RQD RXA RXC RXD RXE RXG RXO RXR RXV SAC SCD SCH SCP SDD SGH SGT SHP SID SLT SPM STF STZ TCC TCD TQ1 TQ2 UB1 " +
+	"UB2 URD URS VAR VND"
+
 // checkSegment reports a path into a field that its segment does not have,
 // and a path that names no field where a value is wanted.
 func (c *compiler) checkSegment(at position, s *source) {
@@ -24,12 +37,9 @@ func (c *compiler) checkSegment(at position, s *source) {
 	}
 	highest, known := segmentFields[name]
 	if !known && name[0] != 'Z' {
-		names := make([]string, 0, len(segmentFields))
-		for n := range maps.Keys(segmentFields) {
-			names = append(names, n)
-		}
-		if hint := nearest(name, names); hint != "" {
-			c.problem(at, hint, "%s is not a segment of HL7 v2 referral messages", name)
+		hint := nearest(name, slices.Collect(maps.Keys(segmentFields)))
+		if hint != "" && !strings.Contains(otherSegments, name) {
+			c.problem(at, hint, "%s is not a segment of HL7 v2", name)
 		}
 		return
 	}
