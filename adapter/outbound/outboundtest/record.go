@@ -1,0 +1,271 @@
+// Package outboundtest has what channels are tested against: a stand-in for a
+// patient record that is stricter than real ones, and a suite of everything a
+// peer can do wrong.
+package outboundtest
+
+import (
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/fhir"
+)
+
+// Mode is how a Record behaves.
+type Mode int32
+
+// The modes.
+const (
+	Up           Mode = iota
+	Down              // answers 503, does nothing
+	LosesAnswers      // does everything, then breaks the connection
+	Lies              // says 200 and does nothing
+)
+
+// Record is a stand-in for the FHIR endpoint of a GP patient record, in
+// memory. It takes transactions of conditional creates for patients it knows,
+// holds every entry against google/fhir, refuses anything it need not
+// understand, and counts.
+type Record struct {
+	mu        sync.Mutex
+	mode      Mode
+	resources []held
+	patients  map[string]string // identifier token to id
+	creating  int               // transactions that created something
+	repeats   int               // entries that were there already
+	seen      int               // transactions asked for
+}
+
+type held struct {
+	typ, id string
+	tokens  []string
+	body    []byte
+}
+
+// NewRecord returns an empty record.
+func NewRecord() *Record { return &Record{patients: map[string]string{}} }
+
+// Know makes a patient known by an identifier.
+func (r *Record) Know(system, value string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	token := system + "|" + value
+	if r.patients[token] == "" {
+		r.patients[token] = fmt.Sprintf("p%d", len(r.patients)+1)
+	}
+}
+
+// Set changes the mode.
+func (r *Record) Set(m Mode) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mode = m
+}
+
+// Tally is what happened so far.
+type Tally struct {
+	Asked    int            // transactions received while not down
+	Creating int            // of those, how many made something
+	Repeats  int            // entries that were there already
+	ByType   map[string]int // resources held
+	Doubled  int            // identifiers that stand on more than one resource
+}
+
+// Tally counts.
+func (r *Record) Tally() Tally {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := Tally{Asked: r.seen, Creating: r.creating, Repeats: r.repeats, ByType: map[string]int{}}
+	count := map[string]int{}
+	for _, h := range r.resources {
+		t.ByType[h.typ]++
+		for _, tok := range h.tokens {
+			count[h.typ+"?"+tok]++
+		}
+	}
+	for _, n := range count {
+		if n > 1 {
+			t.Doubled++
+		}
+	}
+	return t
+}
+
+// ServeHTTP implements http.Handler: POST [base] and GET [base]/Type.
+func (r *Record) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.mode == Down {
+		w.Header().Set("Retry-After", "0")
+		refuse(w, http.StatusServiceUnavailable, "transient", "down")
+		return
+	}
+	path := strings.Trim(q.URL.Path, "/")
+	switch {
+	case q.Method == http.MethodPost && path == "":
+		r.transaction(w, q)
+	case q.Method == http.MethodGet && path == "metadata":
+		answer(w, http.StatusOK, element.NewObject(element.S("resourceType", "CapabilityStatement")))
+	case q.Method == http.MethodGet && path == "":
+		answer(w, http.StatusOK, r.search("", nil))
+	case q.Method == http.MethodGet && !strings.Contains(path, "/"):
+		query, err := url.ParseQuery(q.URL.RawQuery)
+		if err != nil || len(query) > 1 || len(query) == 1 && query.Get("identifier") == "" {
+			refuse(w, http.StatusBadRequest, "not-supported", "only identifier=system|value is searched for")
+			return
+		}
+		answer(w, http.StatusOK, r.search(path, query["identifier"]))
+	default:
+		refuse(w, http.StatusMethodNotAllowed, "not-supported", "transactions and searches only")
+	}
+}
+
+func (r *Record) search(typ string, tokens []string) *element.Value {
+	b := element.NewObject(element.S("resourceType", "Bundle"), element.S("type", "searchset"))
+	for _, h := range r.resources {
+		if typ != "" && h.typ != typ || len(tokens) > 0 && !has(h.tokens, tokens[0]) {
+			continue
+		}
+		v, err := element.Parse(h.body, element.Limits{})
+		if err != nil {
+			continue
+		}
+		b.Append("entry", element.NewObject(element.F("resource", v)))
+	}
+	return b
+}
+
+func has(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+// transaction does everything or nothing.
+func (r *Record) transaction(w http.ResponseWriter, q *http.Request) {
+	if t, _, _ := strings.Cut(q.Header.Get("Content-Type"), ";"); t != "application/fhir+json" {
+		refuse(w, http.StatusUnsupportedMediaType, "not-supported", "application/fhir+json is expected")
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, q.Body, 5<<20))
+	if err != nil {
+		refuse(w, http.StatusRequestEntityTooLarge, "too-long", "5 MB are taken")
+		return
+	}
+	bundle, err := element.Parse(body, element.Limits{})
+	if err != nil || bundle.ResourceType() != "Bundle" || bundle.Str("type") != "transaction" {
+		refuse(w, http.StatusBadRequest, "structure", "a transaction Bundle is expected")
+		return
+	}
+	r.seen++
+	add, reply, status, problem := r.plan(bundle)
+	if problem != "" {
+		refuse(w, status, "processing", problem)
+		return
+	}
+	if r.mode == Lies {
+		answer(w, http.StatusOK, reply)
+		return
+	}
+	if len(add) > 0 {
+		r.creating++
+	}
+	r.repeats += len(bundle.List("entry")) - len(add)
+	r.resources = append(r.resources, add...)
+	if r.mode == LosesAnswers {
+		panic(http.ErrAbortHandler)
+	}
+	answer(w, http.StatusOK, reply)
+}
+
+// plan decides every entry before anything is kept.
+func (r *Record) plan(bundle *element.Value) (add []held, reply *element.Value, status int, problem string) {
+	reply = element.NewObject(element.S("resourceType", "Bundle"), element.S("type", "transaction-response"))
+	for i, e := range bundle.List("entry") {
+		res := e.Get("resource")
+		if e.TextAt("request.method") != "POST" || res == nil || e.TextAt("request.url") != res.ResourceType() {
+			return nil, nil, 400, fmt.Sprintf("entry %d is no create of its own type", i)
+		}
+		token, ok := strings.CutPrefix(e.TextAt("request.ifNoneExist"), "identifier=")
+		if token, err := url.QueryUnescape(token); !ok || err != nil || !has(tokens(res), token) {
+			return nil, nil, 412, fmt.Sprintf("entry %d has no ifNoneExist on an identifier that it carries", i)
+		}
+		token, _ = url.QueryUnescape(token)
+		if problem := r.check(res); problem != "" {
+			return nil, nil, 422, fmt.Sprintf("entry %d: %s", i, problem)
+		}
+		found := 0
+		for _, h := range r.resources {
+			if h.typ == res.ResourceType() && has(h.tokens, token) {
+				found++
+			}
+		}
+		code := "200 OK"
+		if found == 0 {
+			code = "201 Created"
+			id := "r" + strconv.Itoa(len(r.resources)+len(add)+1)
+			kept := res.Clone()
+			kept.SetString("id", id)
+			add = append(add, held{res.ResourceType(), id, tokens(res), kept.JSON()})
+		}
+		reply.Append("entry", element.NewObject(element.F("response", element.NewObject(element.S("status", code)))))
+	}
+	if len(reply.List("entry")) == 0 {
+		return nil, nil, 400, "the transaction is empty"
+	}
+	return add, reply, 200, ""
+}
+
+// check holds an entry against google/fhir and against what a record needs: a
+// patient it knows, and text that can be read.
+func (r *Record) check(res *element.Value) string {
+	if issues, err := fhir.Strict(res.JSON()); err != nil || len(issues) > 0 {
+		if len(issues) > 0 {
+			return "not valid R4 at " + issues[0].Expression + ": " + issues[0].Text
+		}
+		return "not valid R4"
+	}
+	subject := res.TextAt("subject.reference")
+	token, ok := strings.CutPrefix(subject, "Patient?identifier=")
+	token, err := url.QueryUnescape(token)
+	if !ok || err != nil || r.patients[token] == "" {
+		return "the subject is no patient of this record"
+	}
+	if data := res.TextAt("content.attachment.data"); data != "" {
+		if b, err := base64.StdEncoding.DecodeString(data); err != nil || len(b) == 0 {
+			return "the attachment is not base64"
+		}
+	}
+	return ""
+}
+
+func tokens(res *element.Value) []string {
+	var out []string
+	for _, id := range res.List("identifier") {
+		if v := id.Str("value"); v != "" {
+			out = append(out, id.Str("system")+"|"+v)
+		}
+	}
+	return out
+}
+
+func answer(w http.ResponseWriter, status int, v *element.Value) {
+	w.Header().Set("Content-Type", "application/fhir+json; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(v.JSON())
+}
+
+func refuse(w http.ResponseWriter, status int, code, text string) {
+	answer(w, status, element.NewObject(element.S("resourceType", "OperationOutcome"),
+		element.F("issue", element.NewArray(element.NewObject(
+			element.S("severity", "error"), element.S("code", code), element.S("diagnostics", text))))))
+}

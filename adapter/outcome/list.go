@@ -1,0 +1,129 @@
+// Package outcome turns a finished Task into what is owed to the patient
+// record: codes of an allow-list and a summary a GP can read, as one FHIR
+// transaction. Pure: no I/O and no clock.
+package outcome
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/linkloop/linkloop/adapter/nhs"
+)
+
+// Kind is what a code says.
+type Kind string
+
+// The kinds of the list.
+const (
+	Procedure Kind = "procedure"
+	Situation Kind = "situation"
+	Measure   Kind = "measure"
+)
+
+// declined is the national code for "Social prescribing declined"; what it
+// says must never become its opposite, so it is known by name.
+const declined = "871711000000103"
+
+// Code is one code that may leave.
+type Code struct {
+	Code      string   `yaml:"code"`
+	Display   string   `yaml:"display"`
+	Kind      Kind     `yaml:"kind"`
+	Automatic []string `yaml:"automatic"` // Task states in which it is added without being asked for
+	Once      string   `yaml:"once"`      // "episode": at most once for a ServiceRequest
+	Minimum   *float64 `yaml:"minimum"`   // of a measure, inclusive
+	Maximum   *float64 `yaml:"maximum"`
+	Off       bool     `yaml:"off"` // listed so that it is known not to be allowed
+	Source    string   `yaml:"source"`
+}
+
+// List is the allow-list.
+type List struct {
+	Name    string `yaml:"list"`
+	Version string `yaml:"version"`
+	Codes   []Code `yaml:"codes"`
+}
+
+// LoadList reads the list and refuses it as a whole when any code is broken;
+// the error joins every problem.
+func LoadList(fsys fs.FS, file string) (*List, error) {
+	b, err := fs.ReadFile(fsys, file)
+	if err != nil {
+		return nil, fmt.Errorf("outcome codes: %w", err)
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(b))
+	dec.KnownFields(true)
+	l := &List{}
+	if err := dec.Decode(l); err != nil {
+		return nil, fmt.Errorf("outcome codes %s: %w", file, err)
+	}
+	if err := l.validate(); err != nil {
+		return nil, fmt.Errorf("outcome codes %s: %w", file, err)
+	}
+	return l, nil
+}
+
+func (l *List) validate() error {
+	var errs []error
+	if l.Name == "" || l.Version == "" || len(l.Codes) == 0 {
+		errs = append(errs, errors.New("list, version and codes are needed"))
+	}
+	seen := map[string]bool{}
+	for i, c := range l.Codes {
+		bad := func(format string, args ...any) {
+			errs = append(errs, fmt.Errorf("codes[%d] %s: %s", i, c.Code, fmt.Sprintf(format, args...)))
+		}
+		if _, why := nhs.ParseConcept(c.Code); why != nhs.Valid {
+			bad("the SNOMED CT id %s", why.Text())
+		}
+		if seen[c.Code] {
+			bad("stands twice")
+		}
+		seen[c.Code] = true
+		if c.Display == "" || c.Source == "" {
+			bad("display and source are needed")
+		}
+		switch c.Kind {
+		case Procedure, Situation:
+			if c.Minimum != nil || c.Maximum != nil {
+				bad("only a measure has a range")
+			}
+		case Measure:
+			if c.Minimum == nil || c.Maximum == nil || *c.Minimum >= *c.Maximum {
+				bad("a measure has a minimum below its maximum")
+			}
+		default:
+			bad("kind is procedure, situation or measure")
+		}
+		if c.Once != "" && c.Once != "episode" {
+			bad("once is episode or left out")
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Find returns the code if it may leave.
+func (l *List) Find(code string) (Code, bool) {
+	i := slices.IndexFunc(l.Codes, func(c Code) bool { return c.Code == code && !c.Off })
+	if i < 0 {
+		return Code{}, false
+	}
+	return l.Codes[i], true
+}
+
+// allowed names the codes of the kinds, for a refusal.
+func (l *List) allowed(kinds ...Kind) string {
+	var names []string
+	for _, c := range l.Codes {
+		if !c.Off && slices.Contains(kinds, c.Kind) {
+			names = append(names, c.Code+" "+c.Display)
+		}
+	}
+	return strings.Join(names, "; ")
+}

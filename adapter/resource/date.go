@@ -1,0 +1,77 @@
+package resource
+
+import (
+	"math"
+	"time"
+
+	"github.com/linkloop/linkloop/adapter/element"
+)
+
+// interval is the time that a FHIR date means, from its first to its last
+// microsecond: 2026-03 is all of March. Times without a zone are not FHIR.
+// https://hl7.org/fhir/R4/search.html#date
+func interval(s string) (low, high int64, ok bool) {
+	var from, to time.Time
+	var err error
+	switch {
+	case len(s) == 4:
+		from, err = time.Parse("2006", s)
+		to = from.AddDate(1, 0, 0)
+	case len(s) == 7:
+		from, err = time.Parse("2006-01", s)
+		to = from.AddDate(0, 1, 0)
+	case len(s) == 10:
+		from, err = time.Parse("2006-01-02", s)
+		to = from.AddDate(0, 0, 1)
+	case len(s) == 16: // minutes, as some clients send; UTC
+		from, err = time.Parse("2006-01-02T15:04", s)
+		to = from.Add(time.Minute)
+	case len(s) > 16 && len(s) <= 40:
+		if from, err = time.Parse(time.RFC3339Nano, s); err != nil {
+			if from, err = time.Parse("2006-01-02T15:04Z07:00", s); err == nil {
+				to = from.Add(time.Minute)
+				break
+			}
+		}
+		to = from.Add(precision(s))
+	default:
+		return 0, 0, false
+	}
+	if err != nil {
+		return 0, 0, false
+	}
+	return from.UnixMicro(), to.UnixMicro() - 1, true
+}
+
+// precision is how much time the seconds of an instant mean.
+func precision(s string) time.Duration {
+	const seconds = len("2006-01-02T15:04:05")
+	if len(s) <= seconds || s[seconds] != '.' {
+		return time.Second
+	}
+	d := time.Second
+	for i := seconds + 1; i < len(s) && s[i] >= '0' && s[i] <= '9' && d > time.Microsecond; i++ {
+		d /= 10
+	}
+	return d
+}
+
+// rangeOf reads a date, dateTime, instant or Period element. An open end of a
+// Period reaches for ever.
+func rangeOf(v *element.Value) (low, high int64, ok bool) {
+	if v.Kind == element.String {
+		return interval(v.Text)
+	}
+	low, high = math.MinInt64, math.MaxInt64
+	if s := v.Str("start"); s != "" {
+		if low, _, ok = interval(s); !ok {
+			return 0, 0, false
+		}
+	}
+	if s := v.Str("end"); s != "" {
+		if _, high, ok = interval(s); !ok {
+			return 0, 0, false
+		}
+	}
+	return low, high, v.Str("start") != "" || v.Str("end") != ""
+}

@@ -1,0 +1,161 @@
+package resource
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"slices"
+	"strings"
+
+	"github.com/linkloop/linkloop/adapter/element"
+)
+
+// Indexer computes what resources are found by, keyed so that the index gives
+// nothing away. It is safe for concurrent use.
+type Indexer struct{ key []byte }
+
+// NewIndexer returns an indexer with the secret of the installation. Another
+// key finds nothing of what was indexed with this one.
+func NewIndexer(key []byte) *Indexer { return &Indexer{key: slices.Clone(key)} }
+
+// term is the first 8 bytes of a keyed SHA-256 over the parts.
+func (ix *Indexer) term(typ, param, value string) Term {
+	var room [192]byte
+	b := append(room[:0], ix.key...)
+	for _, s := range [...]string{typ, param, value} {
+		b = binary.AppendUvarint(b, uint64(len(s)))
+		b = append(b, s...)
+	}
+	sum := sha256.Sum256(b)
+	return Term(binary.BigEndian.Uint64(sum[:8]))
+}
+
+// missingValue cannot be a token or a reference, which hold no colon in front.
+const missingValue = ":missing"
+
+// Index computes terms and ranges of a resource of a served type.
+func (ix *Indexer) Index(v *element.Value) Index {
+	d, ok := Lookup(v.ResourceType())
+	if !ok {
+		return Index{}
+	}
+	out := Index{Terms: make([]Term, 0, 32)}
+	combine := map[string][]string{}
+	for i := range d.Parameters {
+		p := &d.Parameters[i]
+		if p.Kind == Date {
+			out.Ranges = append(out.Ranges, ix.ranges(d.Type, p, v)...)
+			continue
+		}
+		values := valuesOf(p, v)
+		if len(values) == 0 && p.Missing {
+			values = []string{missingValue}
+		}
+		for _, x := range values {
+			out.Terms = append(out.Terms, ix.term(d.Type, p.Name, x))
+		}
+		if d.combines(p.Name) {
+			combine[p.Name] = values
+		}
+	}
+	for _, names := range d.Combined {
+		for _, x := range combinations(names, combine) {
+			out.Terms = append(out.Terms, ix.term(d.Type, combinedName(names), x))
+		}
+	}
+	slices.Sort(out.Terms)
+	out.Terms = slices.Compact(out.Terms)
+	return out
+}
+
+func (d *Definition) combines(name string) bool {
+	return slices.ContainsFunc(d.Combined, func(names []string) bool { return slices.Contains(names, name) })
+}
+
+func combinedName(names []string) string { return strings.Join(names, "+") }
+
+// combinations joins one value of each parameter in every way; a unit
+// separator stands in no value.
+func combinations(names []string, values map[string][]string) []string {
+	out := []string{""}
+	for i, n := range names {
+		var next []string
+		for _, prefix := range out {
+			for _, v := range values[n] {
+				if i > 0 {
+					next = append(next, prefix+"\x1f"+v)
+				} else {
+					next = append(next, v)
+				}
+			}
+		}
+		out = next
+	}
+	return out
+}
+
+// valuesOf lists everything that a token or reference parameter matches.
+func valuesOf(p *Parameter, v *element.Value) []string {
+	var out []string
+	for _, path := range p.Paths {
+		for _, x := range v.All(path) {
+			if p.Kind == Reference {
+				out = appendReference(out, x)
+			} else {
+				out = appendTokens(out, x)
+			}
+		}
+	}
+	return out
+}
+
+func appendReference(out []string, v *element.Value) []string {
+	if r := v.Str("reference"); r != "" {
+		r, _, _ = strings.Cut(r, "/_history/")
+		return append(out, r)
+	}
+	return out
+}
+
+// appendTokens adds the ways in which a token is asked for: code, system|code,
+// |code without a system, and system|.
+// https://hl7.org/fhir/R4/search.html#token
+func appendTokens(out []string, v *element.Value) []string {
+	switch v.Kind {
+	case element.String, element.Bool:
+		return append(out, v.Text)
+	case element.Object:
+		if codings := v.List("coding"); codings != nil {
+			for _, c := range codings {
+				out = appendTokens(out, c)
+			}
+			return out
+		}
+		value := v.Str("code")
+		if value == "" {
+			value = v.Str("value")
+		}
+		if value == "" {
+			return out
+		}
+		system := v.Str("system")
+		out = append(out, value, system+"|"+value)
+		if system != "" {
+			out = append(out, system+"|")
+		}
+	}
+	return out
+}
+
+func (ix *Indexer) ranges(typ string, p *Parameter, v *element.Value) []Range {
+	var out []Range
+	param := ix.term(typ, p.Name, "")
+	for _, path := range p.Paths {
+		for _, x := range v.All(path) {
+			low, high, ok := rangeOf(x)
+			if ok {
+				out = append(out, Range{Param: param, Low: low, High: high})
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,356 @@
+package resource
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/fault"
+)
+
+// CursorParameter carries the place of the next page in links of ours.
+const CursorParameter = "_cursor"
+
+// Bounds on one search.
+const (
+	DefaultCount = 50
+	MaxCount     = 1000
+	maxValues    = 100 // OR-ed values of one parameter
+	maxClauses   = 50  // AND-ed conditions
+)
+
+// Options say how a search is read.
+type Options struct {
+	BaseURL string // references under it are relative to it
+	Strict  bool   // Prefer: handling=strict; every unknown parameter is refused
+}
+
+// Include is one _include.
+type Include struct {
+	paths []string
+	typ   string // only references to this type; empty: all
+}
+
+// References lists what a resource refers to by the included parameter.
+func (i Include) References(v *element.Value) []string {
+	var out []string
+	for _, p := range i.paths {
+		for _, x := range v.All(p) {
+			for _, r := range appendReference(nil, x) {
+				if i.typ == "" || strings.Contains("/"+r, "/"+i.typ+"/") {
+					out = append(out, r)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// Search is a search as understood.
+type Search struct {
+	Query    Query
+	Includes []Include
+	Self     url.Values    // the parameters that were applied, for the self link
+	Warnings []fault.Issue // what was not understood and therefore not applied
+}
+
+// Parse reads the parameters of a search over one type. What it does not know
+// is refused when handling is strict, when nothing else narrows the search, or
+// when it looks like a misspelling of what it knows; else it is left out and
+// said in a warning. Errors: fault.Malformed and fault.Unsupported, naming the
+// parameter.
+func Parse(ix *Indexer, typ string, params url.Values, o Options) (*Search, error) {
+	d, ok := Lookup(typ)
+	if !ok {
+		return nil, fault.New(fault.NotFound, "", "this resource type is not served")
+	}
+	p := &parser{ix: ix, def: d, opt: o, out: &Search{Query: Query{Type: typ, Limit: DefaultCount, Order: Order{Descending: true}}, Self: url.Values{}}}
+	names := make([]string, 0, len(params))
+	for n := range params {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	for _, n := range names {
+		for _, v := range params[n] {
+			if err := p.parameter(n, v); err != nil {
+				return nil, err
+			}
+		}
+	}
+	p.combine()
+	if len(p.out.Query.Clauses)+len(p.out.Query.Ranges) > maxClauses {
+		return nil, fault.New(fault.Malformed, "", "more than %d conditions", maxClauses)
+	}
+	return p.out, p.unknown()
+}
+
+// single is a condition on one parameter with one value, which can become part
+// of a combined index entry.
+type single struct {
+	name   string
+	values []string
+	clause int
+}
+
+type parser struct {
+	ix      *Indexer
+	def     *Definition
+	opt     Options
+	out     *Search
+	singles []single
+	strange []string
+	narrows bool
+}
+
+// parameter reads one name=value pair.
+func (p *parser) parameter(key, value string) error {
+	name, modifier, _ := strings.Cut(key, ":")
+	q := &p.out.Query
+	switch name {
+	case "_lastupdated": // as the Gravity guide writes it
+		p.warn("_lastupdated is understood as _lastUpdated")
+		key, name = "_lastUpdated", "_lastUpdated"
+		fallthrough
+	case "_lastUpdated":
+		p.narrows = true
+		if err := p.lastUpdated(value); err != nil {
+			return err
+		}
+	case "_id":
+		p.narrows = true
+		for _, id := range split(value) {
+			if id != "" {
+				q.IDs = append(q.IDs, id)
+			}
+		}
+		if len(q.IDs) == 0 || len(q.IDs) > maxValues {
+			return malformed(key, "one to %d ids are expected", maxValues)
+		}
+	case "_count":
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 0 {
+			return malformed(key, "a whole number from 0 is expected")
+		}
+		if q.Limit = min(n, MaxCount); n == 0 {
+			q.Total = true
+		}
+	case "_sort":
+		if err := p.sort(value); err != nil {
+			return err
+		}
+	case "_include":
+		if err := p.include(value); err != nil {
+			return err
+		}
+	case "_total":
+		if value != "none" && value != "accurate" && value != "estimate" {
+			return malformed(key, "none, estimate or accurate is expected")
+		}
+		q.Total = q.Total || value != "none"
+	case "_summary":
+		if value != "count" && value != "false" {
+			return fault.New(fault.Unsupported, key, "count and false are supported")
+		}
+		if value == "count" {
+			q.Limit, q.Total = 0, true
+		}
+	case CursorParameter:
+		q.After = value
+		return nil // not a condition of the search: it stays out of the self link
+	default:
+		known, err := p.condition(name, modifier, value)
+		if err != nil {
+			return err
+		}
+		if !known {
+			p.strange = append(p.strange, key)
+			return nil
+		}
+		p.narrows = true
+	}
+	p.out.Self.Add(key, value)
+	return nil
+}
+
+// condition reads a parameter of the type.
+func (p *parser) condition(name, modifier, value string) (known bool, err error) {
+	d, ok := p.def.Parameter(name)
+	if !ok {
+		return false, nil
+	}
+	key := name
+	if modifier != "" {
+		key += ":" + modifier
+	}
+	if modifier == "missing" {
+		return true, p.missing(d, key, value)
+	}
+	if d.Kind == Date {
+		if modifier != "" {
+			return true, fault.New(fault.Unsupported, key, "this modifier is not supported for a date")
+		}
+		return true, p.date(d, key, value)
+	}
+	values := split(value)
+	if len(values) > maxValues {
+		return true, malformed(key, "more than %d values", maxValues)
+	}
+	var wanted []string
+	for _, v := range values {
+		if v == "" {
+			return true, malformed(key, "a value is empty")
+		}
+		if d.Kind == Reference {
+			ref, err := p.reference(d, key, modifier, v)
+			if err != nil {
+				return true, err
+			}
+			wanted = append(wanted, ref...)
+			continue
+		}
+		if modifier != "" && modifier != "not" {
+			return true, fault.New(fault.Unsupported, key, "this modifier is not supported for a token; :not and :missing are")
+		}
+		wanted = append(wanted, token(d, v))
+	}
+	p.clause(d.Name, wanted, modifier == "not")
+	return true, nil
+}
+
+func (p *parser) clause(name string, values []string, not bool) {
+	c := Clause{Not: not}
+	for _, v := range values {
+		c.Any = append(c.Any, p.ix.term(p.def.Type, name, v))
+	}
+	if !not {
+		p.singles = append(p.singles, single{name, values, len(p.out.Query.Clauses)})
+	}
+	p.out.Query.Clauses = append(p.out.Query.Clauses, c)
+}
+
+func (p *parser) missing(d *Parameter, key, value string) error {
+	if !d.Missing {
+		return fault.New(fault.Unsupported, key, ":missing is supported for %s", strings.Join(p.def.missing(), ", "))
+	}
+	if value != "true" && value != "false" {
+		return malformed(key, "true or false is expected")
+	}
+	p.clause(d.Name, []string{missingValue}, value == "false")
+	return nil
+}
+
+func (d *Definition) missing() []string {
+	var out []string
+	for _, p := range d.Parameters {
+		if p.Missing {
+			out = append(out, p.Name)
+		}
+	}
+	return out
+}
+
+// token is the indexed form of a value. Elements of type code have one system,
+// so what is said before the bar is not looked at.
+func token(d *Parameter, v string) string {
+	system, code, has := strings.Cut(v, "|")
+	if !has {
+		return v
+	}
+	switch d.Name {
+	case "status", "intent", "priority", "gender", "active":
+		return code
+	}
+	return system + "|" + code
+}
+
+// reference gives the indexed forms of a value: Type/id, an address under our
+// base, a bare id of any type the parameter may point to.
+func (p *parser) reference(d *Parameter, key, modifier, v string) ([]string, error) {
+	if modifier != "" && !slices.Contains(d.Targets, modifier) {
+		return nil, fault.New(fault.Unsupported, key, "this modifier is not supported here; a type of %s and :missing are", strings.Join(d.Targets, ", "))
+	}
+	v = strings.TrimPrefix(v, p.opt.BaseURL+"/")
+	if strings.Contains(v, "/") {
+		return []string{v}, nil
+	}
+	if modifier != "" {
+		return []string{modifier + "/" + v}, nil
+	}
+	var out []string
+	for _, t := range d.Targets {
+		out = append(out, t+"/"+v)
+	}
+	return out, nil
+}
+
+// combine replaces conditions that stand together in the index by one entry,
+// which makes the worklist query a single range scan.
+func (p *parser) combine() {
+	for _, names := range p.def.Combined {
+		var values []string
+		var drop []int
+		for _, n := range names {
+			i := slices.IndexFunc(p.singles, func(s single) bool { return s.name == n })
+			if i < 0 {
+				break
+			}
+			drop = append(drop, p.singles[i].clause)
+			if values == nil {
+				values = p.singles[i].values
+				continue
+			}
+			var next []string
+			for _, a := range values {
+				for _, b := range p.singles[i].values {
+					next = append(next, a+"\x1f"+b)
+				}
+			}
+			values = next
+		}
+		if len(drop) != len(names) || len(values) > maxValues {
+			continue
+		}
+		c := Clause{}
+		for _, v := range values {
+			c.Any = append(c.Any, p.ix.term(p.def.Type, combinedName(names), v))
+		}
+		var kept []Clause
+		for i, old := range p.out.Query.Clauses {
+			if !slices.Contains(drop, i) {
+				kept = append(kept, old)
+			}
+		}
+		p.out.Query.Clauses = append([]Clause{c}, kept...)
+		return // clause numbers changed; one combination is enough
+	}
+}
+
+func (p *parser) warn(text string) {
+	p.out.Warnings = append(p.out.Warnings, fault.Issue{Severity: "warning", Text: text})
+}
+
+func malformed(name, format string, args ...any) error {
+	return fault.New(fault.Malformed, name, format, args...)
+}
+
+// split cuts at commas that are not escaped and removes the escapes.
+// https://hl7.org/fhir/R4/search.html#escaping
+func split(s string) []string {
+	var out []string
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '\\' && i+1 < len(s) && strings.IndexByte(`,|$\`, s[i+1]) >= 0:
+			i++
+			b.WriteByte(s[i])
+		case s[i] == ',':
+			out = append(out, b.String())
+			b.Reset()
+		default:
+			b.WriteByte(s[i])
+		}
+	}
+	return append(out, b.String())
+}
