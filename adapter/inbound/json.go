@@ -143,7 +143,7 @@ func (r *JSONReader) open(mark byte) error {
 		return r.errorf("an array is expected here")
 	}
 	if r.depth++; r.depth > r.lim.Depth {
-		return fault.New(fault.TooLarge, r.Where(), "nested deeper than %d levels", r.lim.Depth)
+		return fault.New(fault.Malformed, r.Where(), "nested deeper than %d levels", r.lim.Depth)
 	}
 	if err := r.count(); err != nil {
 		return err

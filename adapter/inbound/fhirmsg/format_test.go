@@ -69,7 +69,7 @@ func TestContract(t *testing.T) {
 			{Name: "content behind", Body: append(bundle(""), '1'), Kind: fault.Malformed, Place: "*", Partial: true},
 			{Name: "too many bytes", Body: bundle(strings.Repeat(" ", 5<<20)), Kind: fault.TooLarge},
 			{Name: "too many entries", Body: bundle(strings.Repeat(`,{"resource":{"resourceType":"Patient"}}`, 1000)), Kind: fault.TooLarge, Place: "/entry", Partial: true},
-			{Name: "too deep", Body: bundle(`,{"resource":{"resourceType":"Patient","x":` + strings.Repeat("[", 60)), Kind: fault.TooLarge, Place: "*", Partial: true},
+			{Name: "too deep", Body: bundle(`,{"resource":{"resourceType":"Patient","x":` + strings.Repeat("[", 60)), Kind: fault.Malformed, Place: "*", Partial: true},
 			{Name: "too many values", Body: bundle(`,{"resource":{"resourceType":"Patient","x":[` + strings.Repeat("1,", 200_000) + "1]}}"), Kind: fault.TooLarge, Place: "*", Partial: true},
 		},
 		Resolve: resolve,

@@ -57,7 +57,7 @@ func TestContract(t *testing.T) {
 			{Name: "id too long", Body: []byte(`{"messageId":"` + strings.Repeat("x", 201) + `"}`), Kind: fault.Malformed, Place: "messageId"},
 			{Name: "type is an array", Body: []byte(`{"messageId":"1","type":[]}`), Kind: fault.Malformed, Place: "type", Partial: true},
 			{Name: "too many bytes", Body: []byte(`{"a":"` + strings.Repeat("x", 5<<20) + `"}`), Kind: fault.TooLarge},
-			{Name: "too deep", Body: []byte(`{"a":` + strings.Repeat("[", 50)), Kind: fault.TooLarge, Place: "line 1, column 45"},
+			{Name: "too deep", Body: []byte(`{"a":` + strings.Repeat("[", 50)), Kind: fault.Malformed, Place: "line 1, column 45"},
 			{Name: "too many values", Body: []byte(`{"a":[` + strings.Repeat("1,", 200_000) + "1]}"), Kind: fault.TooLarge, Place: "*"},
 		},
 		Verdict: verdict,
