@@ -27,7 +27,7 @@ func Names() []string {
 	}
 	names := make([]string, 0, len(entries))
 	for _, e := range entries {
-		if e.IsDir() {
+		if _, err := fs.Stat(files, e.Name()+"/mapping.yaml"); err == nil {
 			names = append(names, e.Name())
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/linkloop/linkloop/adapter/fault"
@@ -356,4 +357,24 @@ func TestResultsAreSeparate(t *testing.T) {
 	if got := string(mapping.PrintResult(second)); got != before {
 		t.Error("a changed result showed in the next one")
 	}
+}
+
+// TestConcurrentUse is for the race detector: a mapping is shared by all.
+func TestConcurrentUse(t *testing.T) {
+	m := compile(t, head+"constants: {ns: 'urn:x'}\nresources: {p: {resourceType: Patient, a: '= src(\"PID-5\") + ns', b: {$each: NTE, $as: n, c: '= n + src(\".3\")'}}}")
+	msg := decode(t, "PID|1||||Smith\nNTE|1||x\nNTE|2||y")
+	want := `{"resourceType":"Patient","a":"Smithurn:x","b":[{"c":"1x"},{"c":"2y"}]}`
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for range 50 {
+				r, err := m.Apply(msg, mapping.Context{})
+				if err != nil || string(r.Get("p").Root.JSON()) != want {
+					t.Errorf("got %v, %v", r, err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
 }

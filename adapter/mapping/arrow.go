@@ -21,8 +21,7 @@ type source struct {
 	from origin
 	slot int32
 	path message.Path
-	text string // as written
-	says string // for a missing value: as written, a let spelt out
+	says string // as written, with a let spelt out: the place of a missing value
 }
 
 // mode is the word between the arrow and the path.

@@ -336,7 +336,7 @@ func (c *compiler) lets(n *yaml.Node) {
 
 // source compiles the path of a rule, which may start at a let or an $as.
 func (c *compiler) source(at position, text string) (source, bool) {
-	s := source{text: text, says: text}
+	s := source{says: text}
 	end := 0
 	for end < len(text) && (text[end] >= 'a' && text[end] <= 'z' || text[end] >= 'A' && text[end] <= 'Z' || text[end] >= '0' && text[end] <= '9' || text[end] == '_') {
 		end++

@@ -196,6 +196,9 @@ func (m *moment) offset() string {
 	num := func(s string) int { n, _ := two(s); return n }
 	t := time.Date(num(m.year[:2])*100+num(m.year[2:]), time.Month(num(m.month)), num(m.day),
 		num(m.hour), num(m.minute), num(m.second), 0, london)
+	if first := t.Add(-time.Hour); first.Hour() == t.Hour() {
+		t = first
+	}
 	switch _, seconds := t.Zone(); seconds {
 	case 3600:
 		return "+01:00"

@@ -438,8 +438,6 @@ func (c *compiler) targets(at position, s string) []int32 {
 		switch {
 		case c.later[key]:
 			c.problem(pos, "move it up", "%s stands further down; a resource points to those above it", key)
-		case c.m.name != "" && key != "" && nearest(key, names) == "" && c.later != nil && c.known == nil:
-			c.problem(pos, "", "no resource can be pointed to here")
 		default:
 			c.problem(pos, nearest(key, names), "there is no resource %q above", key)
 		}

@@ -174,7 +174,7 @@ func (t *Tree) eachStep(id int32, s *step, visit func(int32) bool) bool {
 		if s.name != "1" {
 			return true
 		}
-		if keep, _ := t.selected(id, s.selects, &seen); keep {
+		if t.selected(id, s.selects, &seen) {
 			return visit(id)
 		}
 		return true
@@ -199,7 +199,7 @@ func (t *Tree) eachItem(id int32, sel []selector, seen *[maxSelectors]int, visit
 		}
 		return true
 	}
-	if keep, _ := t.selected(id, sel, seen); keep {
+	if t.selected(id, sel, seen) {
 		return visit(id)
 	}
 	return true
@@ -207,22 +207,22 @@ func (t *Tree) eachItem(id int32, sel []selector, seen *[maxSelectors]int, visit
 
 // selected runs a candidate through the selectors in order; each counts the
 // candidates that reached it, so [where 2 = FT][1] is the first such one.
-func (t *Tree) selected(id int32, sel []selector, seen *[maxSelectors]int) (keep bool, at int) {
+func (t *Tree) selected(id int32, sel []selector, seen *[maxSelectors]int) bool {
 	for i := range sel {
 		s := &sel[i]
 		n := seen[i]
 		seen[i]++
 		if s.index >= 0 {
 			if n != s.index {
-				return false, i
+				return false
 			}
 			continue
 		}
 		if !t.holds(id, s) {
-			return false, i
+			return false
 		}
 	}
-	return true, len(sel)
+	return true
 }
 
 // holds reports whether a condition is true of the node. A path that leads
