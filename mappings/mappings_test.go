@@ -8,7 +8,9 @@ import (
 	"testing"
 
 	"github.com/linkloop/linkloop/adapter/inbound"
+	"github.com/linkloop/linkloop/adapter/inbound/fhirmsg"
 	"github.com/linkloop/linkloop/adapter/inbound/hl7v2"
+	"github.com/linkloop/linkloop/adapter/inbound/jsondoc"
 	"github.com/linkloop/linkloop/adapter/mapping"
 	"github.com/linkloop/linkloop/adapter/message"
 	"github.com/linkloop/linkloop/mappings"
@@ -18,7 +20,9 @@ var update = flag.Bool("update", false, "write what came out into the examples")
 
 // formats are the wire formats that shipped mappings are written for.
 var formats = map[string]inbound.Format{
-	"hl7v2": hl7v2.New(),
+	"hl7v2":   hl7v2.New(),
+	"fhirmsg": fhirmsg.New(),
+	"json":    jsondoc.New(),
 }
 
 func decode(format string, body []byte) (*message.Tree, string, error) {
