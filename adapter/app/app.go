@@ -1,0 +1,250 @@
+// Package app wires the house together. main and the end-to-end tests use the
+// same New, Start and Stop, so that what is tested is what runs.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/linkloop/linkloop/adapter/gateway"
+	"github.com/linkloop/linkloop/adapter/intake"
+	"github.com/linkloop/linkloop/adapter/mapping"
+	"github.com/linkloop/linkloop/adapter/outcome"
+	"github.com/linkloop/linkloop/adapter/profile"
+	"github.com/linkloop/linkloop/adapter/referral"
+	"github.com/linkloop/linkloop/adapter/relay"
+	"github.com/linkloop/linkloop/adapter/resource"
+	"github.com/linkloop/linkloop/adapter/store/sqlite"
+	"github.com/linkloop/linkloop/adapter/worklist"
+	"github.com/linkloop/linkloop/config"
+	"github.com/linkloop/linkloop/conformance"
+)
+
+// Version is what the CapabilityStatement and `linkloop version` say.
+const Version = "0.1.0"
+
+// Options are what a caller may inject; the zero value is for production.
+type Options struct {
+	Log *slog.Logger     // nil: discarded
+	Now func() time.Time // nil: time.Now
+}
+
+// App is one running linkloop.
+type App struct {
+	cfg      config.Config
+	log      *slog.Logger
+	now      func() time.Time
+	store    *sqlite.Store
+	mappings map[string]*mapping.Mapping
+	intake   *intake.Service
+	worklist *worklist.Service
+	relay    *relay.Relay
+	metrics  *metrics
+
+	public, ops         *http.Server
+	publicAddr, opsAddr net.Listener
+
+	stopRelay context.CancelFunc
+	running   sync.WaitGroup
+	stopOnce  sync.Once
+	stopErr   error
+}
+
+// New opens the store, reads mappings and code lists, and binds both ports;
+// nothing is served yet. On an error nothing is left open.
+func New(ctx context.Context, cfg config.Config, opt Options) (_ *App, err error) {
+	a := &App{cfg: cfg, log: opt.Log, now: opt.Now}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	if a.now == nil {
+		a.now = time.Now
+	}
+	defer func() {
+		if err != nil {
+			a.close()
+		}
+	}()
+	if a.publicAddr, err = net.Listen("tcp", cfg.HTTP.Listen); err != nil {
+		return nil, fmt.Errorf("http.listen: %w", err)
+	}
+	if a.opsAddr, err = net.Listen("tcp", cfg.Admin.Listen); err != nil {
+		return nil, fmt.Errorf("admin.listen: %w", err)
+	}
+	sc := sqlite.DefaultConfig()
+	sc.Path = cfg.Data.Folder
+	if a.store, err = sqlite.Open(ctx, sc); err != nil {
+		return nil, fmt.Errorf("data.folder: %w", err)
+	}
+	if err = a.wire(); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// wire makes the services, lowest first.
+func (a *App) wire() error {
+	key, err := installationKey(a.cfg.Data.Folder)
+	if err != nil {
+		return err
+	}
+	workflow, err := loadWorkflow(a.cfg.Workflow)
+	if err != nil {
+		return err
+	}
+	outcomes, err := loadOutcomes(a.cfg.Workflow)
+	if err != nil {
+		return err
+	}
+	rules, err := profile.LoadRules(conformance.Files, "house-rules.yaml")
+	if err != nil {
+		return err
+	}
+	senders, err := a.senders()
+	if err != nil {
+		return err
+	}
+	a.metrics = newMetrics(a.store)
+	indexer := resource.NewIndexer(derive(key, "index"))
+	base := a.BaseURL() + "/fhir"
+	a.intake, err = intake.New(intake.Config{
+		Store: a.store, Indexer: indexer, Senders: senders, IDKey: derive(key, "identity"),
+		BaseURL: base, Now: a.now, Log: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	if a.relay, err = a.newRelay(); err != nil {
+		return err
+	}
+	a.worklist = worklist.New(worklist.Config{
+		Store: a.store, Indexer: indexer, Workflow: workflow, Rules: rules, Outcomes: outcomes, BaseURL: base,
+		Channel: channelName, NationalID: a.intake.NationalID, Owed: a.relay.Notify, Now: a.now, Log: a.log,
+	})
+	return a.serveOn(a.gatewayConfig())
+}
+
+func (a *App) gatewayConfig() gateway.Config {
+	clients := make([]gateway.Client, 0, len(a.cfg.Clients))
+	for _, c := range a.cfg.Clients {
+		x := gateway.Client{Name: c.Name, TokenSHA256: c.TokenSHA256, Role: gateway.Role(c.Role), Senders: c.Senders}
+		if c.Organization != "" {
+			x.OrganizationID = a.intake.OrganizationID(c.Organization)
+		}
+		clients = append(clients, x)
+	}
+	return gateway.Config{
+		Intake: a.intake, Worklist: a.worklist, Store: a.store, Clients: clients,
+		BaseURL: a.BaseURL(), Version: Version,
+		MaxBody: int64(a.cfg.HTTP.BodyLimit), MaxConcurrent: a.cfg.HTTP.MaxConcurrent,
+		RequestTime: a.cfg.HTTP.ReadTimeout, DeliveryDue: a.relay.Notify, Observer: a.metrics, Log: a.log,
+	}
+}
+
+func (a *App) serveOn(gc gateway.Config) error {
+	handler, err := gateway.New(gc)
+	if err != nil {
+		return err
+	}
+	h := a.cfg.HTTP
+	a.public = &http.Server{
+		Handler: handler, ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout,
+		WriteTimeout: h.WriteTimeout, IdleTimeout: h.IdleTimeout, MaxHeaderBytes: int(h.HeaderLimit),
+		ErrorLog: slog.NewLogLogger(dropText{a.log.Handler()}, slog.LevelWarn),
+	}
+	a.ops = &http.Server{
+		Handler: a.opsHandler(), ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout,
+		WriteTimeout: h.WriteTimeout, IdleTimeout: h.IdleTimeout, MaxHeaderBytes: int(h.HeaderLimit),
+		ErrorLog: slog.NewLogLogger(dropText{a.log.Handler()}, slog.LevelWarn),
+	}
+	return nil
+}
+
+// BaseURL is the public address without trailing slash.
+func (a *App) BaseURL() string {
+	if a.cfg.HTTP.BaseURL != "" {
+		return a.cfg.HTTP.BaseURL
+	}
+	return "http://" + a.publicAddr.Addr().String()
+}
+
+// OpsURL is the address of the operations port.
+func (a *App) OpsURL() string { return "http://" + a.opsAddr.Addr().String() }
+
+// Start serves both ports and starts the relay; it returns at once.
+func (a *App) Start() {
+	if len(a.cfg.Clients) == 0 {
+		a.log.Warn("NO CLIENTS ARE CONFIGURED: every caller on this machine is trusted; the server binds loopback only",
+			"advice", "add clients with token hashes to the configuration before anyone else can reach it")
+	}
+	serve := func(s *http.Server, l net.Listener) {
+		defer a.running.Done()
+		if err := s.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			a.log.Error("listener ended", "address", l.Addr().String(), "cause", fmt.Sprintf("%T", err))
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	a.stopRelay = cancel
+	a.running.Add(3)
+	go serve(a.public, a.publicAddr)
+	go serve(a.ops, a.opsAddr)
+	go func() {
+		defer a.running.Done()
+		a.relay.Run(ctx)
+	}()
+	a.log.Info("serving", "address", a.publicAddr.Addr().String(), "operations", a.opsAddr.Addr().String(), "version", Version)
+}
+
+// Stop ends gracefully: no new requests, those in work are answered, the relay
+// finishes what it is sending, the store is closed. ctx bounds the wait.
+func (a *App) Stop(ctx context.Context) error {
+	a.stopOnce.Do(func() {
+		a.metrics.stopping.Store(true)
+		errs := []error{a.public.Shutdown(ctx)}
+		if a.stopRelay != nil {
+			a.stopRelay()
+		}
+		errs = append(errs, a.ops.Shutdown(ctx))
+		done := make(chan struct{})
+		go func() { a.running.Wait(); close(done) }()
+		select {
+		case <-done:
+		case <-ctx.Done():
+			errs = append(errs, ctx.Err())
+		}
+		errs = append(errs, a.close())
+		a.stopErr = errors.Join(errs...)
+	})
+	return a.stopErr
+}
+
+func (a *App) close() error {
+	var errs []error
+	for _, l := range []net.Listener{a.publicAddr, a.opsAddr} {
+		if l != nil {
+			if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	if a.store != nil {
+		errs = append(errs, a.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func loadWorkflow(w config.Workflow) (*referral.Workflow, error) {
+	fsys, file := workflowFile(w.Table)
+	return referral.LoadWorkflow(fsys, file)
+}
+
+func loadOutcomes(w config.Workflow) (*outcome.List, error) {
+	fsys, file := outcomeFile(w.Codes)
+	return outcome.LoadList(fsys, file)
+}

@@ -1,0 +1,112 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/linkloop/linkloop/adapter/fhir"
+	"github.com/linkloop/linkloop/adapter/mapping"
+	"github.com/linkloop/linkloop/adapter/message"
+)
+
+// errExamples says that examples differ; what differs was printed.
+var errExamples = errors.New("examples do not come out as wanted")
+
+// CompileMapping compiles a mapping as the server does, element names included.
+// The error is of type mapping.Problems.
+func CompileMapping(fsys fs.FS, name string) (*mapping.Mapping, error) {
+	return mapping.Compile(fsys, name, mapping.WithSchema(fhir.Schema{}))
+}
+
+// decode reads bytes with the format a mapping names.
+func decode(format string, body []byte) (*message.Tree, string, error) {
+	f := Formats()[format]
+	if f == nil {
+		return nil, "", fmt.Errorf("there is no format %q", format)
+	}
+	m, err := f.Decode(body)
+	if err != nil {
+		return nil, "", err
+	}
+	return m.Tree, m.Type, nil
+}
+
+// TestMapping runs the examples of a mapping and prints how each came out.
+// With a folder, what came out is written into the example files there.
+func TestMapping(fsys fs.FS, name, updateIn string, w io.Writer) error {
+	m, err := CompileMapping(fsys, name)
+	if err != nil {
+		return err
+	}
+	examples, err := mapping.Examples(fsys, name)
+	if err != nil {
+		return err
+	}
+	if len(examples) == 0 {
+		return errors.New("there is no example beside this mapping: add examples/NAME.txtar")
+	}
+	outcomes := m.Test(examples, decode)
+	fmt.Fprintf(w, "%s %s\n", m.Name(), m.Version())
+	if err := mapping.WriteOutcomes(w, outcomes); err != nil {
+		return err
+	}
+	failed := false
+	for _, o := range outcomes {
+		if o.Passed() {
+			continue
+		}
+		failed = true
+		if updateIn != "" {
+			if err := os.WriteFile(filepath.Join(updateIn, "examples", o.Example.Name+".txtar"), o.Updated, 0o644); err != nil {
+				return err
+			}
+		}
+	}
+	switch {
+	case failed && updateIn != "":
+		fmt.Fprintln(w, "updated: read the change before you keep it")
+	case failed:
+		return errExamples
+	}
+	return nil
+}
+
+// ExplainMapping maps one message and prints for each element of the result
+// where it came from, what was not used, and what could not be used.
+func ExplainMapping(fsys fs.FS, name string, body []byte, w io.Writer) error {
+	m, err := CompileMapping(fsys, name)
+	if err != nil {
+		return err
+	}
+	tree, kind, err := decode(m.Format(), body)
+	if err != nil {
+		return err
+	}
+	if !m.Accepts(kind) {
+		return fmt.Errorf("the mapping %s does not take messages of type %s", name, kind)
+	}
+	res, err := m.Apply(tree, mapping.Context{})
+	if err != nil {
+		return err
+	}
+	if err := mapping.WriteExplanation(w, m.Explain(tree, res)); err != nil {
+		return err
+	}
+	if len(res.Findings) > 0 {
+		fmt.Fprintln(w)
+		if err := mapping.WriteFindings(w, res.Findings); err != nil {
+			return err
+		}
+	}
+	if unmapped := m.Unmapped(tree, res); len(unmapped) > 0 {
+		fmt.Fprintln(w, "\nNot used of the message:")
+		for _, u := range unmapped {
+			fmt.Fprintln(w, "  "+u)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,111 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/linkloop/linkloop/adapter/store"
+	"github.com/linkloop/linkloop/adapter/store/sqlite"
+)
+
+// metrics counts what operators watch. Labels are route templates, configured
+// names and closed words, never anything from a request.
+type metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.HistogramVec
+	intakes  *prometheus.CounterVec
+	attempts *prometheus.CounterVec
+	stopping atomic.Bool
+}
+
+func newMetrics(s *sqlite.Store) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "linkloop_http_request_seconds", Help: "Time to answer, by route template, method and status.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, 1, 5},
+		}, []string{"route", "method", "status"}),
+		intakes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "linkloop_intake_messages_total", Help: "Messages by sender and how they ended.",
+		}, []string{"sender", "result"}),
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "linkloop_delivery_attempts_total", Help: "Write-back attempts by result.",
+		}, []string{"result"}),
+	}
+	m.registry.MustRegister(m.requests, m.intakes, m.attempts, storeCollector{s},
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Request implements gateway.Observer.
+func (m *metrics) Request(route, method string, status int, took time.Duration) {
+	if route == "" {
+		route = "none"
+	}
+	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Observe(took.Seconds())
+}
+
+// Intake implements gateway.Observer.
+func (m *metrics) Intake(sender, kind string) { m.intakes.WithLabelValues(sender, kind).Inc() }
+
+// storeCollector asks the store when it is scraped.
+type storeCollector struct{ s *sqlite.Store }
+
+var (
+	deliveriesDesc = prometheus.NewDesc("linkloop_deliveries", "Deliveries by state.", []string{"state"}, nil)
+)
+
+func (c storeCollector) Describe(ch chan<- *prometheus.Desc) { ch <- deliveriesDesc }
+
+func (c storeCollector) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	_ = c.s.View(ctx, func(r store.Reader) error {
+		counts, err := r.Deliveries().Counts()
+		for state, n := range counts {
+			ch <- prometheus.MustNewConstMetric(deliveriesDesc, prometheus.GaugeValue, float64(n), string(state))
+		}
+		return err // a scrape without the gauge says enough
+	})
+}
+
+// opsHandler serves /healthz (the process lives), /readyz (it can take work)
+// and /metrics.
+func (a *App) opsHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+		defer cancel()
+		if a.metrics.stopping.Load() {
+			http.Error(w, "stopping", http.StatusServiceUnavailable)
+			return
+		}
+		if err := a.store.Check(ctx); err != nil {
+			http.Error(w, "the store does not answer", http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = w.Write([]byte("ready\n"))
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{}))
+	return mux
+}
+
+// dropText keeps the server's own complaints out of the log but for the fact
+// that there was one: their text can quote what a client sent.
+type dropText struct{ slog.Handler }
+
+func (h dropText) Handle(ctx context.Context, r slog.Record) error {
+	return h.Handler.Handle(ctx, slog.NewRecord(r.Time, r.Level, "http server complaint", r.PC))
+}
+
+// Attempt implements relay.Observer.
+func (m *metrics) Attempt(_, state string, _ time.Duration) { m.attempts.WithLabelValues(state).Inc() }

@@ -1,0 +1,113 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/linkloop/linkloop/adapter/inbound"
+	"github.com/linkloop/linkloop/adapter/inbound/fhirmsg"
+	"github.com/linkloop/linkloop/adapter/inbound/hl7v2"
+	"github.com/linkloop/linkloop/adapter/inbound/jsondoc"
+	"github.com/linkloop/linkloop/adapter/intake"
+	"github.com/linkloop/linkloop/adapter/mapping"
+	"github.com/linkloop/linkloop/config"
+	"github.com/linkloop/linkloop/conformance"
+	"github.com/linkloop/linkloop/mappings"
+)
+
+// Formats are the wire formats, by the name that mappings call them. A new
+// format is one line here.
+func Formats() map[string]inbound.Format {
+	return map[string]inbound.Format{
+		"hl7v2":   hl7v2.New(),
+		"fhirmsg": fhirmsg.New(),
+		"json":    jsondoc.New(),
+	}
+}
+
+// MappingFiles is the folder of mappings: the configured one, or the embedded.
+func MappingFiles(c config.Mappings) fs.FS {
+	if c.Folder != "" {
+		return os.DirFS(c.Folder)
+	}
+	return mappings.Files
+}
+
+// MappingNames lists the mappings in a folder.
+func MappingNames(fsys fs.FS) ([]string, error) {
+	files, err := fs.Glob(fsys, "*/mapping.yaml")
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, f := range files {
+		names = append(names, strings.TrimSuffix(f, "/mapping.yaml"))
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// senders compiles the mappings and joins them with their formats. Without
+// configured senders every mapping is a sender of its own name.
+func (a *App) senders() ([]intake.Sender, error) {
+	fsys := MappingFiles(a.cfg.Mappings)
+	list := a.cfg.Senders
+	if len(list) == 0 {
+		names, err := MappingNames(fsys)
+		if err != nil {
+			return nil, fmt.Errorf("mappings.folder: %w", err)
+		}
+		for _, n := range names {
+			list = append(list, config.Sender{Name: n, Mapping: n})
+		}
+	}
+	formats := Formats()
+	compiled := map[string]*mapping.Mapping{}
+	var out []intake.Sender
+	var errs []error
+	for _, s := range list {
+		m := compiled[s.Mapping]
+		if m == nil {
+			var err error
+			if m, err = CompileMapping(fsys, s.Mapping); err != nil {
+				errs = append(errs, fmt.Errorf("mapping %s:\n%w", s.Mapping, err))
+				continue
+			}
+			compiled[s.Mapping] = m
+		}
+		f := formats[m.Format()]
+		if f == nil {
+			errs = append(errs, fmt.Errorf("mapping %s: there is no format %q", s.Mapping, m.Format()))
+			continue
+		}
+		constants := map[string]string{}
+		for _, c := range s.Constants {
+			constants[c.Name] = c.Value
+		}
+		out = append(out, intake.Sender{Name: s.Name, FormatName: m.Format(), Format: f, Mapping: m, Constants: constants})
+	}
+	a.mappings = compiled
+	return out, errors.Join(errs...)
+}
+
+// workflowFile finds a transition table: a name is one that is shipped, a path
+// with a suffix is a file.
+func workflowFile(table string) (fs.FS, string) {
+	if strings.HasSuffix(table, ".yaml") {
+		return os.DirFS(filepath.Dir(table)), filepath.Base(table)
+	}
+	return conformance.Files, "workflow-" + table + ".yaml"
+}
+
+// outcomeFile finds the list of outcome codes.
+func outcomeFile(path string) (fs.FS, string) {
+	if path != "" {
+		return os.DirFS(filepath.Dir(path)), filepath.Base(path)
+	}
+	return mappings.Files, "outcome/codes.yaml"
+}

@@ -1,0 +1,243 @@
+package gateway
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+// MessageView is a message in the operator's API. The content is there only
+// in the single view, for those whose work it is to repair it.
+type MessageView struct {
+	ID        int64           `json:"id"`
+	Sender    string          `json:"sender"`
+	MessageID string          `json:"messageId,omitempty"`
+	Format    string          `json:"format"`
+	Received  time.Time       `json:"received"`
+	Status    string          `json:"status"`
+	Kind      string          `json:"kind,omitempty"`
+	Reasons   json.RawMessage `json:"reasons,omitempty"`
+	Task      string          `json:"task,omitempty"`
+	Request   string          `json:"serviceRequest,omitempty"`
+	Mapping   string          `json:"mapping"`
+	Seen      int64           `json:"seen"`
+	Body      string          `json:"body,omitempty"`
+	Reply     string          `json:"reply,omitempty"`
+}
+
+func messageView(m store.Message) MessageView {
+	return MessageView{
+		ID: m.ID, Sender: m.Sender, MessageID: m.MessageID, Format: m.Format, Received: m.Received,
+		Status: string(m.State), Kind: m.Kind, Reasons: m.Issues, Task: m.Task, Request: m.Request,
+		Mapping: m.Mapping, Seen: m.Seen, Body: string(m.Body), Reply: string(m.Reply),
+	}
+}
+
+// messages: GET /admin/messages?status=failed&sender=…&before=…&limit=…
+func (g *Gateway) messages(c *gin.Context) {
+	f := store.InboxFilter{State: store.MessageState(c.Query("status")), Sender: c.Query("sender")}
+	var err error
+	if f.State != "" && f.State != store.Accepted && f.State != store.Failed {
+		g.fail(c, fault.New(fault.Malformed, "status", "accepted or failed is expected"))
+		return
+	}
+	if f.Before, f.Limit, err = window(c); err != nil {
+		g.fail(c, err)
+		return
+	}
+	views := []MessageView{}
+	err = g.cfg.Store.View(c.Request.Context(), func(r store.Reader) error {
+		list, err := r.Inbox().List(f)
+		for _, m := range list {
+			views = append(views, messageView(m))
+		}
+		return err
+	})
+	g.answer(c, views, err)
+}
+
+// message: GET /admin/messages/{id}, with ?explain=true how each element of
+// the resources came out of it.
+func (g *Gateway) message(c *gin.Context) {
+	id, err := number(c)
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	if c.Query("explain") == "true" {
+		e, err := g.cfg.Intake.Explain(c.Request.Context(), id)
+		g.answer(c, map[string]any{"message": messageView(e.Message), "steps": e.Steps, "unmapped": e.Unmapped}, err)
+		return
+	}
+	var m store.Message
+	err = g.cfg.Store.View(c.Request.Context(), func(r store.Reader) error {
+		m, err = r.Inbox().Get(id)
+		return err
+	})
+	g.answer(c, messageView(m), err)
+}
+
+// replay: POST /admin/messages/{id}/replay
+func (g *Gateway) replay(c *gin.Context) {
+	id, err := number(c)
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	res, err := g.cfg.Intake.Replay(c.Request.Context(), id)
+	g.answer(c, map[string]any{"id": id, "result": res.Kind, "task": res.Task}, err)
+}
+
+// DeliveryView is a delivery in the operator's API. Payload and evidence hold
+// patient data and are there only in the single view.
+type DeliveryView struct {
+	ID       int64           `json:"id"`
+	Key      string          `json:"key"`
+	Practice string          `json:"practice"`
+	Channel  string          `json:"channel"`
+	Task     string          `json:"task"`
+	State    string          `json:"state"`
+	Due      time.Time       `json:"due"`
+	Attempts int             `json:"attempts"`
+	Created  time.Time       `json:"created"`
+	Settled  *time.Time      `json:"settled,omitempty"`
+	Reason   string          `json:"reason,omitempty"`
+	History  []AttemptView   `json:"history,omitempty"`
+	Payload  json.RawMessage `json:"payload,omitempty"`
+}
+
+// AttemptView is one try of a delivery.
+type AttemptView struct {
+	Number   int       `json:"number"`
+	Started  time.Time `json:"started"`
+	Ended    time.Time `json:"ended"`
+	State    string    `json:"state"`
+	Status   int       `json:"status,omitempty"`
+	Reason   string    `json:"reason,omitempty"`
+	Evidence string    `json:"evidence,omitempty"`
+}
+
+func deliveryView(d store.Delivery, attempts []store.Attempt) DeliveryView {
+	v := DeliveryView{
+		ID: d.ID, Key: d.Key, Practice: d.Lane, Channel: d.Channel, Task: d.Task, State: string(d.State),
+		Due: d.Due, Attempts: d.Attempts, Created: d.Created, Reason: d.Reason, Payload: d.Payload,
+	}
+	if !d.Settled.IsZero() {
+		v.Settled = &d.Settled
+	}
+	for _, a := range attempts {
+		v.History = append(v.History, AttemptView{a.Number, a.Started, a.Ended, a.State, a.Status, a.Reason, string(a.Evidence)})
+	}
+	return v
+}
+
+// deliveries: GET /admin/deliveries?state=…&practice=…&task=…&before=…&limit=…
+func (g *Gateway) deliveries(c *gin.Context) {
+	f := store.DeliveryFilter{State: store.DeliveryState(c.Query("state")), Lane: c.Query("practice"), Task: c.Query("task")}
+	var err error
+	if f.Before, f.Limit, err = window(c); err != nil {
+		g.fail(c, err)
+		return
+	}
+	views := []DeliveryView{}
+	err = g.cfg.Store.View(c.Request.Context(), func(r store.Reader) error {
+		list, err := r.Deliveries().List(f)
+		for _, d := range list {
+			views = append(views, deliveryView(d, nil))
+		}
+		return err
+	})
+	g.answer(c, views, err)
+}
+
+// delivery: GET /admin/deliveries/{id}
+func (g *Gateway) delivery(c *gin.Context) {
+	id, err := number(c)
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	var d store.Delivery
+	var attempts []store.Attempt
+	err = g.cfg.Store.View(c.Request.Context(), func(r store.Reader) error {
+		if d, err = r.Deliveries().Get(id); err != nil {
+			return err
+		}
+		attempts, err = r.Deliveries().Attempts(id)
+		return err
+	})
+	g.answer(c, deliveryView(d, attempts), err)
+}
+
+// release: POST /admin/deliveries/{id}/retry and /hold
+func (g *Gateway) release(to store.DeliveryState) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		id, err := number(c)
+		if err != nil {
+			g.fail(c, err)
+			return
+		}
+		err = g.cfg.Store.Decide(c.Request.Context(), func(tx store.Tx) error {
+			if err := tx.Deliveries().Release(id, to, tx.Time()); err != nil {
+				return err
+			}
+			return tx.Ledger().Audit(store.AuditEvent{At: tx.Time(), Agent: caller(c).Name, Action: "delivery " + string(to), Outcome: "success"})
+		})
+		if err == nil {
+			g.cfg.DeliveryDue()
+		}
+		g.answer(c, map[string]any{"id": id, "state": to}, err)
+	}
+}
+
+// timeline: GET /referrals/{task}/timeline
+func (g *Gateway) timeline(c *gin.Context) {
+	events, err := g.cfg.Worklist.Timeline(c.Request.Context(), c.Param("task"))
+	g.answer(c, events, err)
+}
+
+func (g *Gateway) answer(c *gin.Context, v any, err error) {
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, v)
+}
+
+// number is the {id} of the route.
+func number(c *gin.Context) (int64, error) {
+	id, err := strconv.ParseInt(c.Param("id"), 10, 64)
+	if err != nil || id < 1 {
+		return 0, fault.New(fault.NotFound, "", "no such id")
+	}
+	return id, nil
+}
+
+// window reads before and limit.
+func window(c *gin.Context) (before int64, limit int, err error) {
+	limit = 50
+	if s := c.Query("before"); s != "" {
+		if before, err = strconv.ParseInt(s, 10, 64); err != nil || before < 1 {
+			return 0, 0, fault.New(fault.Malformed, "before", "an id is expected")
+		}
+	}
+	if s := c.Query("limit"); s != "" {
+		if limit, err = strconv.Atoi(s); err != nil || limit < 1 || limit > 1000 {
+			return 0, 0, fault.New(fault.Malformed, "limit", "a number from 1 to 1000 is expected")
+		}
+	}
+	return before, limit, nil
+}
+
+func causeType(f *fault.Fault) string {
+	if f.Cause == nil {
+		return ""
+	}
+	return typeName(f.Cause)
+}

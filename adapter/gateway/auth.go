@@ -1,0 +1,124 @@
+package gateway
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/worklist"
+)
+
+// Role is what a client is.
+type Role string
+
+// The roles of the configuration.
+const (
+	RoleSender     Role = "sender"
+	RoleLinkWorker Role = "link-worker"
+	RolePractice   Role = "practice"
+	RoleOperator   Role = "operator"
+)
+
+// Client is one caller with a bearer token (RFC 6750), of which only the hash
+// is known here.
+type Client struct {
+	Name           string
+	TokenSHA256    string // 64 hex digits
+	Role           Role
+	Senders        []string // which /intake/{sender} it may use
+	OrganizationID string   // id of its Organization resource
+}
+
+// authenticator finds the client of a token.
+type authenticator struct {
+	byHash map[[32]byte]*Client
+}
+
+func newAuthenticator(clients []Client) (*authenticator, error) {
+	a := &authenticator{byHash: map[[32]byte]*Client{}}
+	for i := range clients {
+		h, err := hex.DecodeString(clients[i].TokenSHA256)
+		if err != nil || len(h) != sha256.Size {
+			return nil, fmt.Errorf("client %q: token_sha256 is not 64 hexadecimal digits", clients[i].Name)
+		}
+		if other := a.byHash[[32]byte(h)]; other != nil {
+			return nil, fmt.Errorf("clients %q and %q share a token", other.Name, clients[i].Name)
+		}
+		a.byHash[[32]byte(h)] = &clients[i]
+	}
+	return a, nil
+}
+
+// find returns the client of an Authorization header. The look-up is by the
+// hash of the token, so its time says nothing about the tokens there are.
+func (a *authenticator) find(header string) *Client {
+	scheme, token, ok := strings.Cut(header, " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") || len(token) > 4096 {
+		return nil
+	}
+	h := sha256.Sum256([]byte(strings.TrimSpace(token)))
+	c := a.byHash[h]
+	if c == nil {
+		return nil
+	}
+	want, _ := hex.DecodeString(c.TokenSHA256)
+	if subtle.ConstantTimeCompare(h[:], want) != 1 {
+		return nil
+	}
+	return c
+}
+
+const clientKey = "client"
+
+// authenticate lets in known clients; without any configured, the listener is
+// loopback and everyone there is trusted.
+func (g *Gateway) authenticate(c *gin.Context) {
+	if len(g.auth.byHash) == 0 {
+		return
+	}
+	client := g.auth.find(c.GetHeader("Authorization"))
+	if client == nil {
+		g.fail(c, fault.New(fault.Unauthenticated, "", "a bearer token of a configured client is required"))
+		return
+	}
+	c.Set(clientKey, client)
+}
+
+func clientOf(c *gin.Context) *Client {
+	v, _ := c.Get(clientKey)
+	client, _ := v.(*Client)
+	return client
+}
+
+// caller is the client in the words of the worklist.
+func caller(c *gin.Context) worklist.Caller {
+	client := clientOf(c)
+	if client == nil {
+		return worklist.Caller{Name: "loopback", Trusted: true}
+	}
+	return worklist.Caller{
+		Name:         client.Name,
+		LinkWorker:   client.Role == RoleLinkWorker,
+		Practice:     client.Role == RolePractice,
+		Organization: client.OrganizationID,
+	}
+}
+
+// maySend reports whether the caller may submit as the sender.
+func maySend(c *gin.Context, sender string) bool {
+	client := clientOf(c)
+	return client == nil || slices.Contains(client.Senders, sender)
+}
+
+// operator guards the administrator's routes.
+func (g *Gateway) operator(c *gin.Context) {
+	if client := clientOf(c); client != nil && client.Role != RoleOperator {
+		g.fail(c, fault.New(fault.Forbidden, "", "the role operator is required"))
+	}
+}

@@ -1,0 +1,202 @@
+// Package gateway is the HTTP edge: routes, limits, authentication, FHIR REST
+// and the operator's API. It reads bytes within limits, knows who is asking,
+// and hands over; it never parses a message and never touches the store.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/fhir"
+	"github.com/linkloop/linkloop/adapter/intake"
+	"github.com/linkloop/linkloop/adapter/store"
+	"github.com/linkloop/linkloop/adapter/worklist"
+)
+
+// Observer hears about each answered request: route template, never the path.
+type Observer interface {
+	Request(route, method string, status int, took time.Duration)
+	Intake(sender, kind string)
+}
+
+// Config is what the edge is made of.
+type Config struct {
+	Intake        *intake.Service
+	Worklist      *worklist.Service
+	Store         store.Store
+	Clients       []Client // none: every caller is trusted, and the listener is loopback
+	BaseURL       string   // public base without trailing slash, without /fhir
+	Version       string
+	MaxBody       int64         // bytes
+	MaxConcurrent int           // requests in work at once
+	RequestTime   time.Duration // from the first byte to the answer
+	DeliveryDue   func()        // told when an operator releases a delivery
+	Observer      Observer
+	Log           *slog.Logger
+}
+
+// Gateway is the edge.
+type Gateway struct {
+	cfg        Config
+	auth       *authenticator
+	slots      chan struct{}
+	capability []byte
+}
+
+// New builds the handler.
+func New(cfg Config) (http.Handler, error) {
+	auth, err := newAuthenticator(cfg.Clients)
+	if err != nil {
+		return nil, err
+	}
+	g := &Gateway{cfg: cfg, auth: auth, slots: make(chan struct{}, cfg.MaxConcurrent)}
+	g.capability = capabilityStatement(cfg.BaseURL+"/fhir", cfg.Version)
+	gin.SetMode(gin.ReleaseMode)
+	r := gin.New()
+	r.HandleMethodNotAllowed = true
+	r.RedirectTrailingSlash = false
+	r.Use(g.around)
+	r.NoRoute(func(c *gin.Context) { g.fail(c, fault.New(fault.NotFound, "", "there is nothing at this address")) })
+	r.NoMethod(func(c *gin.Context) {
+		g.fail(c, fault.New(fault.MethodNotAllowed, "", "the method is not allowed at this address"))
+	})
+	g.routes(r)
+	return trimSlash(r), nil
+}
+
+func (g *Gateway) routes(r *gin.Engine) {
+	r.GET("/fhir/metadata", g.metadata)
+	in := r.Group("/", g.authenticate)
+	in.POST("/intake/:sender", g.intake)
+	in.POST("/fhir/$process-message", g.processMessage)
+
+	f := r.Group("/fhir", g.authenticate, g.negotiate)
+	f.GET("/:type", g.search)
+	f.POST("/:type", g.create)
+	f.POST("/:type/_search", g.search)
+	f.GET("/:type/_history", g.history)
+	f.GET("/:type/:id", g.read)
+	f.PUT("/:type/:id", g.update)
+	f.GET("/:type/:id/_history", g.history)
+	f.GET("/:type/:id/_history/:version", g.vread)
+
+	a := r.Group("/admin", g.authenticate, g.operator)
+	a.GET("/messages", g.messages)
+	a.GET("/messages/:id", g.message)
+	a.POST("/messages/:id/replay", g.replay)
+	a.GET("/deliveries", g.deliveries)
+	a.GET("/deliveries/:id", g.delivery)
+	a.POST("/deliveries/:id/retry", g.release(store.Owed))
+	a.POST("/deliveries/:id/hold", g.release(store.Held))
+	r.Group("/referrals", g.authenticate).GET("/:task/timeline", g.timeline)
+}
+
+// trimSlash serves [base]/ and [base] alike: clients send both, and a redirect
+// would turn their POST into a GET.
+func trimSlash(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p := r.URL.Path; len(p) > 1 && p[len(p)-1] == '/' {
+			r.URL.Path = strings.TrimRight(p, "/")
+			r.URL.RawPath = ""
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// around bounds, times, recovers and counts every request. Nothing it logs
+// comes from the request but its method and route template.
+func (g *Gateway) around(c *gin.Context) {
+	start := time.Now()
+	id := requestID(c.GetHeader("X-Request-Id"))
+	c.Header("X-Request-Id", id)
+	defer func() {
+		if p := recover(); p != nil {
+			g.cfg.Log.Error("handler panicked", "request", id, "route", c.FullPath())
+			g.fail(c, fault.New(fault.Internal, "", "internal error; quote the X-Request-Id to the operator"))
+		}
+		g.cfg.Observer.Request(c.FullPath(), c.Request.Method, c.Writer.Status(), time.Since(start))
+		g.cfg.Log.Debug("request", "request", id, "route", c.FullPath(), "method", c.Request.Method,
+			"status", c.Writer.Status(), "took", time.Since(start))
+	}()
+	select {
+	case g.slots <- struct{}{}:
+		defer func() { <-g.slots }()
+	default:
+		g.fail(c, &fault.Fault{Kind: fault.Transient, RetryAfter: time.Second,
+			Issues: []fault.Issue{{Text: "too many requests are in work; try again"}}})
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), g.cfg.RequestTime)
+	defer cancel()
+	c.Request = c.Request.WithContext(ctx)
+	c.Next()
+}
+
+// requestID keeps a caller's id when it is a UUID, which cannot hold a name or
+// a number of anybody; else it makes one.
+func requestID(given string) string {
+	if id, err := uuid.Parse(given); err == nil && len(given) == 36 {
+		return id.String()
+	}
+	return uuid.NewString()
+}
+
+// body reads the request within the limit.
+func (g *Gateway) body(c *gin.Context) ([]byte, error) {
+	if c.Request.ContentLength > g.cfg.MaxBody {
+		return nil, tooLarge(g.cfg.MaxBody)
+	}
+	b, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, g.cfg.MaxBody))
+	var big *http.MaxBytesError
+	switch {
+	case errors.As(err, &big):
+		return nil, tooLarge(g.cfg.MaxBody)
+	case err != nil:
+		return nil, fault.Wrap(fault.Timeout, err, "the body did not arrive in time")
+	case len(b) == 0:
+		return nil, fault.New(fault.Malformed, "", "the body is empty")
+	}
+	return b, nil
+}
+
+func tooLarge(limit int64) error {
+	return fault.New(fault.TooLarge, "", "the body is larger than %d bytes", limit)
+}
+
+const contentType = "application/fhir+json; charset=utf-8"
+
+// fail answers with the OperationOutcome of an error.
+func (g *Gateway) fail(c *gin.Context, err error) {
+	f := fault.Of(err)
+	if errors.Is(err, context.DeadlineExceeded) {
+		f = fault.Wrap(fault.Transient, err, "the answer took too long; try again")
+	}
+	if f.Kind == fault.Internal {
+		g.cfg.Log.Error("request failed", "request", c.Writer.Header().Get("X-Request-Id"), "route", c.FullPath(), "cause", causeType(f))
+	}
+	row := f.Kind.Row()
+	if row.HTTP == http.StatusServiceUnavailable || row.HTTP == http.StatusTooManyRequests {
+		c.Header("Retry-After", strconv.Itoa(max(1, int(f.RetryAfter/time.Second))))
+	}
+	if row.HTTP == http.StatusUnauthorized {
+		c.Header("WWW-Authenticate", `Bearer realm="linkloop"`)
+	}
+	c.Abort()
+	if !c.Writer.Written() {
+		c.Data(row.HTTP, contentType, fhir.OperationOutcome(f.Kind, f.Issues).JSON())
+	}
+}
+
+// typeName names the type of a cause, whose text may quote input.
+func typeName(err error) string { return fmt.Sprintf("%T", err) }

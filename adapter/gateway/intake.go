@@ -1,0 +1,69 @@
+package gateway
+
+import (
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/intake"
+)
+
+// intake takes a message in the sender's own format: POST /intake/{sender}.
+func (g *Gateway) intake(c *gin.Context) { g.accept(c, c.Param("sender")) }
+
+// processMessage takes a FHIR message for the caller's one sender of FHIR
+// messages. https://hl7.org/fhir/R4/messageheader-operation-process-message.html
+func (g *Gateway) processMessage(c *gin.Context) {
+	var names []string
+	for _, s := range g.cfg.Intake.Senders() {
+		if s.FormatName == "fhirmsg" && maySend(c, s.Name) {
+			names = append(names, s.Name)
+		}
+	}
+	if len(names) != 1 {
+		g.fail(c, fault.New(fault.Forbidden, "",
+			"%d senders of FHIR messages are open to this client, and one is needed here; use /intake/{sender}", len(names)))
+		return
+	}
+	g.accept(c, names[0])
+}
+
+func (g *Gateway) accept(c *gin.Context, sender string) {
+	if !g.knownSender(sender) {
+		g.fail(c, fault.New(fault.NotFound, "", "no sender of this name is configured"))
+		return
+	}
+	if !maySend(c, sender) {
+		g.fail(c, fault.New(fault.Forbidden, "", "this client may not send as this sender"))
+		return
+	}
+	body, err := g.body(c)
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	sub := intake.Submission{Sender: sender, Body: body, Received: time.Now().UTC()}
+	if client := clientOf(c); client != nil {
+		sub.Client = client.Name
+	}
+	res, err := g.cfg.Intake.Accept(c.Request.Context(), sub)
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	g.cfg.Observer.Intake(sender, res.Kind)
+	if res.Reply.Status == 503 {
+		c.Header("Retry-After", "1")
+	}
+	c.Data(res.Reply.Status, res.Reply.ContentType, res.Reply.Body)
+}
+
+func (g *Gateway) knownSender(name string) bool {
+	for _, s := range g.cfg.Intake.Senders() {
+		if s.Name == name {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,207 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/resource"
+	"github.com/linkloop/linkloop/adapter/store"
+	"github.com/linkloop/linkloop/adapter/worklist"
+)
+
+// capabilityStatement is derived from the served types, once at start.
+func capabilityStatement(base, version string) []byte {
+	return resource.Capability(base, version).JSON()
+}
+
+// metadata: https://hl7.org/fhir/R4/http.html#capabilities
+func (g *Gateway) metadata(c *gin.Context) { c.Data(http.StatusOK, contentType, g.capability) }
+
+// negotiate refuses what cannot be served: this version speaks JSON.
+// https://hl7.org/fhir/R4/http.html#mime-type
+func (g *Gateway) negotiate(c *gin.Context) {
+	if f := c.Query("_format"); f != "" {
+		if !jsonType(strings.ReplaceAll(f, " ", "+")) {
+			g.fail(c, fault.New(fault.NotAcceptable, "_format", "application/fhir+json is served"))
+		}
+		return
+	}
+	if accept := c.GetHeader("Accept"); accept != "" && !acceptsJSON(accept) {
+		g.fail(c, fault.New(fault.NotAcceptable, "Accept", "application/fhir+json is served"))
+	}
+}
+
+func acceptsJSON(accept string) bool {
+	for _, part := range strings.Split(accept, ",") {
+		if jsonType(part) {
+			return true
+		}
+	}
+	return false
+}
+
+func jsonType(mime string) bool {
+	mime, _, _ = strings.Cut(mime, ";")
+	switch strings.ToLower(strings.TrimSpace(mime)) {
+	case "json", "application/json", "application/fhir+json", "text/json", "application/*", "*/*":
+		return true
+	}
+	return false
+}
+
+// fhirBody reads a resource; other content types are 415.
+func (g *Gateway) fhirBody(c *gin.Context) ([]byte, error) {
+	if t := c.GetHeader("Content-Type"); !jsonType(t) || strings.Contains(t, "*") {
+		return nil, fault.New(fault.UnsupportedMedia, "Content-Type", "application/fhir+json is expected")
+	}
+	return g.body(c)
+}
+
+func (g *Gateway) read(c *gin.Context) {
+	v, err := g.cfg.Worklist.Read(c.Request.Context(), c.Param("type"), c.Param("id"))
+	g.version(c, v, err)
+}
+
+func (g *Gateway) vread(c *gin.Context) {
+	n, err := strconv.ParseInt(c.Param("version"), 10, 64)
+	if err != nil || n < 1 {
+		g.fail(c, fault.New(fault.NotFound, "", "no such version"))
+		return
+	}
+	v, err := g.cfg.Worklist.VRead(c.Request.Context(), c.Param("type"), c.Param("id"), n)
+	g.version(c, v, err)
+}
+
+// version answers a read: stored bytes, ETag, Last-Modified, 304 where the
+// client has it already.
+func (g *Gateway) version(c *gin.Context, v store.Version, err error) {
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	versionHeaders(c, v)
+	if tag := c.GetHeader("If-None-Match"); tag != "" && strings.Trim(strings.TrimPrefix(tag, "W/"), `"`) == strconv.FormatInt(v.Number, 10) {
+		c.Status(http.StatusNotModified)
+		return
+	}
+	if since, err := http.ParseTime(c.GetHeader("If-Modified-Since")); err == nil && !v.Updated.Truncate(time.Second).After(since) {
+		c.Status(http.StatusNotModified)
+		return
+	}
+	c.Data(http.StatusOK, contentType, v.Body)
+}
+
+func versionHeaders(c *gin.Context, v store.Version) {
+	c.Header("ETag", fmt.Sprintf(`W/"%d"`, v.Number))
+	c.Header("Last-Modified", v.Updated.UTC().Format(http.TimeFormat))
+}
+
+func (g *Gateway) create(c *gin.Context) {
+	if c.GetHeader("If-None-Exist") != "" {
+		g.fail(c, fault.New(fault.Unsupported, "If-None-Exist", "conditional create is not supported"))
+		return
+	}
+	body, err := g.fhirBody(c)
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	v, err := g.cfg.Worklist.Create(c.Request.Context(), caller(c), c.Param("type"), body)
+	g.written(c, v, err, http.StatusCreated)
+}
+
+func (g *Gateway) update(c *gin.Context) {
+	body, err := g.fhirBody(c)
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	v, err := g.cfg.Worklist.Update(c.Request.Context(), caller(c), worklist.Change{
+		Type: c.Param("type"), ID: c.Param("id"), Body: body, IfMatch: c.GetHeader("If-Match"),
+	})
+	g.written(c, v, err, http.StatusOK)
+}
+
+// written answers a create or an update as Prefer asks.
+// https://hl7.org/fhir/R4/http.html#ops
+func (g *Gateway) written(c *gin.Context, v store.Version, err error, status int) {
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	versionHeaders(c, v)
+	c.Header("Location", fmt.Sprintf("%s/fhir/%s/_history/%d", g.cfg.BaseURL, v.Key, v.Number))
+	if strings.Contains(c.GetHeader("Prefer"), "return=minimal") {
+		c.Status(status)
+		return
+	}
+	c.Data(status, contentType, v.Body)
+}
+
+// search serves GET [base]/Type and POST [base]/Type/_search; of the latter,
+// query and form count together.
+func (g *Gateway) search(c *gin.Context) {
+	params, err := url.ParseQuery(c.Request.URL.RawQuery)
+	if err != nil {
+		g.fail(c, fault.New(fault.Malformed, "query", "the query string is not well formed"))
+		return
+	}
+	if c.Request.Method == http.MethodPost {
+		if t := c.GetHeader("Content-Type"); !strings.HasPrefix(strings.ToLower(t), "application/x-www-form-urlencoded") {
+			g.fail(c, fault.New(fault.UnsupportedMedia, "Content-Type", "application/x-www-form-urlencoded is expected"))
+			return
+		}
+		if err := g.form(c, params); err != nil {
+			g.fail(c, err)
+			return
+		}
+	}
+	params.Del("_format")
+	params.Del("_pretty")
+	b, err := g.cfg.Worklist.Search(c.Request.Context(), c.Param("type"), params, strings.Contains(c.GetHeader("Prefer"), "handling=strict"))
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	c.Data(http.StatusOK, contentType, b)
+}
+
+// form adds the parameters of a posted search.
+func (g *Gateway) form(c *gin.Context, params url.Values) error {
+	b, err := g.body(c)
+	var f *fault.Fault
+	if errors.As(err, &f) && f.Kind == fault.Malformed {
+		return nil // an empty form is a search without conditions
+	}
+	if err != nil {
+		return err
+	}
+	posted, err := url.ParseQuery(string(b))
+	if err != nil {
+		return fault.New(fault.Malformed, "body", "the form is not well formed")
+	}
+	for k, vs := range posted {
+		params[k] = append(params[k], vs...)
+	}
+	return nil
+}
+
+func (g *Gateway) history(c *gin.Context) {
+	params := c.Request.URL.Query()
+	params.Del("_format")
+	params.Del("_pretty")
+	b, err := g.cfg.Worklist.History(c.Request.Context(), c.Param("type"), c.Param("id"), params)
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	c.Data(http.StatusOK, contentType, b)
+}

@@ -1,0 +1,274 @@
+// Package intake is the way of a referral into the house: archive, decode,
+// map, check, identify, commit. What it accepts is on disk before it answers;
+// what it refuses is kept with its reasons; what it has seen before gets the
+// same answer and makes nothing.
+package intake
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/inbound"
+	"github.com/linkloop/linkloop/adapter/mapping"
+	"github.com/linkloop/linkloop/adapter/resource"
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+// Sender is one configured source of referrals.
+type Sender struct {
+	Name       string
+	FormatName string
+	Format     inbound.Format
+	Mapping    *mapping.Mapping
+	Constants  map[string]string
+}
+
+// Config is what a Service is made of.
+type Config struct {
+	Store   store.Store
+	Indexer *resource.Indexer
+	Senders []Sender
+	IDKey   []byte // secret of this installation; resource ids are derived with it
+	BaseURL string // public FHIR base without trailing slash
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// Service accepts messages.
+type Service struct {
+	cfg     Config
+	senders map[string]Sender
+	saved   sync.Map // content hashes of mappings known to be in the store
+}
+
+// New returns a service over the senders.
+func New(cfg Config) (*Service, error) {
+	s := &Service{cfg: cfg, senders: map[string]Sender{}}
+	for _, x := range cfg.Senders {
+		if _, twice := s.senders[x.Name]; twice {
+			return nil, fmt.Errorf("sender %q is configured twice", x.Name)
+		}
+		s.senders[x.Name] = x
+	}
+	return s, nil
+}
+
+// Submission is one message as it came in.
+type Submission struct {
+	Sender   string // name under /intake/
+	Client   string // who was authenticated, for the audit trail
+	Body     []byte
+	Received time.Time
+}
+
+// Result is what became of a submission.
+type Result struct {
+	Reply     inbound.Reply
+	Kind      string // "accepted", "duplicate" or the fault kind, for metrics
+	MessageID int64
+	Task      string
+}
+
+// Senders lists the names, in the order of the configuration.
+func (s *Service) Senders() []Sender { return s.cfg.Senders }
+
+// Accept takes one message to its end. The error is non-nil only when no
+// sender of that name exists (fault.NotFound); every other failure is worded
+// in the reply by the sender's own format.
+func (s *Service) Accept(ctx context.Context, sub Submission) (Result, error) {
+	sender, ok := s.senders[sub.Sender]
+	if !ok {
+		return Result{}, fault.New(fault.NotFound, "", "no sender of this name is configured")
+	}
+	return s.process(ctx, sender, sub, nil), nil
+}
+
+// process decides one message. again is the stored message when it is replayed.
+func (s *Service) process(ctx context.Context, sender Sender, sub Submission, again *store.Message) Result {
+	msg, decodeErr := sender.Format.Decode(sub.Body)
+	messageID := ""
+	if msg != nil {
+		messageID = msg.ID
+	}
+	key := dedupe(sender.Name, messageID, sub.Body)
+
+	if again == nil {
+		if r, done := s.repeat(ctx, sender, key, msg); done {
+			return r
+		}
+	}
+	d, f := s.prepare(sender, sub, msg, decodeErr, key)
+	row := store.Message{
+		Dedupe: key, Sender: sender.Name, MessageID: messageID, Format: sender.FormatName,
+		Received: sub.Received, Body: sub.Body, Mapping: sender.Mapping.Hash(), Seen: 1,
+	}
+	if again != nil {
+		row.ID, row.Received, row.Seen = again.ID, again.Received, again.Seen
+	}
+	var res Result
+	err := s.cfg.Store.Decide(ctx, func(tx store.Tx) error {
+		var err error
+		res, err = s.decide(tx, sender, sub, msg, d, f, row)
+		return err
+	})
+	if err != nil {
+		return s.refuse(sender, msg, fault.Of(err))
+	}
+	s.saved.Store(sender.Mapping.Hash(), true)
+	return res
+}
+
+// decide runs inside the transaction: it looks for a repeat once more, plans
+// against what is stored, and writes everything or, for a refusal, the reasons.
+func (s *Service) decide(tx store.Tx, sender Sender, sub Submission, msg *inbound.Message, d *draft, f *fault.Fault, row store.Message) (Result, error) {
+	if prev, err := tx.Inbox().Find(row.Dedupe); err == nil {
+		if answered(prev, sender) && row.ID == 0 {
+			return stored(prev), nil
+		}
+		row.ID, row.Received, row.Seen = prev.ID, prev.Received, prev.Seen+1
+	} else if fault.KindOf(err) != fault.NotFound {
+		return Result{}, err
+	}
+	var flags []fault.Issue
+	if f == nil {
+		var p *plan
+		var err error
+		if p, err = s.plan(tx, d); err != nil {
+			var conflict *fault.Fault
+			if !errors.As(err, &conflict) || conflict.Kind != fault.Conflict {
+				return Result{}, err
+			}
+			f = conflict
+		} else {
+			if err := p.write(tx); err != nil {
+				return Result{}, err
+			}
+			flags = p.flags
+			row.Task, row.Request = d.task, d.request
+		}
+	}
+	answer := inbound.Answer{Fault: f, Flags: flags, Base: s.cfg.BaseURL, At: tx.Time(), MessageID: row.ID}
+	row.State = store.Failed
+	if f == nil {
+		row.State, answer.Task, answer.Request = store.Accepted, row.Task, row.Request
+		row.Issues = issuesJSON(flags)
+	} else {
+		row.Kind, row.Issues = f.Kind.String(), issuesJSON(f.Issues)
+	}
+	reply := sender.Format.Reply(msg, answer)
+	row.ReplyStatus, row.ReplyType, row.Reply = reply.Status, reply.ContentType, reply.Body
+	return s.file(tx, sender, sub, row, reply)
+}
+
+// file writes the inbox row, the mapping it was read with, and the audit line.
+func (s *Service) file(tx store.Tx, sender Sender, sub Submission, row store.Message, reply inbound.Reply) (Result, error) {
+	if _, known := s.saved.Load(row.Mapping); !known {
+		if err := tx.Ledger().SaveMapping(row.Mapping, sender.Mapping.Source()); err != nil {
+			return Result{}, err
+		}
+	}
+	if row.ID != 0 {
+		if err := tx.Inbox().Replace(row); err != nil {
+			return Result{}, err
+		}
+	} else {
+		id, err := tx.Inbox().Add(row)
+		if err != nil {
+			return Result{}, err
+		}
+		row.ID = id
+	}
+	kind := string(store.Accepted)
+	if row.State == store.Failed {
+		kind = row.Kind
+	}
+	agent := sub.Client
+	if agent == "" {
+		agent = sender.Name
+	}
+	entity := ""
+	if row.Task != "" {
+		entity = "Task/" + row.Task
+	}
+	if err := tx.Ledger().Audit(store.AuditEvent{At: tx.Time(), Agent: agent, Action: "intake", Entity: entity, Outcome: kind}); err != nil {
+		return Result{}, err
+	}
+	return Result{Reply: reply, Kind: kind, MessageID: row.ID, Task: row.Task}, nil
+}
+
+// repeat answers a message that was decided before, without a transaction.
+func (s *Service) repeat(ctx context.Context, sender Sender, key [32]byte, msg *inbound.Message) (Result, bool) {
+	var prev store.Message
+	err := s.cfg.Store.View(ctx, func(r store.Reader) error {
+		var err error
+		prev, err = r.Inbox().Find(key)
+		return err
+	})
+	switch {
+	case err == nil && answered(prev, sender):
+		return stored(prev), true
+	case err == nil || fault.KindOf(err) == fault.NotFound:
+		return Result{}, false
+	default:
+		return s.refuse(sender, msg, fault.Of(err)), true
+	}
+}
+
+// answered reports whether a stored message keeps its answer: an acceptance
+// always, a refusal until the mapping that refused it was changed.
+func answered(m store.Message, sender Sender) bool {
+	return m.State == store.Accepted || m.Mapping == sender.Mapping.Hash()
+}
+
+// stored is the first answer once more, byte for byte.
+func stored(m store.Message) Result {
+	return Result{
+		Reply:     inbound.Reply{Status: m.ReplyStatus, ContentType: m.ReplyType, Body: m.Reply},
+		Kind:      fault.Duplicate.String(),
+		MessageID: m.ID,
+		Task:      m.Task,
+	}
+}
+
+// refuse words a fault that could not even be filed: the store is not there,
+// so nothing is acknowledged.
+func (s *Service) refuse(sender Sender, msg *inbound.Message, f *fault.Fault) Result {
+	s.cfg.Log.Error("message not filed", "sender", sender.Name, "kind", f.Kind.String(), "cause", causeType(f))
+	reply := sender.Format.Reply(msg, inbound.Answer{Fault: f, Base: s.cfg.BaseURL, At: s.cfg.Now()})
+	return Result{Reply: reply, Kind: f.Kind.String()}
+}
+
+// causeType names the type of a cause: its text may quote input.
+func causeType(f *fault.Fault) string {
+	if f.Cause == nil {
+		return ""
+	}
+	return fmt.Sprintf("%T", f.Cause)
+}
+
+// dedupe is the identity of a message: who sent it, under which id, with which
+// bytes. Lengths keep the parts apart.
+func dedupe(sender, messageID string, body []byte) [32]byte {
+	h := sha256.New()
+	fmt.Fprintf(h, "%d:%s%d:%s", len(sender), sender, len(messageID), messageID)
+	h.Write(body)
+	return [32]byte(h.Sum(nil))
+}
+
+func issuesJSON(issues []fault.Issue) []byte {
+	if len(issues) == 0 {
+		return nil
+	}
+	b, err := json.Marshal(issues)
+	if err != nil {
+		return nil
+	}
+	return b
+}

@@ -1,0 +1,142 @@
+package intake
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/resource"
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+// plan is what one accepted message will write, decided against what is stored
+// and before anything is written.
+type plan struct {
+	writes []store.Write
+	flags  []fault.Issue
+}
+
+// plan reads what is there already. A referral that was received before under
+// the same business identifier with other content is fault.Conflict.
+func (s *Service) plan(tx store.Tx, d *draft) (*plan, error) {
+	p := &plan{flags: d.flags, writes: make([]store.Write, 0, len(d.resources))}
+	var late []prepared // the Task shows the flags, so it is rendered last when one came up here
+	for _, r := range d.resources {
+		old, err := tx.Resources().Get(r.key)
+		if err != nil && fault.KindOf(err) != fault.NotFound {
+			return nil, err
+		}
+		found := err == nil && !old.Deleted
+		switch {
+		case !found:
+			if r.key.Type == "Task" {
+				late = append(late, r)
+				continue
+			}
+			p.add(r, old.Number)
+		case r.key.Type == "ServiceRequest" || r.key.Type == "Task":
+			return nil, fault.New(fault.Conflict, r.place,
+				"a referral with this identifier was received before with other content, as %s; change it with an update message", r.key)
+		case r.key.Type == "Patient":
+			if err := p.patient(s.cfg.Indexer, r, old); err != nil {
+				return nil, err
+			}
+		}
+		// Organization, Practitioner, PractitionerRole: the first version stands.
+		// Messages carry them in passing; whoever owns them edits them over FHIR.
+	}
+	for _, r := range late {
+		if len(p.flags) > len(d.flags) {
+			flagTask(r.root, p.flags[len(d.flags):])
+			r.body = element.Canonical(r.root)
+		}
+		p.add(r, 0)
+	}
+	return p, nil
+}
+
+func (p *plan) add(r prepared, expect int64) {
+	p.writes = append(p.writes, store.Write{Key: r.key, Body: r.body, Index: r.index, Expect: expect})
+}
+
+func (p *plan) write(tx store.Tx) error {
+	for _, w := range p.writes {
+		if _, err := tx.Resources().Put(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// patient decides what a message may do to a Patient who is known: where name,
+// birth date or gender differ nothing is changed and a flag is raised, because
+// it may be another person; else newer contact details become a new version.
+func (p *plan) patient(ix *resource.Indexer, r prepared, old store.Version) error {
+	was, err := element.Parse(old.Body, element.Limits{})
+	if err != nil {
+		return err
+	}
+	if differs := conflicts(was, r.root); len(differs) > 0 {
+		p.flags = append(p.flags, fault.Issue{
+			Severity: "warning", Code: FlagDemographics, Expression: "Patient." + differs[0], Place: r.place,
+			Text: "the person on record under this NHS number differs in " + strings.Join(differs, ", ") + "; the record was left as it is",
+		})
+		return nil
+	}
+	now := enrich(was, r.root)
+	if element.Equal(was, now) {
+		return nil
+	}
+	p.add(prepared{key: r.key, body: element.Canonical(now), index: ix.Index(now)}, old.Number)
+	return nil
+}
+
+// enrich is the Patient on record with what the message says newer: an element
+// that the message has replaces that on record, one that it lacks stays, and
+// identifiers are only ever added.
+func enrich(was, sent *element.Value) *element.Value {
+	now := was.Clone()
+	for _, f := range sent.Fields {
+		switch f.Name {
+		case "resourceType", "id", "meta", "identifier":
+		default:
+			now.Set(f.Name, f.Value)
+		}
+	}
+	for _, id := range sent.List("identifier") {
+		if !slices.ContainsFunc(now.List("identifier"), func(have *element.Value) bool {
+			return have.Str("system") == id.Str("system") && have.Str("value") == id.Str("value")
+		}) {
+			now.Append("identifier", id)
+		}
+	}
+	return now
+}
+
+// FlagDemographics is the data-quality flag of a Patient whose demographics
+// disagree with those on record.
+const FlagDemographics = "demographics-conflict"
+
+// conflicts names the identifying elements that both have and that differ.
+func conflicts(old, new *element.Value) []string {
+	var out []string
+	for _, name := range [...]string{"birthDate", "gender"} {
+		if a, b := old.Str(name), new.Str(name); a != "" && b != "" && a != b {
+			out = append(out, name)
+		}
+	}
+	if a, b := families(old), families(new); len(a) > 0 && len(b) > 0 &&
+		!slices.ContainsFunc(a, func(n string) bool { return slices.Contains(b, n) }) {
+		out = append(out, "name.family")
+	}
+	return out
+}
+
+func families(v *element.Value) []string {
+	var out []string
+	for _, f := range v.All("name.family") {
+		out = append(out, strings.ToUpper(strings.TrimSpace(f.Text)))
+	}
+	return out
+}

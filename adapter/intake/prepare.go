@@ -1,0 +1,187 @@
+package intake
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/fhir"
+	"github.com/linkloop/linkloop/adapter/inbound"
+	"github.com/linkloop/linkloop/adapter/mapping"
+	"github.com/linkloop/linkloop/adapter/message"
+	"github.com/linkloop/linkloop/adapter/profile"
+	"github.com/linkloop/linkloop/adapter/resource"
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+// Code systems of this house; they are urns because no published system has
+// these concepts (conformance/DIVERGENCES.md).
+const (
+	systemDataQuality = "urn:linkloop:codesystem:data-quality"
+	systemMessage     = "urn:linkloop:message"
+)
+
+// prepared is one resource ready to be written.
+type prepared struct {
+	key   store.Key
+	root  *element.Value
+	body  []byte
+	index resource.Index
+	place string // source address of what identifies it
+}
+
+// draft is everything one message asks to be written, made without touching
+// the store, so that the transaction only compares and writes.
+type draft struct {
+	resources     []prepared
+	flags         []fault.Issue
+	task, request string
+}
+
+// prepare turns a decoded message into a draft, or into the fault it is
+// refused with.
+func (s *Service) prepare(sender Sender, sub Submission, msg *inbound.Message, decodeErr error, key [32]byte) (*draft, *fault.Fault) {
+	if decodeErr != nil {
+		return nil, fault.Of(decodeErr)
+	}
+	m := sender.Mapping
+	if !m.Accepts(msg.Type) {
+		return nil, fault.New(fault.Unsupported, "", "this sender's mapping does not take messages of this type")
+	}
+	out, err := m.Apply(msg.Tree, mapping.Context{Constants: sender.Constants})
+	if err != nil {
+		return nil, fault.Of(err)
+	}
+	d := &draft{}
+	for _, f := range out.Findings {
+		d.flags = append(d.flags, fault.Issue{Severity: "warning", Code: f.Code, Place: f.Address, Expression: f.Path, Text: f.Text})
+	}
+	s.quality(d, out, msg.Tree)
+	s.identify(sender.Name, key, out.Resources)
+
+	var patient, request, task *element.Value
+	for _, r := range out.Resources {
+		switch r.Type {
+		case "Patient":
+			patient = r.Root
+		case "ServiceRequest":
+			request, d.request = r.Root, r.Root.ID()
+		case "Task":
+			task, d.task = r.Root, r.Root.ID()
+		}
+	}
+	if patient == nil || request == nil || task == nil {
+		return nil, fault.New(fault.Unmappable, "", "the message holds no complete referral: a Patient, a ServiceRequest and a Task are needed")
+	}
+	flagTask(task, d.flags)
+	if f := s.check(out.Resources, msg.Tree); f != nil {
+		return nil, f
+	}
+	for _, r := range out.Resources {
+		d.add(s.cfg.Indexer, r.Root, placeOf(r.Root, msg.Tree))
+	}
+	d.add(s.cfg.Indexer, s.provenance(sender, sub, key, out.Resources), "")
+	return d, nil
+}
+
+func (d *draft) add(ix *resource.Indexer, root *element.Value, place string) {
+	d.resources = append(d.resources, prepared{
+		key:   store.Key{Type: root.ResourceType(), ID: root.ID()},
+		root:  root,
+		body:  element.Canonical(root),
+		index: ix.Index(root),
+		place: place,
+	})
+}
+
+// quality makes bad codes and numbers harmless and says so; the referral is
+// never lost because of them.
+func (s *Service) quality(d *draft, out *mapping.Result, tree *message.Tree) {
+	roots := make([]*element.Value, len(out.Resources))
+	for i, r := range out.Resources {
+		roots[i] = r.Root
+	}
+	for _, q := range profile.Quality(roots) {
+		place := ""
+		for _, r := range roots {
+			if strings.HasPrefix(q.Expression, r.ResourceType()+".") {
+				if place = locate(r, q.Expression, tree); place != "" {
+					break
+				}
+			}
+		}
+		d.flags = append(d.flags, fault.Issue{Severity: "warning", Code: q.Code, Expression: q.Expression, Place: place, Text: q.Text})
+	}
+}
+
+// check holds every resource against the structure of R4 and the rules of
+// this house; all problems come back at once, each with the source address of
+// the nearest element that came from the message.
+func (s *Service) check(rs []mapping.Resource, tree *message.Tree) *fault.Fault {
+	var issues []fault.Issue
+	for _, r := range rs {
+		for _, is := range fhir.Check(r.Root) {
+			if is.Place == "" {
+				is.Place = locate(r.Root, is.Expression, tree)
+			}
+			issues = append(issues, is)
+		}
+	}
+	if len(issues) == 0 {
+		return nil
+	}
+	return &fault.Fault{Kind: fault.Profile, Issues: issues}
+}
+
+// flagTask shows data-quality flags where the link worker looks: as a tag that
+// can be searched and as a note that can be read.
+func flagTask(task *element.Value, flags []fault.Issue) {
+	if len(flags) == 0 {
+		return
+	}
+	meta := task.Get("meta")
+	if meta == nil {
+		meta = element.NewObject()
+		task.Set("meta", meta)
+	}
+	seen := map[string]bool{}
+	for _, t := range meta.List("tag") {
+		seen[t.Str("code")] = true
+	}
+	for _, f := range flags {
+		if !seen[f.Code] {
+			seen[f.Code] = true
+			meta.Append("tag", element.NewObject(element.S("system", systemDataQuality), element.S("code", f.Code)))
+		}
+		where := f.Expression
+		if f.Place != "" {
+			where += " (" + f.Place + ")"
+		}
+		task.Append("note", element.NewObject(element.S("text", "Data quality: "+where+": "+f.Text)))
+	}
+}
+
+// provenance says where the resources came from: the message, the sender, and
+// the mapping by name, version and content hash.
+func (s *Service) provenance(sender Sender, sub Submission, key [32]byte, rs []mapping.Resource) *element.Value {
+	m := sender.Mapping
+	targets := element.NewArray()
+	for _, r := range rs {
+		targets.Items = append(targets.Items, element.NewObject(element.S("reference", r.Type+"/"+r.Root.ID())))
+	}
+	return element.NewObject(
+		element.S("resourceType", "Provenance"),
+		element.S("id", s.deriveID("Provenance", fmt.Sprintf("%x", key))),
+		element.F("target", targets),
+		element.S("recorded", sub.Received.UTC().Format(element.InstantLayout)),
+		element.F("agent", element.NewArray(element.NewObject(
+			element.F("who", element.NewObject(element.S("display", "sender "+sender.Name)))))),
+		element.F("entity", element.NewArray(element.NewObject(
+			element.S("role", "source"),
+			element.F("what", element.NewObject(
+				element.F("identifier", element.NewObject(
+					element.S("system", systemMessage), element.S("value", fmt.Sprintf("%x", key)))),
+				element.S("display", "message mapped by "+m.Name()+" "+m.Version()+", sha256 "+m.Hash())))))),
+	)
+}

@@ -1,0 +1,187 @@
+package worklist
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/fhir"
+	"github.com/linkloop/linkloop/adapter/profile"
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+// Create makes a resource with an id of ours.
+// https://hl7.org/fhir/R4/http.html#create
+func (s *Service) Create(ctx context.Context, who Caller, typ string, body []byte) (store.Version, error) {
+	v, err := s.parse(typ, body)
+	if err != nil {
+		return store.Version{}, err
+	}
+	d, err := definition(typ)
+	if err != nil {
+		return store.Version{}, err
+	}
+	if !d.Create {
+		return store.Version{}, fault.New(fault.MethodNotAllowed, "", "this type cannot be created over the API")
+	}
+	if typ == "Task" {
+		if f := s.cfg.Workflow.CheckCreate(v); f != nil {
+			return store.Version{}, f
+		}
+	}
+	id := s.cfg.NationalID(v)
+	if id == "" {
+		id = uuid.NewString()
+	}
+	v.SetString("id", id)
+	write := store.Write{Key: store.Key{Type: typ, ID: id}, Body: element.Canonical(v), Index: s.cfg.Indexer.Index(v)}
+	var out store.Version
+	err = s.cfg.Store.Decide(ctx, func(tx store.Tx) error {
+		if err := s.mayCreate(tx, who, v); err != nil {
+			return err
+		}
+		var err error
+		if out, err = tx.Resources().Put(write); err != nil {
+			if fault.KindOf(err) == fault.VersionConflict {
+				return fault.New(fault.Conflict, "", "a resource with this national identifier is already held, as %s", write.Key)
+			}
+			return err
+		}
+		return s.audit(tx, who, "create", out, "success")
+	})
+	return out, err
+}
+
+// Change is an update as a client asks for it.
+type Change struct {
+	Type, ID string
+	Body     []byte
+	IfMatch  string // header as sent; W/"3", "3" and 3 are understood
+}
+
+// Update writes a new version of a resource that exists. The version check,
+// the workflow rules and the write are one decision: of two clients that move
+// the same Task, the second meets what the first made of it. A body that
+// carries meta.versionId says which version its author saw, and a version that
+// is no longer current is refused as with If-Match, so that a crude client
+// that sends back an old copy reverts nobody's work.
+// https://hl7.org/fhir/R4/http.html#update
+func (s *Service) Update(ctx context.Context, who Caller, c Change) (store.Version, error) {
+	v, err := s.parse(c.Type, c.Body)
+	if err != nil {
+		return store.Version{}, err
+	}
+	if d, err := definition(c.Type); err != nil {
+		return store.Version{}, err
+	} else if !d.Update {
+		return store.Version{}, fault.New(fault.MethodNotAllowed, "", "this type cannot be changed over the API")
+	}
+	if v.ID() != c.ID {
+		return store.Version{}, &fault.Fault{Kind: fault.Malformed, Issues: []fault.Issue{{
+			Code: "value", Expression: c.Type + ".id", Text: "the id in the resource is not the id in the URL"}}}
+	}
+	seen, err := versionSeen(c.IfMatch, v)
+	if err != nil {
+		return store.Version{}, err
+	}
+	key := store.Key{Type: c.Type, ID: c.ID}
+	index := s.cfg.Indexer.Index(v)
+	var out store.Version
+	var owes bool
+	err = s.cfg.Store.Decide(ctx, func(tx store.Tx) error {
+		cur, err := tx.Resources().Get(key)
+		if err != nil {
+			return err
+		}
+		if cur.Deleted {
+			return fault.New(fault.Gone, "", "deleted")
+		}
+		old, err := element.Parse(cur.Body, element.Limits{})
+		if err != nil {
+			return err
+		}
+		// The workflow speaks first: to a client that lost a race, "claimed by
+		// another" says more than "version is not current".
+		if err := s.mayChange(tx, who, old, v); err != nil {
+			return err
+		}
+		if seen != 0 && seen != cur.Number {
+			return &fault.Fault{Kind: fault.VersionConflict, Issues: []fault.Issue{{Expression: c.Type + ".meta.versionId",
+				Text: fmt.Sprintf("version %d is current, the change was made to version %d: read it again", cur.Number, seen)}}}
+		}
+		if owes, err = s.follow(tx, old, v); err != nil {
+			return err
+		}
+		body, ix := element.Canonical(v), index
+		if out, err = tx.Resources().Put(store.Write{Key: key, Body: body, Index: ix, Expect: cur.Number}); err != nil {
+			return err
+		}
+		return s.audit(tx, who, "update", out, "success")
+	})
+	if err == nil && owes {
+		s.cfg.Owed()
+	}
+	return out, err
+}
+
+// versionSeen is the version a change was made to: If-Match, else the
+// meta.versionId of the body; 0 when neither says.
+func versionSeen(ifMatch string, v *element.Value) (int64, error) {
+	tag := strings.TrimSpace(ifMatch)
+	if tag == "*" {
+		return 0, nil
+	}
+	if tag == "" {
+		tag = v.TextAt("meta.versionId")
+		if n, err := strconv.ParseInt(tag, 10, 64); err == nil && n > 0 {
+			return n, nil
+		}
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(strings.Trim(strings.TrimPrefix(tag, "W/"), `"`), 10, 64)
+	if err != nil || n < 1 {
+		return 0, fault.New(fault.Malformed, "If-Match", `an entity tag such as W/"3" is expected`)
+	}
+	return n, nil
+}
+
+// parse reads a resource of the type and holds it against the structure of R4
+// and the rules of this house.
+func (s *Service) parse(typ string, body []byte) (*element.Value, error) {
+	v, err := element.Parse(body, element.Limits{})
+	if err != nil {
+		return nil, err
+	}
+	if v.Kind != element.Object || v.ResourceType() != typ {
+		return nil, &fault.Fault{Kind: fault.Malformed, Issues: []fault.Issue{{
+			Code: "invalid", Expression: "resourceType", Text: "a resource of the type in the URL is expected"}}}
+	}
+	issues := fhir.Check(v)
+	issues = append(issues, s.cfg.Rules.Check(v)...)
+	issues = append(issues, unusable(v)...)
+	if len(issues) > 0 {
+		return nil, &fault.Fault{Kind: fault.Profile, Issues: issues}
+	}
+	return v, nil
+}
+
+// unusable refuses over the API what the intake would only flag: a tool that
+// writes a wrong code or number can be told so at once.
+func unusable(v *element.Value) []fault.Issue {
+	var out []fault.Issue
+	for _, q := range profile.Quality([]*element.Value{v.Clone()}) {
+		out = append(out, fault.Issue{Code: "code-invalid", Expression: q.Expression, Text: q.Text})
+	}
+	return out
+}
+
+func (s *Service) audit(tx store.Tx, who Caller, action string, v store.Version, outcome string) error {
+	return tx.Ledger().Audit(store.AuditEvent{
+		At: tx.Time(), Agent: who.Name, Action: action, Entity: v.Key.String(), Version: v.Number, Outcome: outcome,
+	})
+}

@@ -1,0 +1,148 @@
+package worklist
+
+import (
+	"strings"
+
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/nhs"
+	"github.com/linkloop/linkloop/adapter/outcome"
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+// follow does what a change to a Task brings with it, in the same transaction:
+// the ServiceRequest takes its end, and what is owed to the record is owed. It
+// reports whether something became due.
+func (s *Service) follow(tx store.Tx, old, task *element.Value) (owes bool, err error) {
+	if task.ResourceType() != "Task" {
+		return false, s.keepsIdentity(task)
+	}
+	status := task.Str("status")
+	if old.Str("status") == status || !s.cfg.Workflow.Ended(status) {
+		return false, nil
+	}
+	request, err := s.at(tx, task.TextAt("focus.reference"))
+	if err != nil || request == nil {
+		return false, err
+	}
+	if err := s.endRequest(tx, request, status); err != nil {
+		return false, err
+	}
+	return s.owe(tx, task, request)
+}
+
+// keepsIdentity refuses to make another person or organisation out of one: an
+// id stands for one national identifier for ever.
+func (s *Service) keepsIdentity(v *element.Value) error {
+	if id := s.cfg.NationalID(v); id != "" && id != v.ID() {
+		return &fault.Fault{Kind: fault.Conflict, Issues: []fault.Issue{{
+			Expression: v.ResourceType() + ".identifier",
+			Text:       "this national identifier belongs to another resource; have the referral sent again with the right one"}}}
+	}
+	return nil
+}
+
+// requestEnds says how a ServiceRequest ends with its Task. An error in the
+// Task says nothing about the request.
+var requestEnds = map[string]string{
+	"completed": "completed", "rejected": "revoked", "cancelled": "revoked", "failed": "revoked",
+}
+
+func (s *Service) endRequest(tx store.Tx, request *element.Value, status string) error {
+	end := requestEnds[status]
+	if end == "" || request.Str("status") == end {
+		return nil
+	}
+	key := store.Key{Type: "ServiceRequest", ID: request.ID()}
+	cur, err := tx.Resources().Get(key)
+	if err != nil {
+		return err
+	}
+	request.SetString("status", end)
+	_, err = tx.Resources().Put(store.Write{Key: key, Body: element.Canonical(request), Index: s.cfg.Indexer.Index(request), Expect: cur.Number})
+	return err
+}
+
+// owe builds the outcome and puts it among the deliveries. What cannot be sent
+// by itself is put in front of a human at once, with the reason.
+func (s *Service) owe(tx store.Tx, task, request *element.Value) (bool, error) {
+	patient, err := s.at(tx, task.TextAt("for.reference"))
+	if err != nil || patient == nil {
+		return false, err
+	}
+	practice, err := s.practice(tx, patient, task)
+	if err != nil {
+		return false, err
+	}
+	outputs := map[string]*element.Value{}
+	for _, ref := range outcome.References(task) {
+		if outputs[ref], err = s.at(tx, ref); err != nil {
+			return false, err
+		}
+	}
+	owed, err := s.cfg.Outcomes.Build(outcome.Input{
+		Task: task, Request: request, Patient: patient, Practice: practice, Outputs: outputs, Now: tx.Time(),
+		FirstInEpisode: func(code string) (bool, error) {
+			return tx.Ledger().Once("code " + code + " ServiceRequest/" + request.ID())
+		},
+	})
+	if err != nil || owed.Bundle == nil {
+		return false, err
+	}
+	d := store.Delivery{
+		Key: owed.Key, Lane: owed.Practice, Channel: s.cfg.Channel, Task: task.ID(), Patient: patient.ID(),
+		State: store.Owed, Due: tx.Time(), Created: tx.Time(), Payload: owed.Bundle,
+	}
+	if owed.NeedsHuman != "" {
+		d.State, d.Reason, d.Settled = store.Dead, owed.NeedsHuman, tx.Time()
+	}
+	_, added, err := tx.Deliveries().Owe(d)
+	return added && d.State == store.Owed, err
+}
+
+// practice is whose record the outcome belongs to: the patient's own practice
+// as the referral named it, else the organisation that asked.
+func (s *Service) practice(tx store.Tx, patient, task *element.Value) (*element.Value, error) {
+	for _, gp := range patient.List("generalPractitioner") {
+		if gp.TextAt("identifier.system") == nhs.SystemODSOrganization {
+			// Named by its code only: that is all that is needed to find its record.
+			return element.NewObject(element.F("identifier", element.NewArray(gp.Get("identifier")))), nil
+		}
+		org, err := s.at(tx, gp.Str("reference"))
+		if err != nil {
+			return nil, err
+		}
+		if org != nil && org.Identifier(nhs.SystemODSOrganization) != "" {
+			return org, nil
+		}
+	}
+	asked, err := s.at(tx, task.TextAt("requester.reference"))
+	if err != nil || asked == nil {
+		return nil, err
+	}
+	if asked.ResourceType() == "PractitionerRole" {
+		return s.at(tx, asked.TextAt("organization.reference"))
+	}
+	if asked.ResourceType() == "Organization" {
+		return asked, nil
+	}
+	return nil, nil
+}
+
+// at reads what a reference names; nil when it is empty, elsewhere or gone.
+func (s *Service) at(tx store.Tx, reference string) (*element.Value, error) {
+	typ, id, ok := strings.Cut(strings.TrimPrefix(reference, s.cfg.BaseURL+"/"), "/")
+	if !ok || strings.Contains(id, "/") {
+		return nil, nil
+	}
+	v, err := tx.Resources().Get(store.Key{Type: typ, ID: id})
+	switch {
+	case err != nil && fault.KindOf(err) == fault.NotFound:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case v.Deleted:
+		return nil, nil
+	}
+	return element.Parse(v.Body, element.Limits{})
+}

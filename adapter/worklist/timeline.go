@@ -1,0 +1,124 @@
+package worklist
+
+import (
+	"context"
+	"slices"
+
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/referral"
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+// Timeline tells the story of one referral: when the message came, every state
+// of the Task, every attempt to write back and what it came to. It holds no
+// patient data.
+func (s *Service) Timeline(ctx context.Context, task string) ([]referral.Event, error) {
+	var events []referral.Event
+	err := s.cfg.Store.View(ctx, func(r store.Reader) error {
+		page, err := r.Resources().History(store.HistoryQuery{Key: store.Key{Type: "Task", ID: task}, Limit: 1000})
+		if err != nil {
+			return err
+		}
+		if len(page.Versions) == 0 {
+			return fault.New(fault.NotFound, "", "no such Task")
+		}
+		if events, err = received(r, task); err != nil {
+			return err
+		}
+		slices.Reverse(page.Versions)
+		states, err := taskStates(page.Versions)
+		if err != nil {
+			return err
+		}
+		events = append(events, states...)
+		deliveries, err := deliveryEvents(r, task)
+		events = append(events, deliveries...)
+		return err
+	})
+	slices.SortStableFunc(events, func(a, b referral.Event) int { return a.At.Compare(b.At) })
+	return events, err
+}
+
+func received(r store.Reader, task string) ([]referral.Event, error) {
+	m, err := r.Inbox().ForTask(task)
+	if fault.KindOf(err) == fault.NotFound && err != nil {
+		return nil, nil // made over the API, not by a message
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []referral.Event{
+		{At: m.Received, What: "received", Who: m.Sender, Ref: "ServiceRequest/" + m.Request},
+		{At: m.Received, What: "mapped", Who: m.Sender, Ref: "mapping sha256:" + short(m.Mapping)},
+	}, nil
+}
+
+func taskStates(versions []store.Version) ([]referral.Event, error) {
+	var out []referral.Event
+	was, business := "", ""
+	for _, v := range versions {
+		root, err := element.Parse(v.Body, element.Limits{})
+		if err != nil {
+			return nil, err
+		}
+		now, b := root.Str("status"), root.TextAt("businessStatus.coding.code")
+		e := referral.Event{At: v.Updated, Who: root.TextAt("owner.reference"), Ref: v.Key.String()}
+		if now != was {
+			e.What = "Task " + now
+			if code := root.TextAt("statusReason.coding.code"); code != "" {
+				e.What += ", reason " + code
+			}
+		}
+		if b != business && b != "" {
+			if e.What != "" {
+				e.What += ", "
+			}
+			e.What += b
+		}
+		if was, business = now, b; e.What != "" {
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+func deliveryEvents(r store.Reader, task string) ([]referral.Event, error) {
+	list, err := r.Deliveries().List(store.DeliveryFilter{Task: task, Limit: 100})
+	if err != nil {
+		return nil, err
+	}
+	var out []referral.Event
+	for _, d := range list {
+		out = append(out, referral.Event{At: d.Created, What: "write-back owed", Who: "practice " + d.Lane, Ref: d.Channel})
+		if d.Attempts == 0 && d.State == store.Dead {
+			out = append(out, referral.Event{At: d.Created, What: "write-back in front of a human: " + d.Reason, Ref: d.Channel})
+		}
+		attempts, err := r.Deliveries().Attempts(d.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range attempts {
+			e := referral.Event{At: a.Ended, Who: "practice " + d.Lane, Ref: d.Channel}
+			switch a.State {
+			case "proven":
+				e.What = "delivered, and found in the patient record"
+			case "delivered":
+				e.What = "delivered"
+			case "dead":
+				e.What = "write-back stopped, in front of a human: " + a.Reason
+			default:
+				e.What = "write-back attempt failed: " + a.Reason
+			}
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+func short(hash string) string {
+	if len(hash) > 12 {
+		return hash[:12]
+	}
+	return hash
+}

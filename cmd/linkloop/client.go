@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// client talks to the operator's API of a running linkloop.
+type client struct {
+	server, tokenFile string
+}
+
+func (c *client) flags(cmd *cobra.Command) {
+	cmd.PersistentFlags().StringVar(&c.server, "server", "http://127.0.0.1:8080", "address of the running linkloop")
+	cmd.PersistentFlags().StringVar(&c.tokenFile, "token-file", "", "file with the bearer token of an operator; not needed where no clients are configured")
+}
+
+// maxAnswer bounds what is read of an answer, in bytes.
+const maxAnswer = 32 << 20
+
+// call sends a request and decodes the JSON answer into out.
+func (c *client) call(ctx context.Context, method, path string, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(c.server, "/")+path, nil)
+	if err != nil {
+		return err
+	}
+	if c.tokenFile != "" {
+		token, err := os.ReadFile(c.tokenFile)
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("%w\nIs linkloop running there? Start it with: linkloop serve", err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil {
+		return err
+	}
+	if res.StatusCode >= 300 {
+		return answerError(res.Status, body)
+	}
+	return json.Unmarshal(body, out)
+}
+
+// answerError words the OperationOutcome of a refusal.
+func answerError(status string, body []byte) error {
+	var outcome struct {
+		Issue []struct{ Diagnostics string }
+	}
+	if json.Unmarshal(body, &outcome) == nil && len(outcome.Issue) > 0 {
+		return fmt.Errorf("%s: %s", status, outcome.Issue[0].Diagnostics)
+	}
+	return errors.New(status)
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/gateway"
+	"github.com/linkloop/linkloop/adapter/mapping"
+	"github.com/linkloop/linkloop/adapter/referral"
+)
+
+func messagesCommand() *cobra.Command {
+	c := &client{}
+	cmd := &cobra.Command{Use: "messages", Short: "Messages as received: list, show, replay"}
+	c.flags(cmd)
+
+	var status, sender string
+	var limit int
+	list := &cobra.Command{Use: "list", Short: "List messages, newest first", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			q := url.Values{"limit": {fmt.Sprint(limit)}}
+			if status != "" {
+				q.Set("status", status)
+			}
+			if sender != "" {
+				q.Set("sender", sender)
+			}
+			var out []gateway.MessageView
+			if err := c.call(cmd.Context(), http.MethodGet, "/admin/messages?"+q.Encode(), &out); err != nil {
+				return err
+			}
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
+			fmt.Fprintln(w, "ID\tRECEIVED\tSENDER\tMESSAGE\tSTATUS\tREASON")
+			for _, m := range out {
+				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", m.ID, m.Received.Format("2006-01-02 15:04:05"), m.Sender, m.MessageID, state(m), firstReason(m.Reasons))
+			}
+			return w.Flush()
+		}}
+	list.Flags().StringVar(&status, "status", "", "only these: accepted or failed")
+	list.Flags().StringVar(&sender, "sender", "", "only of this sender")
+	list.Flags().IntVar(&limit, "limit", 50, "how many, at most 1000")
+
+	var explain, content bool
+	show := &cobra.Command{Use: "show ID", Short: "Show one message: what became of it and why", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return showMessage(cmd, c, args[0], explain, content) }}
+	show.Flags().BoolVar(&explain, "explain", false, "how each element came out of the message (holds patient data)")
+	show.Flags().BoolVar(&content, "content", false, "the message and the answer themselves (holds patient data)")
+
+	replay := &cobra.Command{Use: "replay ID...", Short: "Take failed messages through the house again", Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, id := range args {
+				var out struct{ Result, Task string }
+				if err := c.call(cmd.Context(), http.MethodPost, "/admin/messages/"+url.PathEscape(id)+"/replay", &out); err != nil {
+					return fmt.Errorf("message %s: %w", id, err)
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s", id, out.Result)
+				if out.Task != "" {
+					fmt.Fprintf(cmd.OutOrStdout(), ", Task/%s", out.Task)
+				}
+				fmt.Fprintln(cmd.OutOrStdout())
+			}
+			return nil
+		}}
+	cmd.AddCommand(list, show, replay)
+	return cmd
+}
+
+func showMessage(cmd *cobra.Command, c *client, id string, explain, content bool) error {
+	out := cmd.OutOrStdout()
+	var m gateway.MessageView
+	var steps []mapping.Step
+	var unmapped []string
+	if explain {
+		var e struct {
+			Message  gateway.MessageView
+			Steps    []mapping.Step
+			Unmapped []string
+		}
+		if err := c.call(cmd.Context(), http.MethodGet, "/admin/messages/"+url.PathEscape(id)+"?explain=true", &e); err != nil {
+			return err
+		}
+		m, steps, unmapped = e.Message, e.Steps, e.Unmapped
+	} else if err := c.call(cmd.Context(), http.MethodGet, "/admin/messages/"+url.PathEscape(id), &m); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "message   %d (%s of sender %s, format %s)\nreceived  %s\nstatus    %s\nmapping   sha256 %s\n",
+		m.ID, m.MessageID, m.Sender, m.Format, m.Received.Format("2006-01-02 15:04:05 MST"), state(m), m.Mapping)
+	if m.Task != "" {
+		fmt.Fprintf(out, "made      Task/%s, ServiceRequest/%s\n", m.Task, m.Request)
+	}
+	for _, r := range reasons(m.Reasons) {
+		fmt.Fprintf(out, "reason    %s\n", reasonText(r))
+	}
+	if content {
+		fmt.Fprintf(out, "\n-- message --\n%s\n-- answer --\n%s\n", strings.ReplaceAll(m.Body, "\r", "\n"), strings.ReplaceAll(m.Reply, "\r", "\n"))
+	}
+	if explain {
+		fmt.Fprintln(out)
+		if err := mapping.WriteExplanation(out, steps); err != nil {
+			return err
+		}
+		for _, u := range unmapped {
+			fmt.Fprintln(out, "not used:", u)
+		}
+	}
+	return nil
+}
+
+func state(m gateway.MessageView) string {
+	if m.Kind != "" {
+		return m.Status + " (" + m.Kind + ")"
+	}
+	return m.Status
+}
+
+func reasons(raw json.RawMessage) []fault.Issue {
+	var out []fault.Issue
+	if len(raw) > 0 {
+		if err := json.Unmarshal(raw, &out); err != nil {
+			return []fault.Issue{{Text: "the reasons cannot be read"}}
+		}
+	}
+	return out
+}
+
+func firstReason(raw json.RawMessage) string {
+	rs := reasons(raw)
+	if len(rs) == 0 {
+		return ""
+	}
+	text := reasonText(rs[0])
+	if len(rs) > 1 {
+		text += fmt.Sprintf(" (and %d more)", len(rs)-1)
+	}
+	return text
+}
+
+func reasonText(r fault.Issue) string {
+	parts := []string{}
+	for _, p := range []string{r.Place, r.Expression} {
+		if p != "" {
+			parts = append(parts, p)
+		}
+	}
+	return strings.Join(append(parts, r.Text), ": ")
+}
+
+func timelineCommand() *cobra.Command {
+	c := &client{}
+	cmd := &cobra.Command{Use: "timeline TASK", Short: "Tell what happened to one referral", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var events []referral.Event
+			id := strings.TrimPrefix(args[0], "Task/")
+			if err := c.call(cmd.Context(), http.MethodGet, "/referrals/"+url.PathEscape(id)+"/timeline", &events); err != nil {
+				return err
+			}
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
+			for _, e := range events {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", e.At.Format("2006-01-02 15:04:05.000"), e.What, e.Who, e.Ref)
+			}
+			return w.Flush()
+		}}
+	c.flags(cmd)
+	return cmd
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/linkloop/linkloop/adapter/app"
+	"github.com/linkloop/linkloop/config"
+)
+
+// configFile adds the --config flag.
+func configFile(cmd *cobra.Command, into *string) {
+	cmd.Flags().StringVar(into, "config", "", "configuration file (default: $LINKLOOP_CONFIG, or embedded defaults)")
+}
+
+func load(file string) (config.Config, error) {
+	return config.Load(config.Options{File: file, Env: os.Environ()})
+}
+
+// logger writes to w as the configuration asks.
+func logger(c config.Log, w io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		level = slog.LevelInfo
+	}
+	opt := &slog.HandlerOptions{Level: level}
+	if c.Format == "text" {
+		return slog.New(slog.NewTextHandler(w, opt))
+	}
+	return slog.New(slog.NewJSONHandler(w, opt))
+}
+
+func serveCommand() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{Use: "serve", Short: "Serve until told to stop", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := load(file)
+			if err != nil {
+				return err
+			}
+			a, err := app.New(cmd.Context(), cfg, app.Options{Log: logger(cfg.Log, os.Stderr)})
+			if err != nil {
+				return err
+			}
+			a.Start()
+			fmt.Fprintf(cmd.ErrOrStderr(), "linkloop serves %s (FHIR: %s/fhir), operations on %s\n", a.BaseURL(), a.BaseURL(), a.OpsURL())
+			<-cmd.Context().Done()
+			ctx, cancel := context.WithTimeout(context.Background(), cfg.HTTP.ShutdownTimeout)
+			defer cancel()
+			return a.Stop(ctx)
+		}}
+	configFile(cmd, &file)
+	return cmd
+}
+
+func configCommand() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{Use: "config", Short: "Print the configuration in effect, secrets hidden", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := load(file)
+			if err != nil {
+				return err
+			}
+			return cfg.WriteEffective(cmd.OutOrStdout())
+		}}
+	configFile(cmd, &file)
+	return cmd
+}
+
+func doctorCommand() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{Use: "doctor", Short: "Check configuration, store, mappings, peers and clock, and say what to do", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := load(file)
+			if err != nil {
+				fmt.Fprintf(cmd.OutOrStdout(), "FAIL  configuration\n%v\n", err)
+				return quietError{}
+			}
+			if !app.Doctor(cmd.Context(), cfg, cmd.OutOrStdout()) {
+				return quietError{}
+			}
+			return nil
+		}}
+	configFile(cmd, &file)
+	return cmd
+}
