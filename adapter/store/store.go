@@ -22,7 +22,11 @@ import (
 // block on anything but tx, and must not keep tx. Errors: what fn returned, or
 // a *fault.Fault of kind Transient when the store cannot take the decision now.
 //
-// View runs fn on a consistent snapshot.
+// View runs fn on a consistent snapshot: no later commit shows in it. It waits
+// while the store has no reader to spare.
+//
+// A decision that panics is undone and is fault.Internal. After Close both
+// return Transient.
 type Store interface {
 	Decide(ctx context.Context, fn func(tx Tx) error) error
 	View(ctx context.Context, fn func(r Reader) error) error
@@ -43,7 +47,8 @@ type Tx interface {
 	Deliveries() DeliveryWriter
 	Ledger() Ledger
 	// Time is the commit time of this decision: UTC, whole microseconds,
-	// greater than that of every decision before it.
+	// greater than that of every decision before it, and that of the first
+	// version it writes. Further versions follow a microsecond apart.
 	Time() time.Time
 }
 
@@ -76,11 +81,18 @@ type Write struct {
 type Page struct {
 	Versions []Version
 	Next     string // cursor for the next page, empty when this is the last
-	Total    int64  // -1 when not asked for
+	Total    int64  // -1 when not asked for, or more than the store is willing to count
 }
 
-// ResourceReader reads resources. Get and GetVersion return fault.NotFound;
-// a deleted version comes back with Deleted set and no body.
+// ResourceReader reads resources. Get, GetVersion and the History of one
+// resource return fault.NotFound; a deleted version comes back with Deleted set
+// and no body. A cursor that is not of the same query is fault.Malformed. Pages
+// hold 1,000 versions at most.
+//
+// Search never finds deleted resources. It relies on every Term being of one
+// type only. Sorted by a parameter, a resource stands at the start of its
+// interval: of the earliest when ascending, of the latest when descending;
+// those without a value come last, and equals are in order of update.
 type ResourceReader interface {
 	Get(Key) (Version, error)
 	GetVersion(k Key, number int64) (Version, error)
@@ -100,7 +112,9 @@ type HistoryQuery struct {
 // ResourceWriter adds Put to reading.
 type ResourceWriter interface {
 	ResourceReader
-	// Put writes a version and returns it. Errors: fault.VersionConflict.
+	// Put writes a version and returns it. Writing to a deleted resource
+	// revives it; Expect is then the number of the deletion. Errors:
+	// fault.VersionConflict, fault.NotFound when what never was is deleted.
 	Put(Write) (Version, error)
 }
 
@@ -153,7 +167,8 @@ type InboxReader interface {
 	ForTask(task string) (Message, error)
 }
 
-// InboxWriter adds writing. Replace overwrites the row with m.ID, for replay.
+// InboxWriter adds writing. Add returns fault.Duplicate when Dedupe is there
+// already. Replace overwrites the row with m.ID, for replay.
 type InboxWriter interface {
 	InboxReader
 	Add(m Message) (id int64, err error)
@@ -185,7 +200,7 @@ type Delivery struct {
 	Due        time.Time
 	LeaseUntil time.Time
 	Fence      int64 // number of the lease; settling with an older one is refused
-	Attempts   int
+	Attempts   int   // how many are on record
 	Created    time.Time
 	Settled    time.Time // when it reached delivered, proven or dead
 	Reason     string    // of the last failure; public
@@ -226,14 +241,17 @@ type DeliveryReader interface {
 // DeliveryWriter changes deliveries.
 type DeliveryWriter interface {
 	DeliveryReader
-	// Owe adds a delivery; owing a key again returns the first id and false.
+	// Owe adds a delivery, as owed or held, due at once when Due is zero; owing
+	// a key again returns the first id and false.
 	Owe(Delivery) (id int64, added bool, err error)
 	// Lease takes up to n due deliveries, oldest due first, skipping the
 	// lanes in except, and marks them leased until the time. An expired
 	// lease counts as due.
 	Lease(now, until time.Time, n int, except []string) ([]Delivery, error)
-	// Settle ends a lease: records the attempt and sets state, due time and
-	// reason. A fence that is not the current one is fault.Conflict.
+	// Settle ends a lease: records the attempt under the next number and sets
+	// state, due time and reason. A fence that is not the current one, or a
+	// delivery that is not leased, is fault.Conflict. A lease that ran out
+	// still counts while nobody else has taken the delivery.
 	Settle(d Delivery, a Attempt) error
 	// Release sets a dead or held delivery to owed and due at once, or an
 	// owed one to held. Other moves are fault.IllegalMove.

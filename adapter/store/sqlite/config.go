@@ -17,7 +17,7 @@ type Config struct {
 	// CacheMB is the page cache of the writer and, again, of all readers
 	// together, in MiB. It grows to this as it is used.
 	CacheMB int
-	// CheckpointPages is how many pages of write-ahead log call for a
+	// CheckpointPages is how many pages (4 KiB) of write-ahead log call for a
 	// checkpoint in the background; at WALPages the writer stops to do it, which
 	// is what bounds the log.
 	CheckpointPages int
@@ -36,7 +36,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Path: "data", Queue: 1024, Group: 64, Readers: 8, CacheMB: 64,
-		CheckpointPages: 12000, WALPages: 16000, CountLimit: 100_000,
+		CheckpointPages: 24_000, WALPages: 32_000, CountLimit: 100_000,
 	}
 }
 

@@ -47,18 +47,6 @@ func (f facts) split() (terms, ranges []byte) {
 	return f[at:end], f[end : end+(len(f)-end)/24*24]
 }
 
-func (f facts) index() resource.Index {
-	terms, ranges := f.split()
-	ix := resource.Index{Terms: make([]resource.Term, len(terms)/8), Ranges: make([]resource.Range, len(ranges)/24)}
-	for i := range ix.Terms {
-		ix.Terms[i] = termAt(terms, i)
-	}
-	for i := range ix.Ranges {
-		ix.Ranges[i] = rangeAt(ranges, i)
-	}
-	return ix
-}
-
 func termAt(b []byte, i int) resource.Term {
 	return resource.Term(binary.LittleEndian.Uint64(b[8*i:]))
 }

@@ -21,7 +21,10 @@ const (
 	lockFile = "linkloop.lock"
 )
 
-var pageSize = 8192
+// pageSize is 4 KiB although larger pages hold our rows a little tighter: most
+// index rows of a referral go to pages of their own, and each page touched is
+// written whole to the log.
+const pageSize = 4096
 
 // Store is an open data folder. It is safe for concurrent use.
 type Store struct {

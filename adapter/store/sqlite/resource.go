@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/linkloop/linkloop/adapter/element"
@@ -86,6 +87,19 @@ type resourceWriter struct {
 	t *tx
 }
 
+// Get remembers what is not there: most of what a referral brings is new, is
+// asked for first and put then, and Put need not ask again.
+func (r resourceWriter) Get(k store.Key) (store.Version, error) {
+	v, err := r.resources.Get(k)
+	if fault.KindOf(err) == fault.NotFound && err != nil && len(r.t.absent) < maxAbsent {
+		r.t.absent = append(r.t.absent, k)
+	}
+	return v, err
+}
+
+// maxAbsent bounds what a decision remembers, and so the search through it.
+const maxAbsent = 32
+
 // current is what Put must know of the version it replaces.
 type current struct {
 	rid, seq, number int64
@@ -111,7 +125,9 @@ func (r resourceWriter) Put(w store.Write) (store.Version, error) {
 	}
 	var cur current
 	var err error
-	if typ, known := r.types().byName[w.Type]; known {
+	if i := slices.Index(r.t.absent, w.Key); i >= 0 {
+		r.t.absent = slices.Delete(r.t.absent, i, i+1)
+	} else if typ, known := r.types().byName[w.Type]; known {
 		if cur, err = r.current(typ, w.ID); err != nil {
 			return store.Version{}, asFault(err)
 		}

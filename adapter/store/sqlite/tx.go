@@ -32,7 +32,8 @@ type tx struct {
 	next   int64
 	open   bool // the savepoint is there
 	over   bool
-	broken error // the first failed write: the decision cannot succeed any more
+	absent []store.Key // asked for and not there
+	broken error       // the first failed write: the decision cannot succeed any more
 
 	before *typeTable
 	mark   int // the pending postings of earlier decisions
