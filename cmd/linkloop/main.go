@@ -26,7 +26,7 @@ func main() {
 		Version:       app.Version,
 	}
 	root.AddCommand(serveCommand(), demoCommand(), mappingCommand(), messagesCommand(), deliveriesCommand(),
-		timelineCommand(), doctorCommand(), configCommand())
+		timelineCommand(), doctorCommand(), configCommand(), loadCommand())
 	if err := root.ExecuteContext(ctx); err != nil {
 		var quiet quietError
 		if !errors.As(err, &quiet) {

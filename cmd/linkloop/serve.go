@@ -18,7 +18,7 @@ func configFile(cmd *cobra.Command, into *string) {
 	cmd.Flags().StringVar(into, "config", "", "configuration file (default: $LINKLOOP_CONFIG, or embedded defaults)")
 }
 
-func load(file string) (config.Config, error) {
+func settings(file string) (config.Config, error) {
 	return config.Load(config.Options{File: file, Env: os.Environ()})
 }
 
@@ -39,7 +39,7 @@ func serveCommand() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{Use: "serve", Short: "Serve until told to stop", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := load(file)
+			cfg, err := settings(file)
 			if err != nil {
 				return err
 			}
@@ -62,7 +62,7 @@ func configCommand() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{Use: "config", Short: "Print the configuration in effect, secrets hidden", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := load(file)
+			cfg, err := settings(file)
 			if err != nil {
 				return err
 			}
@@ -76,7 +76,7 @@ func doctorCommand() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{Use: "doctor", Short: "Check configuration, store, mappings, peers and clock, and say what to do", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := load(file)
+			cfg, err := settings(file)
 			if err != nil {
 				fmt.Fprintf(cmd.OutOrStdout(), "FAIL  configuration\n%v\n", err)
 				return quietError{}
