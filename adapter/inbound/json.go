@@ -70,7 +70,7 @@ func NewJSONReader(body []byte, lim JSONLimits) (*JSONReader, error) {
 // a comma.
 func (r *JSONReader) SizeHint() int {
 	n := strings.Count(r.text, ",") + strings.Count(r.text, "{") + strings.Count(r.text, "[")
-	return min(n, len(r.text)/8, r.lim.Nodes) + 16
+	return min(n, r.lim.Nodes) + 16
 }
 
 // Kind is the shape of the value the reader stands on; Null when there is
