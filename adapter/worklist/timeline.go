@@ -3,6 +3,7 @@ package worklist
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
@@ -36,7 +37,11 @@ func (s *Service) Timeline(ctx context.Context, task string) ([]referral.Event, 
 		events = append(events, deliveries...)
 		return err
 	})
-	slices.SortStableFunc(events, func(a, b referral.Event) int { return a.At.Compare(b.At) })
+	// What one transaction did differs by microseconds and is told in the order
+	// in which people see it.
+	slices.SortStableFunc(events, func(a, b referral.Event) int {
+		return a.At.Truncate(time.Millisecond).Compare(b.At.Truncate(time.Millisecond))
+	})
 	return events, err
 }
 
