@@ -106,6 +106,15 @@ func (b *builder) entry(purpose string, resource *element.Value) {
 			element.S("ifNoneExist", "identifier="+url.QueryEscape(SystemOutcome+"|"+value))))))
 }
 
+// patient is the reference to whom it is about. Without a usable number there
+// is none, and no record will take the entry.
+func (b *builder) patient() *element.Value {
+	if b.subject == "" {
+		return element.NewObject(element.S("display", "a patient without a usable NHS number"))
+	}
+	return element.NewObject(element.S("reference", b.subject))
+}
+
 // coded adds a code of the list as the resource its kind calls for. The display
 // is the list's, so that code and words cannot disagree.
 func (b *builder) coded(purpose string, c Code, value, effective *element.Field) {
@@ -117,7 +126,7 @@ func (b *builder) coded(purpose string, c Code, value, effective *element.Field)
 		element.F("coding", element.NewArray(element.NewObject(
 			element.S("system", nhs.SystemSNOMED), element.S("code", c.Code), element.S("display", c.Display)))),
 		element.S("text", c.Display))
-	subject := element.F("subject", element.NewObject(element.S("reference", b.subject)))
+	subject := element.F("subject", b.patient())
 	when := b.in.Now.UTC().Format("2006-01-02T15:04:05Z")
 	if c.Kind == Procedure {
 		b.entry(purpose, element.NewObject(element.S("resourceType", "Procedure"), element.S("status", "completed"),
@@ -203,7 +212,7 @@ func (b *builder) summary() {
 		element.S("resourceType", "DocumentReference"),
 		element.S("status", "current"),
 		element.F("type", element.NewObject(element.S("text", "Social prescribing: outcome of a referral"))),
-		element.F("subject", element.NewObject(element.S("reference", b.subject))),
+		element.F("subject", b.patient()),
 		element.S("date", b.in.Now.UTC().Format(element.InstantLayout)),
 		element.F("content", element.NewArray(element.NewObject(element.F("attachment", element.NewObject(
 			element.S("contentType", "text/plain; charset=utf-8"),

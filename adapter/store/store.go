@@ -241,8 +241,9 @@ type DeliveryReader interface {
 // DeliveryWriter changes deliveries.
 type DeliveryWriter interface {
 	DeliveryReader
-	// Owe adds a delivery, as owed or held, due at once when Due is zero; owing
-	// a key again returns the first id and false.
+	// Owe adds a delivery, as owed or held, due at once when Due is zero, or as
+	// dead with a reason when it cannot be sent at all; owing a key again
+	// returns the first id and false.
 	Owe(Delivery) (id int64, added bool, err error)
 	// Lease takes up to n due deliveries, oldest due first, skipping the
 	// lanes in except, and marks them leased until the time. An expired

@@ -14,7 +14,7 @@ type deliveryWriter struct {
 	t *tx
 }
 
-// Owe adds a delivery as owed (or held), due at once when it names no time.
+// Owe adds a delivery as owed, held or dead, due at once when it names no time.
 func (w deliveryWriter) Owe(d store.Delivery) (id int64, added bool, err error) {
 	state := int64(stateOwed)
 	switch {
@@ -22,8 +22,10 @@ func (w deliveryWriter) Owe(d store.Delivery) (id int64, added bool, err error) 
 		return 0, false, fault.New(fault.Internal, "", "a delivery must have a key")
 	case d.State == store.Held:
 		state = stateHeld
+	case d.State == store.Dead:
+		state = stateDead
 	case d.State != "" && d.State != store.Owed:
-		return 0, false, fault.New(fault.IllegalMove, "", "a delivery begins as owed or held")
+		return 0, false, fault.New(fault.IllegalMove, "", "a delivery begins as owed, held or dead")
 	}
 	known := w.c.stmt("SELECT id FROM delivery WHERE key = ?")
 	defer known.done()
@@ -41,9 +43,9 @@ func (w deliveryWriter) Owe(d store.Delivery) (id int64, added bool, err error) 
 		due = w.t.micros()
 	}
 	s := w.c.stmt("INSERT INTO delivery (key, state, wake, due, fence, attempts, created, settled, lane, channel, task, patient, reason, payload) " +
-		"VALUES (?, ?, ?, ?, 0, 0, ?, 0, ?, ?, ?, ?, ?, ?)")
+		"VALUES (?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?)")
 	defer s.done()
-	s.text(d.Key).int(state).int(due).int(due).int(created).optional(d.Lane).optional(d.Channel).
+	s.text(d.Key).int(state).int(due).int(due).int(created).int(micros(d.Settled)).optional(d.Lane).optional(d.Channel).
 		optional(d.Task).optional(d.Patient).optional(d.Reason).blob(d.Payload)
 	if err := s.exec(); err != nil {
 		return 0, false, w.t.breaks(err)
