@@ -25,11 +25,11 @@ func number(i int) string {
 
 // addField adds one field that is not empty. seen says which classes of bytes
 // occur in it, so that the common field, one plain text, is added at once.
-func (d *decoder) addField(seg message.Node, n int, value string, class *[256]uint8, seen *[8]bool) error {
+func (d *decoder) addField(seg message.Node, n int, value string, class *[256]uint8, seen uint8) error {
 	list := d.tree.Add(seg, number(n), message.List, "")
-	if !seen[endOfRepetition] {
-		if !seen[endOfComponent] && !seen[endOfSubcomponent] {
-			d.leaf(list, "", value, seen[escaping])
+	if seen&endOfRepetition == 0 {
+		if seen&(endOfComponent|endOfSubcomponent) == 0 {
+			d.leaf(list, "", value, seen&escaping != 0)
 			return d.full(list)
 		}
 		return d.repetition(list, value, class, seen)
@@ -58,24 +58,20 @@ func (d *decoder) full(at message.Node) error {
 }
 
 // repetition adds one item of a field's list.
-func (d *decoder) repetition(list message.Node, value string, class *[256]uint8, seen *[8]bool) error {
+func (d *decoder) repetition(list message.Node, value string, class *[256]uint8, seen uint8) error {
 	return d.group(list, "", value, class, seen, endOfComponent)
 }
 
 // group adds a repetition made of components, or a component made of
 // subcomponents; with a single part of no structure it is a leaf.
-func (d *decoder) group(parent message.Node, name, value string, class *[256]uint8, seen *[8]bool, level uint8) error {
-	separated, nested := false, false
+func (d *decoder) group(parent message.Node, name, value string, class *[256]uint8, seen uint8, level uint8) error {
+	inside := uint8(0)
 	for i := range len(value) {
-		switch class[value[i]] {
-		case level:
-			separated = true
-		case endOfSubcomponent:
-			nested = true
-		}
+		inside |= class[value[i]]
 	}
-	if !separated && !nested {
-		d.leaf(parent, name, value, seen[escaping])
+	nested := inside&endOfSubcomponent != 0
+	if inside&(level|endOfSubcomponent) == 0 {
+		d.leaf(parent, name, value, seen&escaping != 0)
 		return d.full(parent)
 	}
 	group := d.tree.Add(parent, name, message.Object, "")
@@ -93,7 +89,7 @@ func (d *decoder) group(parent message.Node, name, value string, class *[256]uin
 					return err
 				}
 			} else {
-				d.leaf(group, number(part), text, seen[escaping])
+				d.leaf(group, number(part), text, seen&escaping != 0)
 			}
 		}
 		start = i + 1

@@ -96,7 +96,7 @@ func (f Format) Decode(body []byte) (*inbound.Message, error) {
 		return f.headerOnly(body), err
 	}
 	d := decoder{sep: sep, limits: f.limits, text: text}
-	d.tree = message.NewTree(d.countNodes(), address)
+	d.tree = message.NewTree(d.sizeHint(), address)
 	err = d.segments()
 	return d.message(err)
 }

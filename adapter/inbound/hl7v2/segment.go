@@ -2,6 +2,7 @@ package hl7v2
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/message"
@@ -18,10 +19,11 @@ type decoder struct {
 	echo   map[string]string
 }
 
-// Classes of bytes, so that one look-up decides what a byte means here.
+// Classes of bytes, so that one look-up decides what a byte means here. Each is
+// a bit, so that the classes seen in a field are one number.
 const (
-	plain = iota
-	endOfField
+	plain      uint8 = 0
+	endOfField uint8 = 1 << iota
 	endOfRepetition
 	endOfComponent
 	endOfSubcomponent
@@ -39,42 +41,17 @@ func (s separators) classes() (c [256]uint8) {
 	return c
 }
 
-// countNodes is how large the tree becomes at most, near enough to allocate
-// it once: every value starts behind a separator or a line end, and costs a
-// list, perhaps an object, and itself.
-func (d *decoder) countNodes() int {
-	class := d.sep.classes()
-	n := 16
-	fresh, first := true, true
-	for i := range len(d.text) {
-		switch c := d.text[i]; {
-		case class[c] == plain || class[c] == escaping:
-			if c == '\r' || c == '\n' {
-				fresh, first = true, true
-				continue
-			}
-			if fresh {
-				n++
-				fresh = false
-				if first {
-					n++
-					first = false
-				}
-			}
-		case class[c] == endOfField:
-			fresh, first = true, true
-		case class[c] == endOfRepetition:
-			n++
-			fresh = true
-		default:
-			if first { // an object, and the list around it
-				n += 2
-				first = false
-			}
-			fresh = true
+// sizeHint is about how many nodes the tree will have, so that it is allocated
+// once: a node for every five bytes in real messages, unless they are mostly
+// text, when separators are few.
+func (d *decoder) sizeHint() int {
+	n := strings.Count(d.text, d.text[3:4]) // at least MSH-1 is there
+	for _, c := range []byte{d.sep.component, d.sep.repetition, d.sep.subcomponent} {
+		if c != 0 {
+			n += strings.Count(d.text, string(rune(c)))
 		}
 	}
-	return min(n+n/8, d.limits.Nodes+1)
+	return min(2*n, len(d.text)*2/9, d.limits.Nodes) + 16
 }
 
 // segments reads the text line by line. Its faults say "segment 3", or the
@@ -134,17 +111,17 @@ func (d *decoder) segment(class *[256]uint8, line string, number int) error {
 			return fault.New(fault.TooLarge, segmentPlace(number), "more than %d fields", d.limits.Fields)
 		}
 		start := i
-		var seen [8]bool
+		seen := uint8(0)
 		for i < len(line) {
 			c := class[line[i]]
 			if c == endOfField {
 				break
 			}
-			seen[c] = true
+			seen |= c
 			i++
 		}
 		if value := line[start:i]; value != "" {
-			if err := d.addField(seg, field, value, class, &seen); err != nil {
+			if err := d.addField(seg, field, value, class, seen); err != nil {
 				return err
 			}
 			if number == 1 {
