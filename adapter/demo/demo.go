@@ -110,10 +110,14 @@ func play(ctx context.Context, p *player, out io.Writer) (failed int) {
 	for i, s := range stories {
 		fmt.Fprintf(out, "\n%d. %s\n%s\n", i+1, s.title, indent(s.tells))
 		one, cancel := context.WithTimeout(ctx, storyTime)
+		p.said = nil
 		task, err := s.play(one, p)
 		if task != "" {
 			p.lastTask = task
 			printTimeline(one, p, task, out)
+		}
+		for _, line := range p.said {
+			fmt.Fprintln(out, indent(line))
 		}
 		cancel()
 		switch {

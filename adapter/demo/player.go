@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,10 +18,12 @@ import (
 
 // player does what a GP system and a link worker's tool do, over real HTTP.
 type player struct {
-	base     string // of linkloop, without trailing slash
-	http     *http.Client
-	record   *standIn
-	lastTask string
+	base   string // of linkloop, without trailing slash
+	http   *http.Client
+	record *standIn
+
+	lastTask string   // of the story played last
+	said     []string // what the story has to show besides its timeline
 }
 
 // maxAnswer bounds what is read of an answer, in bytes.
@@ -117,6 +120,40 @@ func (p *player) timeline(ctx context.Context, task string) ([]referral.Event, e
 	var events []referral.Event
 	err := p.json(ctx, "/referrals/"+task+"/timeline", &events)
 	return events, err
+}
+
+// say keeps lines for below the timeline.
+func (p *player) say(format string, args ...any) {
+	p.said = append(p.said, fmt.Sprintf(format, args...))
+}
+
+// found says what the GP reads: the newest document in the patient record.
+func (p *player) found() error {
+	text, err := p.record.newestDocument()
+	if err != nil {
+		return err
+	}
+	p.say("The GP reads, in the record:\n  | %s", strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  | "))
+	return nil
+}
+
+// flagged says what the Task shows about the quality of its data.
+func (p *player) flagged(ctx context.Context, task string) error {
+	a, err := p.do(ctx, http.MethodGet, "/fhir/Task/"+task, "", nil)
+	if err != nil {
+		return err
+	}
+	t, err := element.Parse(a.body, element.Limits{})
+	if err != nil {
+		return err
+	}
+	for _, n := range t.List("note") {
+		p.say("The link worker sees: %s", n.Str("text"))
+	}
+	if len(p.said) == 0 {
+		return errors.New("the Task shows no data-quality flag")
+	}
+	return nil
 }
 
 // until waits for the timeline to hold an event whose text contains word.

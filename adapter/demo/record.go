@@ -1,13 +1,17 @@
 package demo
 
 import (
+	"encoding/base64"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/nhs"
 	"github.com/linkloop/linkloop/adapter/outbound/outboundtest"
 )
@@ -42,6 +46,30 @@ func (s *standIn) down()        { s.record.Set(outboundtest.Down) }
 func (s *standIn) up()          { s.record.Set(outboundtest.Up) }
 func (s *standIn) written() int { return s.record.Tally().Creating }
 func (s *standIn) close()       { s.server.Close() }
+
+// newestDocument is the text of the last DocumentReference, as a reader of the
+// record sees it.
+func (s *standIn) newestDocument() (string, error) {
+	res, err := http.Get(s.url() + "/DocumentReference")
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil {
+		return "", err
+	}
+	v, err := element.Parse(b, element.Limits{})
+	if err != nil {
+		return "", err
+	}
+	entries := v.List("entry")
+	if len(entries) == 0 {
+		return "", errors.New("the record holds no document")
+	}
+	text, err := base64.StdEncoding.DecodeString(entries[len(entries)-1].TextAt("resource.content.attachment.data"))
+	return string(text), err
+}
 
 // holds counts what is in the record, in words.
 func (s *standIn) holds() string {

@@ -78,6 +78,7 @@ offers a walking group, and goes along the first time. Months later she has lost
 						told("Joined a walking group after a first walk together. Has lost 10 kg; blood pressure is stable."))
 				},
 				func() error { return p.until(ctx, task, "found in the patient record") },
+				p.found,
 			)
 		},
 	},
@@ -95,6 +96,7 @@ is missing; nothing is made; the message waits in the failed list. (HL7 v2)`,
 			if a.status != 422 || !bytes.Contains(a.body, []byte("MSA|AE")) || !bytes.Contains(a.body, []byte("PID-5")) {
 				return "", fmt.Errorf("status %d is not a refusal that names PID-5", a.status)
 			}
+			p.say("The GP system is answered:\n  | %s", strings.ReplaceAll(strings.TrimSpace(string(a.body)), "\r", "\n  | "))
 			return "", nil
 		},
 	},
@@ -165,6 +167,7 @@ the outcome ends in front of a human, who is told why. (HL7 v2)`,
 				return task, err
 			}
 			return task, first(
+				func() error { return p.flagged(ctx, task) },
 				func() error { return p.accept(ctx, task, linkWorkers) },
 				func() error {
 					return p.complete(ctx, task, did("418043000", "Advice given"), told("Moved to a dry flat with help of the council."))
