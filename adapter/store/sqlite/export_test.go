@@ -46,8 +46,9 @@ func (b *Bare) File(m store.Message, writes []store.Write, d store.Delivery) err
 		if err := insert("INSERT INTO resource (type, id, rid, seq) VALUES (?, ?, ?, ?)", func(s *stmt) { s.int(int64(i)).id(w.ID).int(b.seq).int(b.seq) }); err != nil {
 			return err
 		}
-		for _, t := range append(w.Index.Terms, 1) {
-			if err := insert("INSERT INTO posting (list, seq) VALUES (?, ?)", func(s *stmt) { s.int(int64(t)).int(b.seq) }); err != nil {
+		terms, _ := f.split()
+		for j := range len(terms) / 8 {
+			if err := insert("INSERT INTO posting (list, seq) VALUES (?, ?)", func(s *stmt) { s.int(int64(termAt(terms, j))).int(b.seq) }); err != nil {
 				return err
 			}
 		}

@@ -122,6 +122,22 @@ func testDeliveries(t *testing.T, open Open) {
 		want(t, "leased while held", keys(lease(t, s, start.Add(10*time.Second), start.Add(time.Minute), 10)), "")
 		want(t, "state", delivery(t, s, full.ID).State, store.Held)
 	})
+	t.Run("dead from the start", func(t *testing.T) {
+		s := fresh(t, open)
+		id, added := owe(t, s, store.Delivery{Key: "x", State: store.Dead, Reason: "no destination", Settled: start})
+		got := delivery(t, s, id)
+		if !added || got.State != store.Dead || got.Reason != "no destination" || !got.Settled.Equal(start) {
+			t.Errorf("got %+v", got)
+		}
+		want(t, "leased while dead", keys(lease(t, s, start.Add(time.Hour), start.Add(2*time.Hour), 10)), "")
+		for _, state := range []store.DeliveryState{store.Leased, store.Delivered, store.Proven} {
+			err := s.Decide(ctx(), func(tx store.Tx) error {
+				_, _, err := tx.Deliveries().Owe(store.Delivery{Key: string(state), State: state})
+				return err
+			})
+			wantKind(t, err, fault.IllegalMove)
+		}
+	})
 	t.Run("nothing owed", func(t *testing.T) {
 		s := fresh(t, open)
 		view(t, s, func(r store.Reader) error {
