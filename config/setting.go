@@ -62,7 +62,7 @@ var settings = []Setting{
 	{Key: "relay.request_timeout", Example: "30s",
 		Doc: "How long one attempt may take, answer included."},
 
-	{Key: "log.level", Choices: "debug, info, warn, error", Example: "info", Reload: true,
+	{Key: "log.level", Choices: "debug, info, warn, error", Example: "info",
 		Doc: "Least severe entry written. No level shows patient data."},
 	{Key: "log.format", Choices: "json, text", Example: "text",
 		Doc: "Form of a log entry: json for machines, text for eyes."},

@@ -115,7 +115,7 @@ func TestChanged(t *testing.T) {
 	to.Records[0].Token = config.NewSecret("new")
 	to.HTTP.Listen = ":8090"
 	reload, restart := config.Changed(from, to)
-	if !slices.Equal(reload, []string{"log.level", "records"}) || !slices.Equal(restart, []string{"http.listen"}) {
+	if !slices.Equal(reload, []string{"records"}) || !slices.Equal(restart, []string{"http.listen", "log.level"}) {
 		t.Errorf("reload %v, restart %v", reload, restart)
 	}
 }

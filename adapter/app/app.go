@@ -14,7 +14,6 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/gateway"
 	"github.com/linkloop/linkloop/adapter/intake"
-	"github.com/linkloop/linkloop/adapter/mapping"
 	"github.com/linkloop/linkloop/adapter/outcome"
 	"github.com/linkloop/linkloop/adapter/profile"
 	"github.com/linkloop/linkloop/adapter/referral"
@@ -41,11 +40,12 @@ type App struct {
 	log      *slog.Logger
 	now      func() time.Time
 	store    *sqlite.Store
-	mappings map[string]*mapping.Mapping
 	intake   *intake.Service
 	worklist *worklist.Service
 	relay    *relay.Relay
 	metrics  *metrics
+	records  *records
+	gateway  *gateway.Gateway
 
 	public, ops         *http.Server
 	publicAddr, opsAddr net.Listener
@@ -106,7 +106,7 @@ func (a *App) wire() error {
 	if err != nil {
 		return err
 	}
-	senders, err := a.senders()
+	senders, err := senders(a.cfg)
 	if err != nil {
 		return err
 	}
@@ -131,30 +131,34 @@ func (a *App) wire() error {
 }
 
 func (a *App) gatewayConfig() gateway.Config {
-	clients := make([]gateway.Client, 0, len(a.cfg.Clients))
-	for _, c := range a.cfg.Clients {
-		x := gateway.Client{Name: c.Name, TokenSHA256: c.TokenSHA256, Role: gateway.Role(c.Role), Senders: c.Senders}
-		if c.Organization != "" {
-			x.OrganizationID = a.intake.OrganizationID(c.Organization)
-		}
-		clients = append(clients, x)
-	}
 	return gateway.Config{
-		Intake: a.intake, Worklist: a.worklist, Store: a.store, Clients: clients,
+		Intake: a.intake, Worklist: a.worklist, Store: a.store, Clients: a.clients(a.cfg),
 		BaseURL: a.BaseURL(), Version: Version,
 		MaxBody: int64(a.cfg.HTTP.BodyLimit), MaxConcurrent: a.cfg.HTTP.MaxConcurrent,
 		RequestTime: a.cfg.HTTP.ReadTimeout, DeliveryDue: a.relay.Notify, Observer: a.metrics, Log: a.log,
 	}
 }
 
-func (a *App) serveOn(gc gateway.Config) error {
-	handler, err := gateway.New(gc)
-	if err != nil {
+// clients are the callers of a configuration, their organisations by id.
+func (a *App) clients(cfg config.Config) []gateway.Client {
+	out := make([]gateway.Client, 0, len(cfg.Clients))
+	for _, c := range cfg.Clients {
+		x := gateway.Client{Name: c.Name, TokenSHA256: c.TokenSHA256, Role: gateway.Role(c.Role), Senders: c.Senders}
+		if c.Organization != "" {
+			x.OrganizationID = a.intake.OrganizationID(c.Organization)
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+func (a *App) serveOn(gc gateway.Config) (err error) {
+	if a.gateway, err = gateway.New(gc); err != nil {
 		return err
 	}
 	h := a.cfg.HTTP
 	a.public = &http.Server{
-		Handler: handler, ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout,
+		Handler: a.gateway, ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout,
 		WriteTimeout: h.WriteTimeout, IdleTimeout: h.IdleTimeout, MaxHeaderBytes: int(h.HeaderLimit),
 		ErrorLog: slog.NewLogLogger(dropText{a.log.Handler()}, slog.LevelWarn),
 	}

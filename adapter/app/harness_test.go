@@ -178,3 +178,5 @@ func (h *house) change(task string, edit func(*element.Value)) response {
 }
 
 func sha(token string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(token))) }
+
+func object(name, text string) *element.Value { return element.NewObject(element.S(name, text)) }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/linkloop/linkloop/adapter/outbound"
 	"github.com/linkloop/linkloop/adapter/outbound/fhirapi"
@@ -15,11 +16,11 @@ const channelName = "fhirapi"
 
 // records routes a delivery to the endpoint of its practice.
 type records struct {
-	byODS map[string]outbound.Channel
+	byODS atomic.Pointer[map[string]outbound.Channel]
 }
 
-func newRecords(cfg config.Config) (*records, error) {
-	r := &records{byODS: map[string]outbound.Channel{}}
+func channels(cfg config.Config) (map[string]outbound.Channel, error) {
+	byODS := map[string]outbound.Channel{}
 	for _, rec := range cfg.Records {
 		fc := fhirapi.DefaultConfig()
 		fc.BaseURL, fc.Token = rec.BaseURL, rec.Token.Reveal()
@@ -28,16 +29,17 @@ func newRecords(cfg config.Config) (*records, error) {
 		if err != nil {
 			return nil, fmt.Errorf("record of practice %s: %w", rec.ODS, err)
 		}
-		r.byODS[rec.ODS] = ch
+		byODS[rec.ODS] = ch
 	}
-	return r, nil
+	return byODS, nil
 }
 
 // Deliver implements outbound.Channel.
 func (r *records) Deliver(ctx context.Context, d outbound.Delivery) outbound.Result {
-	ch := r.byODS[d.Destination]
+	byODS := *r.byODS.Load()
+	ch := byODS[d.Destination]
 	if ch == nil {
-		ch = r.byODS[config.AnyPractice]
+		ch = byODS[config.AnyPractice]
 	}
 	if ch == nil {
 		return outbound.Result{State: outbound.Dead, Reason: "no record endpoint is configured for this practice; add it to records, then retry"}
@@ -46,15 +48,17 @@ func (r *records) Deliver(ctx context.Context, d outbound.Delivery) outbound.Res
 }
 
 func (a *App) newRelay() (*relay.Relay, error) {
-	ch, err := newRecords(a.cfg)
+	byODS, err := channels(a.cfg)
 	if err != nil {
 		return nil, err
 	}
+	a.records = &records{}
+	a.records.byODS.Store(&byODS)
 	rc := relay.DefaultConfig()
 	rc.Workers, rc.Lease = a.cfg.Relay.Workers, a.cfg.Relay.Lease
 	rc.BackoffMin, rc.BackoffMax, rc.GiveUpAfter = a.cfg.Relay.BackoffMin, a.cfg.Relay.BackoffMax, a.cfg.Relay.GiveUpAfter
 	return relay.New(rc, relay.Parts{
-		Store: a.store, Channels: map[string]outbound.Channel{channelName: ch},
+		Store: a.store, Channels: map[string]outbound.Channel{channelName: a.records},
 		Observer: a.metrics, Log: a.log, Now: a.now,
 	})
 }

@@ -54,9 +54,9 @@ func MappingNames(fsys fs.FS) ([]string, error) {
 
 // senders compiles the mappings and joins them with their formats. Without
 // configured senders every mapping is a sender of its own name.
-func (a *App) senders() ([]intake.Sender, error) {
-	fsys := MappingFiles(a.cfg.Mappings)
-	list := a.cfg.Senders
+func senders(cfg config.Config) ([]intake.Sender, error) {
+	fsys := MappingFiles(cfg.Mappings)
+	list := cfg.Senders
 	if len(list) == 0 {
 		names, err := MappingNames(fsys)
 		if err != nil {
@@ -91,7 +91,6 @@ func (a *App) senders() ([]intake.Sender, error) {
 		}
 		out = append(out, intake.Sender{Name: s.Name, FormatName: m.Format(), Format: f, Mapping: m, Constants: constants})
 	}
-	a.mappings = compiled
 	return out, errors.Join(errs...)
 }
 

@@ -79,10 +79,11 @@ const clientKey = "client"
 // authenticate lets in known clients; without any configured, the listener is
 // loopback and everyone there is trusted.
 func (g *Gateway) authenticate(c *gin.Context) {
-	if len(g.auth.byHash) == 0 {
+	auth := g.auth.Load()
+	if len(auth.byHash) == 0 {
 		return
 	}
-	client := g.auth.find(c.GetHeader("Authorization"))
+	client := auth.find(c.GetHeader("Authorization"))
 	if client == nil {
 		g.fail(c, fault.New(fault.Unauthenticated, "", "a bearer token of a configured client is required"))
 		return

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -46,21 +47,21 @@ type Config struct {
 	Log           *slog.Logger
 }
 
-// Gateway is the edge.
+// Gateway is the edge, an http.Handler.
 type Gateway struct {
 	cfg        Config
-	auth       *authenticator
+	handler    http.Handler
+	auth       atomic.Pointer[authenticator]
 	slots      chan struct{}
 	capability []byte
 }
 
 // New builds the handler.
-func New(cfg Config) (http.Handler, error) {
-	auth, err := newAuthenticator(cfg.Clients)
-	if err != nil {
+func New(cfg Config) (*Gateway, error) {
+	g := &Gateway{cfg: cfg, slots: make(chan struct{}, cfg.MaxConcurrent)}
+	if err := g.Use(cfg.Clients); err != nil {
 		return nil, err
 	}
-	g := &Gateway{cfg: cfg, auth: auth, slots: make(chan struct{}, cfg.MaxConcurrent)}
 	g.capability = capabilityStatement(cfg.BaseURL+"/fhir", cfg.Version)
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
@@ -72,7 +73,22 @@ func New(cfg Config) (http.Handler, error) {
 		g.fail(c, fault.New(fault.MethodNotAllowed, "", "the method is not allowed at this address"))
 	})
 	g.routes(r)
-	return trimSlash(r), nil
+	g.handler = trimSlash(r)
+	return g, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.handler.ServeHTTP(w, r) }
+
+// Use puts other clients in place for the requests that come from now on; on
+// an error those in use stay.
+func (g *Gateway) Use(clients []Client) error {
+	auth, err := newAuthenticator(clients)
+	if err != nil {
+		return err
+	}
+	g.auth.Store(auth)
+	return nil
 }
 
 func (g *Gateway) routes(r *gin.Engine) {

@@ -30,7 +30,7 @@ func (g *Gateway) processMessage(c *gin.Context) {
 }
 
 func (g *Gateway) accept(c *gin.Context, sender string) {
-	if !g.knownSender(sender) {
+	if _, known := g.cfg.Intake.Sender(sender); !known {
 		g.fail(c, fault.New(fault.NotFound, "", "no sender of this name is configured"))
 		return
 	}
@@ -57,13 +57,4 @@ func (g *Gateway) accept(c *gin.Context, sender string) {
 		c.Header("Retry-After", "1")
 	}
 	c.Data(res.Reply.Status, res.Reply.ContentType, res.Reply.Body)
-}
-
-func (g *Gateway) knownSender(name string) bool {
-	for _, s := range g.cfg.Intake.Senders() {
-		if s.Name == name {
-			return true
-		}
-	}
-	return false
 }

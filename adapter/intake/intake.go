@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/linkloop/linkloop/adapter/fault"
@@ -44,20 +45,40 @@ type Config struct {
 // Service accepts messages.
 type Service struct {
 	cfg     Config
-	senders map[string]Sender
+	senders atomic.Pointer[senders]
 	saved   sync.Map // content hashes of mappings known to be in the store
+}
+
+// senders are those in use; a reload puts others in their place as a whole.
+type senders struct {
+	list   []Sender
+	byName map[string]Sender
 }
 
 // New returns a service over the senders.
 func New(cfg Config) (*Service, error) {
-	s := &Service{cfg: cfg, senders: map[string]Sender{}}
-	for _, x := range cfg.Senders {
-		if _, twice := s.senders[x.Name]; twice {
-			return nil, fmt.Errorf("sender %q is configured twice", x.Name)
+	s := &Service{cfg: cfg}
+	return s, s.Use(cfg.Senders)
+}
+
+// Use puts other senders in place for the messages that come from now on; on
+// an error those in use stay.
+func (s *Service) Use(list []Sender) error {
+	next := &senders{list: list, byName: map[string]Sender{}}
+	for _, x := range list {
+		if _, twice := next.byName[x.Name]; twice {
+			return fmt.Errorf("sender %q is configured twice", x.Name)
 		}
-		s.senders[x.Name] = x
+		next.byName[x.Name] = x
 	}
-	return s, nil
+	s.senders.Store(next)
+	return nil
+}
+
+// Sender finds a sender by its name under /intake/.
+func (s *Service) Sender(name string) (Sender, bool) {
+	x, ok := s.senders.Load().byName[name]
+	return x, ok
 }
 
 // Submission is one message as it came in.
@@ -77,13 +98,13 @@ type Result struct {
 }
 
 // Senders lists the names, in the order of the configuration.
-func (s *Service) Senders() []Sender { return s.cfg.Senders }
+func (s *Service) Senders() []Sender { return s.senders.Load().list }
 
 // Accept takes one message to its end. The error is non-nil only when no
 // sender of that name exists (fault.NotFound); every other failure is worded
 // in the reply by the sender's own format.
 func (s *Service) Accept(ctx context.Context, sub Submission) (Result, error) {
-	sender, ok := s.senders[sub.Sender]
+	sender, ok := s.Sender(sub.Sender)
 	if !ok {
 		return Result{}, fault.New(fault.NotFound, "", "no sender of this name is configured")
 	}

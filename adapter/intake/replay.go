@@ -19,7 +19,7 @@ func (s *Service) Replay(ctx context.Context, id int64) (Result, error) {
 	if m.State == store.Accepted {
 		return stored(m), nil
 	}
-	sender, ok := s.senders[m.Sender]
+	sender, ok := s.Sender(m.Sender)
 	if !ok {
 		return Result{}, fault.New(fault.NotFound, "", "the sender of this message is no longer configured")
 	}
@@ -44,7 +44,7 @@ func (s *Service) Explain(ctx context.Context, id int64) (Explanation, error) {
 		return Explanation{}, err
 	}
 	e := Explanation{Message: m}
-	sender, ok := s.senders[m.Sender]
+	sender, ok := s.Sender(m.Sender)
 	if !ok {
 		return e, fault.New(fault.NotFound, "", "the sender of this message is no longer configured")
 	}

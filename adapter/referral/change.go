@@ -30,7 +30,7 @@ func (w *Workflow) CheckChange(old, new *element.Value, parties []Party, mayClai
 		if f := checkOwner(from, oldOwner, newOwner, parties, mayClaim); f != nil {
 			return f
 		}
-		if oldOwner == "" && newOwner != "" && !slices.Contains(parties, Owner) {
+		if oldOwner == "" && newOwner != "" && mayClaim && !slices.Contains(parties, Owner) {
 			parties = append(slices.Clone(parties), Owner)
 		}
 	} else if oldOwner == "" && mayClaim && !slices.Contains(parties, Owner) && (to == "rejected" || to == from) {

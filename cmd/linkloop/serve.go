@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -49,13 +51,33 @@ func serveCommand() *cobra.Command {
 			}
 			a.Start()
 			fmt.Fprintf(cmd.ErrOrStderr(), "linkloop serves %s (FHIR: %s/fhir), operations on %s\n", a.BaseURL(), a.BaseURL(), a.OpsURL())
-			<-cmd.Context().Done()
+			hangup := make(chan os.Signal, 1)
+			signal.Notify(hangup, syscall.SIGHUP)
+			for serving := true; serving; {
+				select {
+				case <-hangup:
+					reload(a, file, cmd.ErrOrStderr())
+				case <-cmd.Context().Done():
+					serving = false
+				}
+			}
 			ctx, cancel := context.WithTimeout(context.Background(), cfg.HTTP.ShutdownTimeout)
 			defer cancel()
 			return a.Stop(ctx)
 		}}
 	configFile(cmd, &file)
 	return cmd
+}
+
+// reload reads the configuration again; a bad one leaves the old one running.
+func reload(a *app.App, file string, w io.Writer) {
+	cfg, err := settings(file)
+	if err == nil {
+		err = a.Reload(cfg)
+	}
+	if err != nil {
+		fmt.Fprintf(w, "linkloop: not reloaded, the old configuration stays in use: %v\n", err)
+	}
 }
 
 func configCommand() *cobra.Command {
