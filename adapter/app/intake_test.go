@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/fhir"
 	"github.com/linkloop/linkloop/config"
 )
 
@@ -230,5 +233,66 @@ func TestExplain(t *testing.T) {
 		if !bytes.Contains(e.body, []byte(want)) {
 			t.Errorf("the explanation does not say %s", want)
 		}
+	}
+}
+
+// TestProcessMessage: a FHIR message goes to the one sender of FHIR messages
+// and is answered with a message.
+func TestProcessMessage(t *testing.T) {
+	h := open(t, nil)
+	bundle, err := os.ReadFile("../demo/stories/declines.bars.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := h.want(h.call("POST", "/fhir/$process-message", bundle, "Content-Type", fhirJSON), 200)
+	v := r.value(t)
+	if v.ResourceType() != "Bundle" || v.Str("type") != "message" || v.TextAt("entry.resource.response.code") != "ok" {
+		t.Errorf("the answer is %s of type %q, want a message that says ok", v.ResourceType(), v.Str("type"))
+	}
+	h.refused(h.call("POST", "/fhir/$process-message", []byte(`{"resourceType":"Bundle","type":"batch"}`), "Content-Type", fhirJSON), 400, "not-supported", "message")
+}
+
+// TestEveryResourceIsR4 holds what the three shipped senders make against
+// google/fhir's own parser, which is not on the way of a referral.
+func TestEveryResourceIsR4(t *testing.T) {
+	h := open(t, nil)
+	stories, err := filepath.Glob("../demo/stories/*")
+	if err != nil || len(stories) < 6 {
+		t.Fatal("the stories are not there")
+	}
+	for _, file := range stories {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sender := "generic-json"
+		switch {
+		case strings.HasSuffix(file, ".hl7"):
+			sender, b = "hl7v2-ref", bytes.ReplaceAll(b, []byte("\n"), []byte("\r"))
+		case strings.HasSuffix(file, ".bars.json"):
+			sender = "bars-r4"
+		}
+		h.call("POST", "/intake/"+sender, b)
+	}
+	seen := 0
+	for _, typ := range []string{"Patient", "Practitioner", "PractitionerRole", "Organization", "ServiceRequest", "Task", "Provenance"} {
+		found := h.want(h.call("GET", "/fhir/"+typ+"?_count=100", nil), 200).value(t)
+		if len(found.List("entry")) == 0 {
+			t.Errorf("no %s was made", typ)
+		}
+		for _, e := range found.List("entry") {
+			issues, err := fhir.Strict(e.Get("resource").JSON())
+			if err != nil || len(issues) > 0 {
+				t.Errorf("%s: %v %v", typ, issues, err)
+			}
+			seen++
+		}
+	}
+	if seen < 20 {
+		t.Errorf("only %d resources were looked at", seen)
+	}
+	issues, err := fhir.Strict(h.call("GET", "/fhir/metadata", nil).body)
+	if err != nil || len(issues) > 0 {
+		t.Errorf("CapabilityStatement: %v %v", issues, err)
 	}
 }

@@ -61,11 +61,26 @@ type storeCollector struct{ s *sqlite.Store }
 
 var (
 	deliveriesDesc = prometheus.NewDesc("linkloop_deliveries", "Deliveries by state.", []string{"state"}, nil)
+	waitingDesc    = prometheus.NewDesc("linkloop_store_waiting", "Decisions that wait for the store.", nil, nil)
+	commitsDesc    = prometheus.NewDesc("linkloop_store_commits_total", "Commits; each holds the decisions of several requests.", nil, nil)
+	decisionsDesc  = prometheus.NewDesc("linkloop_store_decisions_total", "Decisions committed.", nil, nil)
+	walDesc        = prometheus.NewDesc("linkloop_store_wal_bytes", "Size of the write-ahead log.", nil, nil)
+	dataDesc       = prometheus.NewDesc("linkloop_store_data_bytes", "Size of the database file.", nil, nil)
 )
 
-func (c storeCollector) Describe(ch chan<- *prometheus.Desc) { ch <- deliveriesDesc }
+func (c storeCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{deliveriesDesc, waitingDesc, commitsDesc, decisionsDesc, walDesc, dataDesc} {
+		ch <- d
+	}
+}
 
 func (c storeCollector) Collect(ch chan<- prometheus.Metric) {
+	st := c.s.Stats()
+	ch <- prometheus.MustNewConstMetric(waitingDesc, prometheus.GaugeValue, float64(st.Waiting))
+	ch <- prometheus.MustNewConstMetric(commitsDesc, prometheus.CounterValue, float64(st.Commits))
+	ch <- prometheus.MustNewConstMetric(decisionsDesc, prometheus.CounterValue, float64(st.Decisions))
+	ch <- prometheus.MustNewConstMetric(walDesc, prometheus.GaugeValue, float64(st.WALBytes))
+	ch <- prometheus.MustNewConstMetric(dataDesc, prometheus.GaugeValue, float64(st.DataBytes))
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	_ = c.s.View(ctx, func(r store.Reader) error {
