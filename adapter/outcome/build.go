@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,7 +21,7 @@ const SystemOutcome = "urn:linkloop:outcome"
 type Input struct {
 	Task, Request, Patient *element.Value
 	Practice               *element.Value            // Organization whose record it is; nil: unknown
-	Outputs                map[string]*element.Value // resources named by Task.output, by reference
+	Outputs                map[string]*element.Value // resources named by Task.output, by reference as written there
 	Now                    time.Time
 	// FirstInEpisode claims a code that leaves once in an episode; it returns
 	// true the first time. It is called only when the code would leave.
@@ -50,6 +49,7 @@ func (l *List) Build(in Input) (Owed, error) {
 	b.subject = subjectOf(in.Patient)
 	b.outputs()
 	b.reason()
+	b.contradiction()
 	if len(b.issues) > 0 {
 		return Owed{}, &fault.Fault{Kind: fault.Unmappable, Issues: b.issues}
 	}
@@ -70,13 +70,26 @@ func (l *List) Build(in Input) (Owed, error) {
 	return owed, nil
 }
 
-// subjectOf is the conditional reference to the patient in any record, or "".
+// subjectOf is the conditional reference to the patient in any record, or ""
+// when the patient has no number that passes its check, or two different ones:
+// then nobody knows whose record it would be.
 // https://hl7.org/fhir/R4/http.html#trules (conditional references)
 func subjectOf(patient *element.Value) string {
-	if n := patient.Identifier(nhs.SystemNHSNumber); n != "" {
-		return "Patient?identifier=" + url.QueryEscape(nhs.SystemNHSNumber+"|"+n)
+	number := ""
+	for _, id := range patient.List("identifier") {
+		if id.Str("system") != nhs.SystemNHSNumber {
+			continue
+		}
+		n, why := nhs.ParseNumber(id.Str("value"))
+		if why != nhs.Valid || number != "" && n != number {
+			return ""
+		}
+		number = n
 	}
-	return ""
+	if number == "" {
+		return ""
+	}
+	return "Patient?identifier=" + url.QueryEscape(nhs.SystemNHSNumber+"|"+number)
 }
 
 type builder struct {
@@ -89,7 +102,14 @@ type builder struct {
 	issues  []fault.Issue
 	story   story
 	has     map[string]bool // codes in this bundle
-	asked   []Code          // named by an output, and allowed once in an episode
+	asked   []asked         // named by an output, and allowed once in an episode
+}
+
+// asked is a code that an output named, with its place and its date.
+type asked struct {
+	code Code
+	at   string
+	when *element.Field
 }
 
 // entry adds a conditional create with a stable identifier, so that a repeat
@@ -116,73 +136,100 @@ func (b *builder) patient() *element.Value {
 }
 
 // coded adds a code of the list as the resource its kind calls for. The display
-// is the list's, so that code and words cannot disagree.
-func (b *builder) coded(purpose string, c Code, value, effective *element.Field) {
+// is the list's, so that code and words cannot disagree. Fact Observations are
+// of category social-history and scores of category survey, which is where GP
+// systems file them. Without a date of its own the code has that of the end of
+// the Task.
+func (b *builder) coded(purpose string, c Code, value, when *element.Field) {
 	if b.has == nil {
 		b.has = map[string]bool{}
 	}
 	b.has[c.Code] = true
-	concept := element.NewObject(
-		element.F("coding", element.NewArray(element.NewObject(
-			element.S("system", nhs.SystemSNOMED), element.S("code", c.Code), element.S("display", c.Display)))),
-		element.S("text", c.Display))
+	date := element.S("DateTime", b.in.Now.UTC().Format("2006-01-02T15:04:05Z"))
+	if when != nil {
+		date = *when
+	}
+	code := element.F("code", concept(nhs.SystemSNOMED, c.Code, c.Display, c.Display))
 	subject := element.F("subject", b.patient())
-	when := b.in.Now.UTC().Format("2006-01-02T15:04:05Z")
 	if c.Kind == Procedure {
 		b.entry(purpose, element.NewObject(element.S("resourceType", "Procedure"), element.S("status", "completed"),
-			element.F("code", concept), subject, element.S("performedDateTime", when)))
+			code, subject, element.F("performed"+date.Name, date.Value)))
 		return
 	}
-	r := element.NewObject(element.S("resourceType", "Observation"), element.S("status", "final"), element.F("code", concept), subject)
-	if effective != nil {
-		r.Fields = append(r.Fields, *effective)
-	} else {
-		r.Fields = append(r.Fields, element.S("effectiveDateTime", when))
+	category := concept(systemCategory, "social-history", "Social History", "")
+	if c.Kind == Measure {
+		category = concept(systemCategory, "survey", "Survey", "")
 	}
+	r := element.NewObject(element.S("resourceType", "Observation"), element.S("status", "final"),
+		element.F("category", element.NewArray(category)), code, subject, element.F("effective"+date.Name, date.Value))
 	if value != nil {
 		r.Fields = append(r.Fields, *value)
 	}
 	b.entry(purpose, r)
 }
 
+// systemCategory is http://hl7.org/fhir/R4/codesystem-observation-category.html.
+const systemCategory = "http://terminology.hl7.org/CodeSystem/observation-category"
+
+func concept(system, code, display, text string) *element.Value {
+	v := element.NewObject(element.F("coding", element.NewArray(element.NewObject(
+		element.S("system", system), element.S("code", code), element.S("display", display)))))
+	v.SetString("text", text)
+	return v
+}
+
 // automatic adds the codes that go with a state by themselves, and those that
-// an output asked for but that leave only once in an episode.
+// an output asked for but that leave only once in an episode. A person who
+// declined was not referred: then nothing is added.
 func (b *builder) automatic() error {
-	codes := b.asked
-	for _, c := range b.list.Codes {
-		if !c.Off && slices.Contains(c.Automatic, b.status) {
-			codes = append(codes, c)
+	for _, a := range b.asked {
+		if err := b.once(a.code, a.when); err != nil {
+			return err
 		}
 	}
-	for _, c := range codes {
-		if b.has[c.Code] {
+	if b.story.declined {
+		return nil
+	}
+	for _, c := range b.list.Codes {
+		if c.Off || !slices.Contains(c.Automatic, b.status) {
 			continue
 		}
-		if err := b.once(c, "automatic-"+c.Code); err != nil {
+		if err := b.once(c, nil); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// once adds a code unless its episode has had it.
-func (b *builder) once(c Code, purpose string) error {
+// once adds a code unless this bundle or its episode has it.
+func (b *builder) once(c Code, when *element.Field) error {
+	if b.has[c.Code] {
+		return nil
+	}
 	if c.Once == "episode" {
 		first, err := b.in.FirstInEpisode(c.Code)
 		if err != nil || !first {
 			return err
 		}
 	}
-	b.coded(purpose, c, nil, nil)
+	b.coded("automatic-"+c.Code, c, nil, when)
 	return nil
 }
 
-// reason codes why a Task was not completed, where the list has a code for it.
-// Only the code itself counts: words such as "did not decline" never do.
-func (b *builder) reason() {
-	if b.status == "completed" {
+// contradiction refuses a referral said to be taken up and declined at once:
+// one of the two would be wrong in the record.
+func (b *builder) contradiction() {
+	if !b.story.declined {
 		return
 	}
+	for _, a := range b.asked {
+		b.refuse(a.at, "this code contradicts "+declined+", which the same Task says; leave one of them out")
+	}
+}
+
+// reason codes why a Task ended as it did, where the list has a code for it.
+// Only the code itself counts: words such as "did not decline" never do.
+func (b *builder) reason() {
 	for i, c := range b.in.Task.All("statusReason.coding") {
 		if c.Str("system") != nhs.SystemSNOMED {
 			continue
@@ -192,9 +239,13 @@ func (b *builder) reason() {
 			b.refuse(fmt.Sprintf("Task.statusReason.coding[%d].code", i), "this code is not on the list of outcomes; allowed here: "+b.list.allowed(Situation))
 			continue
 		}
-		b.coded("reason-"+code.Code, code, nil, nil)
 		b.story.declined = b.story.declined || code.Code == declined
-		b.story.reasons = append(b.story.reasons, code.Display)
+		if !slices.Contains(b.story.reasons, code.Display) {
+			b.story.reasons = append(b.story.reasons, code.Display)
+		}
+		if !b.has[code.Code] {
+			b.coded("reason-"+code.Code, code, nil, nil)
+		}
 	}
 	if text := b.in.Task.TextAt("statusReason.text"); text != "" && !slices.Contains(b.story.reasons, text) {
 		b.story.reasons = append(b.story.reasons, text)
@@ -210,7 +261,7 @@ func (b *builder) summary() {
 	text := b.story.write(b.in, b.status)
 	b.entry("summary", element.NewObject(
 		element.S("resourceType", "DocumentReference"),
-		element.S("status", "current"),
+		element.S("status", "current"), element.S("docStatus", "final"),
 		element.F("type", element.NewObject(element.S("text", "Social prescribing: outcome of a referral"))),
 		element.F("subject", b.patient()),
 		element.S("date", b.in.Now.UTC().Format(element.InstantLayout)),
@@ -223,13 +274,4 @@ func (b *builder) summary() {
 func (b *builder) bundle() []byte {
 	entries := element.NewArray(b.entries...)
 	return element.NewObject(element.S("resourceType", "Bundle"), element.S("type", "transaction"), element.F("entry", entries)).JSON()
-}
-
-// relative strips what stands before Type/id in a reference.
-func relative(reference string) string {
-	parts := strings.Split(reference, "/")
-	if len(parts) < 2 {
-		return reference
-	}
-	return strings.Join(parts[len(parts)-2:], "/")
 }

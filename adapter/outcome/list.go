@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"slices"
 	"strings"
@@ -29,6 +30,9 @@ const (
 // declined is the national code for "Social prescribing declined"; what it
 // says must never become its opposite, so it is known by name.
 const declined = "871711000000103"
+
+// ends are the Task states an outcome comes from.
+var ends = []string{"completed", "rejected", "cancelled", "failed"}
 
 // Code is one code that may leave.
 type Code struct {
@@ -63,6 +67,9 @@ func LoadList(fsys fs.FS, file string) (*List, error) {
 	if err := dec.Decode(l); err != nil {
 		return nil, fmt.Errorf("outcome codes %s: %w", file, err)
 	}
+	if err := dec.Decode(new(List)); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("outcome codes %s: one document is expected", file)
+	}
 	if err := l.validate(); err != nil {
 		return nil, fmt.Errorf("outcome codes %s: %w", file, err)
 	}
@@ -95,11 +102,22 @@ func (l *List) validate() error {
 				bad("only a measure has a range")
 			}
 		case Measure:
-			if c.Minimum == nil || c.Maximum == nil || *c.Minimum >= *c.Maximum {
+			if c.Minimum == nil || c.Maximum == nil || !(*c.Minimum < *c.Maximum) {
 				bad("a measure has a minimum below its maximum")
+			}
+			if len(c.Automatic) > 0 || c.Once != "" {
+				bad("a measure has a value, so it is neither automatic nor once")
 			}
 		default:
 			bad("kind is procedure, situation or measure")
+		}
+		if c.Code == declined && (c.Kind != Situation || len(c.Automatic) > 0 || c.Once != "") {
+			bad("declined is a situation that is said, never automatic, every time it is said")
+		}
+		for _, state := range c.Automatic {
+			if !slices.Contains(ends, state) {
+				bad("automatic names a state that is none of %s", strings.Join(ends, ", "))
+			}
 		}
 		if c.Once != "" && c.Once != "episode" {
 			bad("once is episode or left out")

@@ -53,6 +53,9 @@ func (s *story) outcome(in Input, status string) string {
 		"completed": "Completed", "rejected": "Not accepted by the link worker service",
 		"cancelled": "Cancelled", "failed": "Ended without reaching its aim",
 	}[status]
+	if words == "" {
+		words = "Ended"
+	}
 	if s.declined {
 		words = "The person declined social prescribing"
 	}
