@@ -23,9 +23,13 @@ type rule struct {
 	Source   string            `yaml:"source"`
 	Required []string          `yaml:"required"`
 	Fixed    map[string]string `yaml:"fixed"`
+	Codes    map[string]string `yaml:"codes"` // CodeableConcept path: file of a CodeSystem
+
+	systems []bound
 }
 
-// LoadRules reads the rules of a file.
+// LoadRules reads the rules of a file, and the code systems that it names from
+// the same folder.
 func LoadRules(fsys fs.FS, file string) (*Rules, error) {
 	b, err := fs.ReadFile(fsys, file)
 	if err != nil {
@@ -41,6 +45,9 @@ func LoadRules(fsys fs.FS, file string) (*Rules, error) {
 	for _, r := range list {
 		if _, twice := rs.byType[r.Type]; twice || r.Type == "" || r.Source == "" {
 			return nil, fmt.Errorf("house rules %s: each entry has a type of its own and a source", file)
+		}
+		if r.systems, err = loadCodes(fsys, r.Codes); err != nil {
+			return nil, fmt.Errorf("house rules %s: %w", file, err)
 		}
 		rs.byType[r.Type] = r
 	}
@@ -69,6 +76,9 @@ func (rs *Rules) Check(v *element.Value) []fault.Issue {
 		if v.At(p) != nil && v.TextAt(p) != r.Fixed[p] {
 			out = append(out, fault.Issue{Code: "value", Expression: r.Type + "." + p, Text: "must be " + r.Fixed[p] + " (" + r.Source + ")"})
 		}
+	}
+	for i := range r.systems {
+		out = append(out, r.systems[i].check(v, r.Type)...)
 	}
 	return out
 }
