@@ -24,8 +24,8 @@ func OperationOutcome(kind fault.Kind, issues []fault.Issue) *element.Value {
 			}
 		}
 		if !issueTypes[code] {
-			if code = row.Issue; code == "" {
-				code = "processing"
+			if code = row.Issue; severity != "error" && row.HTTP < 300 {
+				code = "informational" // a remark on what was accepted
 			}
 		}
 		if is.Place != "" {

@@ -51,7 +51,10 @@ func (f Format) Decode(body []byte) (*inbound.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.Kind() != message.Object || r.Ahead("resourceType") != "Bundle" {
+	if r.Kind() != message.Object {
+		return nil, fault.New(fault.Malformed, "line 1, column 1", "a FHIR message Bundle in JSON is expected")
+	}
+	if r.Ahead("resourceType") != "Bundle" {
 		return nil, fault.New(fault.Malformed, "/resourceType", "a Bundle is expected")
 	}
 	b := &bundle{r: r, tree: message.NewTree(r.SizeHint(), address)}

@@ -43,9 +43,9 @@ func TestContract(t *testing.T) {
 				ID: "b1", Type: "urn:event", Canaries: []string{"Canary"}},
 		},
 		Broken: []inboundtest.Broken{
-			{Name: "empty", Body: nil, Kind: fault.Malformed, Place: "/resourceType"},
+			{Name: "empty", Body: nil, Kind: fault.Malformed, Place: "line 1, column 1"},
 			{Name: "a resource", Body: []byte(`{"resourceType":"Patient"}`), Kind: fault.Malformed, Place: "/resourceType"},
-			{Name: "XML", Body: []byte(`<Bundle/>`), Kind: fault.Malformed, Place: "/resourceType"},
+			{Name: "XML", Body: []byte(`<Bundle/>`), Kind: fault.Malformed, Place: "line 1, column 1"},
 			{Name: "no type", Body: []byte(`{"resourceType":"Bundle"}`), Kind: fault.Malformed, Place: "/type"},
 			{Name: "a transaction", Body: []byte(`{"resourceType":"Bundle","type":"transaction"}`), Kind: fault.Unsupported, Place: "/type"},
 			{Name: "no entry", Body: []byte(`{"resourceType":"Bundle","type":"message","entry":[]}`), Kind: fault.Malformed, Place: "/entry"},
