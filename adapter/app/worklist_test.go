@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"sync"
@@ -196,4 +197,58 @@ func TestCreateUpdate(t *testing.T) {
 	h.refused(h.call("PUT", "/fhir/Procedure/other", v.JSON(), "Content-Type", fhirJSON), 400, "value", "id")
 	h.refused(h.call("POST", "/fhir/Procedure", []byte(`{"resourceType":"Procedure","status":"live","subjct":{}}`), "Content-Type", fhirJSON), 422, "", "")
 	h.refused(h.call("POST", "/fhir/Task", []byte(`{"resourceType":"Task","status":"requested","intent":"order"}`), "Content-Type", fhirJSON), 422, "required", "required")
+}
+
+// TestDemographicsConflictHoldsWriteBack: the flag survives a client that sends
+// the Task back without meta, and nothing goes into a record before a human
+// has looked.
+func TestDemographicsConflictHoldsWriteBack(t *testing.T) {
+	h := open(t, nil)
+	h.unowned(150)
+	other := bytes.ReplaceAll(referral(151, "9990000379"), []byte("19700611"), []byte("19810101"))
+	h.want(h.call("POST", "/intake/hl7v2-ref", other), 200)
+	task := h.task(151)
+	step := func(edit func(*element.Value)) {
+		t.Helper()
+		v := h.want(h.call("GET", "/fhir/Task/"+task, nil), 200).value(t)
+		v.Remove("meta")
+		edit(v)
+		h.want(h.call("PUT", "/fhir/Task/"+task, v.JSON(), "Content-Type", fhirJSON), 200)
+	}
+	step(claimBy("a"))
+	step(func(v *element.Value) {
+		v.SetString("status", "completed")
+		v.Append("output", element.NewObject(element.F("type", object("text", "Outcome")), element.S("valueString", "done")))
+	})
+	list := h.want(h.call("GET", "/admin/deliveries?task="+task, nil), 200).value(t)
+	if len(list.Items) != 1 || list.Items[0].Str("state") != "held" || !strings.Contains(list.Items[0].Str("reason"), "confirm the person") {
+		t.Errorf("deliveries %s, want one that is held", list.JSON())
+	}
+}
+
+// TestOutcomeIsCheckedFirst: a code outside the list is refused with those
+// that are allowed, before anything is owed or the Task is over.
+func TestOutcomeIsCheckedFirst(t *testing.T) {
+	h := open(t, nil)
+	task := h.unowned(160)
+	h.want(h.change(task, claimBy("a")), 200)
+	finish := func(code string) response {
+		return h.change(task, func(v *element.Value) {
+			v.SetString("status", "completed")
+			v.Append("output", element.NewObject(element.F("type", object("text", "Activity")),
+				element.F("valueCodeableConcept", element.NewObject(element.F("coding", element.NewArray(
+					element.NewObject(element.S("system", "http://snomed.info/sct"), element.S("code", code))))))))
+		})
+	}
+	h.refused(finish("33553000"), 422, "code-invalid", "975131000000104 Signposting")
+	h.refused(finish("1659111000000100"), 422, "code-invalid", "truncated")
+	list := h.want(h.call("GET", "/admin/deliveries", nil), 200).value(t)
+	if len(list.Items) != 0 {
+		t.Error("something is owed for a refused outcome")
+	}
+	h.want(finish("975131000000104"), 200)
+	request := h.want(h.call("GET", "/fhir/ServiceRequest?identifier=SP-160", nil), 200).value(t)
+	if got := request.TextAt("entry.resource.status"); got != "completed" {
+		t.Errorf("the ServiceRequest is %s, want completed", got)
+	}
 }

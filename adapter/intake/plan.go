@@ -6,6 +6,7 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/profile"
 	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 )
@@ -79,7 +80,7 @@ func (p *plan) patient(ix *resource.Indexer, r prepared, old store.Version) erro
 	}
 	if differs := conflicts(was, r.root); len(differs) > 0 {
 		p.flags = append(p.flags, fault.Issue{
-			Severity: "warning", Code: FlagDemographics, Expression: "Patient." + differs[0], Place: r.place,
+			Severity: "warning", Code: profile.FlagDemographics, Expression: "Patient." + differs[0], Place: r.place,
 			Text: "the person on record under this NHS number differs in " + strings.Join(differs, ", ") + "; the record was left as it is",
 		})
 		return nil
@@ -113,10 +114,6 @@ func enrich(was, sent *element.Value) *element.Value {
 	}
 	return now
 }
-
-// FlagDemographics is the data-quality flag of a Patient whose demographics
-// disagree with those on record.
-const FlagDemographics = "demographics-conflict"
 
 // conflicts names the identifying elements that both have and that differ.
 func conflicts(old, new *element.Value) []string {

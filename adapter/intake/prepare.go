@@ -15,12 +15,9 @@ import (
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
-// Code systems of this house; they are urns because no published system has
-// these concepts (conformance/DIVERGENCES.md).
-const (
-	systemDataQuality = "urn:linkloop:codesystem:data-quality"
-	systemMessage     = "urn:linkloop:message"
-)
+// systemMessage identifies messages in the inbox; a urn of this house, as no
+// published system does (conformance/DIVERGENCES.md).
+const systemMessage = "urn:linkloop:message"
 
 // prepared is one resource ready to be written.
 type prepared struct {
@@ -152,7 +149,7 @@ func flagTask(task *element.Value, flags []fault.Issue) {
 	for _, f := range flags {
 		if !seen[f.Code] {
 			seen[f.Code] = true
-			meta.Append("tag", element.NewObject(element.S("system", systemDataQuality), element.S("code", f.Code)))
+			meta.Append("tag", element.NewObject(element.S("system", profile.SystemDataQuality), element.S("code", f.Code)))
 		}
 		where := f.Expression
 		if f.Place != "" {

@@ -9,6 +9,15 @@ import (
 	"github.com/linkloop/linkloop/adapter/nhs"
 )
 
+// SystemDataQuality is the code system of data-quality flags, as they stand in
+// Task.meta.tag. It is a urn of this house, because no published system has
+// these concepts (conformance/DIVERGENCES.md).
+const SystemDataQuality = "urn:linkloop:codesystem:data-quality"
+
+// FlagDemographics is the flag of a Task whose referral disagrees with the
+// Patient on record about name, birth date or gender.
+const FlagDemographics = "demographics-conflict"
+
 // Flag is one value that was made unusable, and why. Text names the rule and,
 // for a truncated SNOMED CT id, the id it was probably cut from; it never
 // holds the value itself.

@@ -3,6 +3,7 @@ package worklist
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -114,11 +115,11 @@ func (s *Service) Update(ctx context.Context, who Caller, c Change) (store.Versi
 			return &fault.Fault{Kind: fault.VersionConflict, Issues: []fault.Issue{{Expression: c.Type + ".meta.versionId",
 				Text: fmt.Sprintf("version %d is current, the change was made to version %d: read it again", cur.Number, seen)}}}
 		}
+		keepFlags(old, v)
 		if owes, err = s.follow(tx, old, v); err != nil {
 			return err
 		}
-		body, ix := element.Canonical(v), index
-		if out, err = tx.Resources().Put(store.Write{Key: key, Body: body, Index: ix, Expect: cur.Number}); err != nil {
+		if out, err = tx.Resources().Put(store.Write{Key: key, Body: element.Canonical(v), Index: index, Expect: cur.Number}); err != nil {
 			return err
 		}
 		return s.audit(tx, who, "update", out, "success")
@@ -127,6 +128,29 @@ func (s *Service) Update(ctx context.Context, who Caller, c Change) (store.Versi
 		s.cfg.Owed()
 	}
 	return out, err
+}
+
+// keepFlags carries data-quality tags over: a client that sends a resource back
+// without its meta has not looked into what they say.
+// https://hl7.org/fhir/R4/resource.html#tag-updates
+func keepFlags(old, v *element.Value) {
+	for _, tag := range old.All("meta.tag") {
+		if tag.Str("system") != profile.SystemDataQuality || hasFlag(v, tag.Str("code")) {
+			continue
+		}
+		meta := v.Get("meta")
+		if meta == nil {
+			meta = element.NewObject()
+			v.Set("meta", meta)
+		}
+		meta.Append("tag", tag)
+	}
+}
+
+func hasFlag(v *element.Value, code string) bool {
+	return slices.ContainsFunc(v.All("meta.tag"), func(t *element.Value) bool {
+		return t.Str("system") == profile.SystemDataQuality && t.Str("code") == code
+	})
 }
 
 // versionSeen is the version a change was made to: If-Match, else the

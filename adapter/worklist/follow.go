@@ -7,6 +7,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/nhs"
 	"github.com/linkloop/linkloop/adapter/outcome"
+	"github.com/linkloop/linkloop/adapter/profile"
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
@@ -93,8 +94,13 @@ func (s *Service) owe(tx store.Tx, task, request *element.Value) (bool, error) {
 		Key: owed.Key, Lane: owed.Practice, Channel: s.cfg.Channel, Task: task.ID(), Patient: patient.ID(),
 		State: store.Owed, Due: tx.Time(), Created: tx.Time(), Payload: owed.Bundle,
 	}
-	if owed.NeedsHuman != "" {
+	switch {
+	case owed.NeedsHuman != "":
 		d.State, d.Reason, d.Settled = store.Dead, owed.NeedsHuman, tx.Time()
+	case hasFlag(task, profile.FlagDemographics):
+		// The number is right and the person may not be: nothing goes into a
+		// record before somebody has looked.
+		d.State, d.Reason = store.Held, "the referral and the record disagree about who this is; confirm the person, then retry"
 	}
 	_, added, err := tx.Deliveries().Owe(d)
 	return added && d.State == store.Owed, err

@@ -96,7 +96,7 @@ func deliveryEvents(r store.Reader, task string) ([]referral.Event, error) {
 	var out []referral.Event
 	for _, d := range list {
 		out = append(out, referral.Event{At: d.Created, What: "write-back owed", Who: "practice " + d.Lane, Ref: d.Channel})
-		if d.Attempts == 0 && d.State == store.Dead {
+		if d.Attempts == 0 && (d.State == store.Dead || d.State == store.Held) {
 			out = append(out, referral.Event{At: d.Created, What: "write-back in front of a human: " + d.Reason, Ref: d.Channel})
 		}
 		attempts, err := r.Deliveries().Attempts(d.ID)
