@@ -55,20 +55,24 @@ func (r *Relay) judge(name string, state outbound.State, now time.Time) {
 	}
 }
 
-// closedLanes lists the practices that get nothing now: those with enough in
-// flight, those left alone, and those being tried with a single delivery.
-func (r *Relay) closedLanes(now time.Time) []string {
+// room says how many deliveries may be leased at once, whatever lanes they turn
+// out to be of, and which practices get nothing now: those with enough in
+// flight, those left alone, and those being tried with a single delivery. The
+// store chooses by due time, so the fullest open lane decides.
+func (r *Relay) room(now time.Time) (n int, closed []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var out []string
+	n = r.cfg.PerLane
 	for name, l := range r.lanes {
 		limit := r.cfg.PerLane
 		if !l.reopens.IsZero() {
 			limit = 1
 		}
 		if l.flying >= limit || now.Before(l.reopens) {
-			out = append(out, name)
+			closed = append(closed, name)
+			continue
 		}
+		n = min(n, limit-l.flying)
 	}
-	return out
+	return n, closed
 }

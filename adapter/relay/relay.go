@@ -66,6 +66,10 @@ type Observer interface {
 	Attempt(channel, state string, took time.Duration)
 }
 
+type deaf struct{}
+
+func (deaf) Attempt(string, string, time.Duration) {}
+
 // Relay delivers. Make it with New.
 type Relay struct {
 	cfg      Config
@@ -80,7 +84,7 @@ type Relay struct {
 	lanes map[string]*lane
 }
 
-// Parts are what a relay works with. Now defaults to time.Now.
+// Parts are what a relay works with. Observer, Log and Now may be left out.
 type Parts struct {
 	Store    store.Store
 	Channels map[string]outbound.Channel
@@ -100,6 +104,12 @@ func New(cfg Config, p Parts) (*Relay, error) {
 	}
 	if r.now == nil {
 		r.now = time.Now
+	}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	if r.observer == nil {
+		r.observer = deaf{}
 	}
 	return r, nil
 }
@@ -146,7 +156,7 @@ func (r *Relay) lease(ctx context.Context, free int) ([]store.Delivery, error) {
 		return nil, nil
 	}
 	now := r.now()
-	except := r.closedLanes(now)
+	room, except := r.room(now)
 	// Looking first keeps an idle relay from writing.
 	due := false
 	err := r.store.View(ctx, func(rd store.Reader) error {
@@ -160,7 +170,7 @@ func (r *Relay) lease(ctx context.Context, free int) ([]store.Delivery, error) {
 	var batch []store.Delivery
 	err = r.store.Decide(ctx, func(tx store.Tx) error {
 		var err error
-		batch, err = tx.Deliveries().Lease(now, now.Add(r.cfg.Lease), min(free, r.cfg.PerLane), except)
+		batch, err = tx.Deliveries().Lease(now, now.Add(r.cfg.Lease), min(free, room), except)
 		return err
 	})
 	return batch, err
@@ -255,13 +265,18 @@ func (r *Relay) settle(d store.Delivery, res outbound.Result, now time.Time) sto
 	return d
 }
 
-// backoff is exponential with full jitter, and never sooner than the peer
-// asked for, within BackoffMax.
+// backoff is exponential with full jitter, never below half of BackoffMin nor
+// above BackoffMax, and never sooner than the peer asked for within that.
 func (r *Relay) backoff(attempts int, asked time.Duration) time.Duration {
-	ceiling := r.cfg.BackoffMax
-	if shift := attempts - 1; shift < 20 {
-		ceiling = min(ceiling, r.cfg.BackoffMin<<shift)
+	ceiling := r.cfg.BackoffMin
+	for i := 1; i < attempts && ceiling < r.cfg.BackoffMax; i++ {
+		// BackoffMax/2 first, so that doubling cannot overflow.
+		if ceiling > r.cfg.BackoffMax/2 {
+			ceiling = r.cfg.BackoffMax
+		} else {
+			ceiling *= 2
+		}
 	}
 	wait := r.cfg.BackoffMin/2 + rand.N(ceiling)
-	return max(wait, min(asked, r.cfg.BackoffMax))
+	return min(max(wait, asked), r.cfg.BackoffMax)
 }

@@ -102,8 +102,14 @@ func neverConnected(ctx context.Context, _ *http.Response, err error) (bool, err
 // Deliver sends the transaction and reads back what it made.
 func (c *Channel) Deliver(ctx context.Context, d outbound.Delivery) outbound.Result {
 	sent, err := element.Parse(d.Payload, element.Limits{})
-	if err != nil || len(sent.List("entry")) == 0 {
+	if err != nil || sent.Str("type") != "transaction" || len(sent.List("entry")) == 0 {
 		return outbound.Result{State: outbound.Dead, Reason: "the payload is not a transaction Bundle with entries"}
+	}
+	for i, e := range sent.List("entry") {
+		if e.TextAt("request.ifNoneExist") == "" || e.TextAt("resource.identifier.value") == "" {
+			return outbound.Result{State: outbound.Dead,
+				Reason: fmt.Sprintf("entry %d of the payload is no conditional create with an identifier, so it could be neither repeated nor proven", i)}
+		}
 	}
 	a, err := c.do(ctx, http.MethodPost, "", d.Payload)
 	if err != nil {
@@ -127,7 +133,11 @@ type answer struct {
 }
 
 func (c *Channel) do(ctx context.Context, method, query string, body []byte) (answer, error) {
-	req, err := retryablehttp.NewRequestWithContext(ctx, method, c.base+query, body)
+	var raw any // nil, not an empty slice: a GET has no body
+	if body != nil {
+		raw = body
+	}
+	req, err := retryablehttp.NewRequestWithContext(ctx, method, c.base+query, raw)
 	if err != nil {
 		return answer{}, err
 	}
@@ -190,21 +200,19 @@ func checkAnswer(a answer, entries int) (outbound.Result, bool) {
 		return doubt(fmt.Sprintf("%d entries were sent, %d answered", entries, n))
 	}
 	for i, e := range v.List("entry") {
-		if s := e.TextAt("response.status"); !strings.HasPrefix(s, "20") {
+		if code, _, _ := strings.Cut(e.TextAt("response.status"), " "); code != "200" && code != "201" {
 			return doubt(fmt.Sprintf("entry %d was answered with no success in a transaction that succeeded", i))
 		}
 	}
 	return outbound.Result{}, false
 }
 
-// prove reads every entry back by its identifier and wants exactly one.
+// prove reads every entry back by its identifier and wants exactly one. What
+// the peer will never let us see is delivered, and not proven.
 func (c *Channel) prove(ctx context.Context, sent *element.Value, a answer) outbound.Result {
 	for i, e := range sent.List("entry") {
 		r := e.Get("resource")
 		system, value := r.TextAt("identifier.system"), r.TextAt("identifier.value")
-		if value == "" {
-			continue
-		}
 		found, err := c.do(ctx, http.MethodGet, "/"+r.ResourceType()+"?identifier="+url.QueryEscape(system+"|"+value), nil)
 		if err != nil {
 			res := unreachable(err)
@@ -213,8 +221,7 @@ func (c *Channel) prove(ctx context.Context, sent *element.Value, a answer) outb
 		}
 		if found.status != http.StatusOK {
 			res := classify(found, c.cfg.MaxRetryAfter)
-			if found.status == http.StatusForbidden || found.status == http.StatusNotFound || found.status == http.StatusMethodNotAllowed {
-				// The peer took it and does not let us look.
+			if res.State == outbound.Dead {
 				return outbound.Result{State: outbound.Delivered, Status: a.status, Evidence: a.body,
 					Reason: fmt.Sprintf("written; the peer does not allow to read it back (status %d)", found.status)}
 			}
@@ -222,11 +229,11 @@ func (c *Channel) prove(ctx context.Context, sent *element.Value, a answer) outb
 			return res
 		}
 		v, err := element.Parse(found.body, element.Limits{})
-		if err != nil || v.Str("type") != "searchset" {
+		if err != nil || v.ResourceType() != "Bundle" || v.Str("type") != "searchset" {
 			return outbound.Result{State: outbound.Retry, Status: found.status, Evidence: found.body,
 				Reason: "written, and the answer to reading it back is no searchset"}
 		}
-		switch n := matches(v, r.ResourceType()); {
+		switch n := matches(v, r.ResourceType(), system, value); {
 		case n == 0:
 			return outbound.Result{State: outbound.Retry, Status: found.status, Evidence: a.body,
 				Reason: fmt.Sprintf("the peer accepted entry %d and does not find it", i)}
@@ -238,11 +245,20 @@ func (c *Channel) prove(ctx context.Context, sent *element.Value, a answer) outb
 	return outbound.Result{State: outbound.Proven, Status: a.status, Evidence: a.body}
 }
 
-func matches(bundle *element.Value, typ string) int {
+// matches counts what carries the identifier itself: a peer that does not know
+// the search parameter answers with everything it has.
+func matches(bundle *element.Value, typ, system, value string) int {
 	n := 0
 	for _, e := range bundle.List("entry") {
-		if e.Get("resource").ResourceType() == typ {
-			n++
+		r := e.Get("resource")
+		if r.ResourceType() != typ {
+			continue
+		}
+		for _, id := range r.List("identifier") {
+			if id.Str("system") == system && id.Str("value") == value {
+				n++
+				break
+			}
 		}
 	}
 	return n

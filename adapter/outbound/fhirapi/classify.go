@@ -1,6 +1,7 @@
 package fhirapi
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 //
 //   - 408, 425, 429 and every 5xx but 501 and 505 pass: try again.
 //   - 409 and 423 are a clash with another writer: try again.
+//   - another 2xx is no answer to a transaction, and nobody knows: try again.
 //   - 401 may be a token on its way: try again, it is visible meanwhile.
 //   - 412 says that a condition matched more than one: a human.
 //   - everything else will be refused every time: a human.
@@ -23,12 +25,12 @@ func classify(a answer, maxRetryAfter time.Duration) outbound.Result {
 	res := outbound.Result{State: outbound.Dead, Status: a.status, Evidence: a.body}
 	switch s := a.status; {
 	case s == http.StatusRequestTimeout, s == http.StatusTooEarly, s == http.StatusTooManyRequests,
-		s == http.StatusConflict, s == http.StatusLocked, s == http.StatusUnauthorized,
+		s >= 200 && s < 300, s == http.StatusConflict, s == http.StatusLocked, s == http.StatusUnauthorized,
 		s >= 500 && s != http.StatusNotImplemented && s != http.StatusHTTPVersionNotSupported:
 		res.State = outbound.Retry
 		res.RetryAfter = retryAfter(a.retryAfter, time.Now(), maxRetryAfter)
 	}
-	res.Reason = fmt.Sprintf("the peer answered %d %s%s", a.status, http.StatusText(a.status), issueCodes(a.body))
+	res.Reason = strings.TrimRight(fmt.Sprintf("the peer answered %d %s", a.status, http.StatusText(a.status)), " ") + issueCodes(a.body)
 	return res
 }
 
@@ -64,18 +66,19 @@ var known = func() map[string]bool {
 }()
 
 // retryAfter reads seconds or a date (RFC 9110 section 10.2.3), within bounds.
+// What is neither counts for nothing; seconds beyond any number are the limit.
 func retryAfter(header string, now time.Time, limit time.Duration) time.Duration {
-	if header == "" {
+	header = strings.TrimSpace(header)
+	seconds, err := strconv.ParseInt(header, 10, 64)
+	switch {
+	case err == nil && seconds > int64(limit/time.Second), errors.Is(err, strconv.ErrRange) && header[0] != '-':
+		return limit
+	case err == nil:
+		return max(0, time.Duration(seconds)*time.Second)
+	}
+	at, err := http.ParseTime(header)
+	if err != nil {
 		return 0
 	}
-	var wait time.Duration
-	if n, err := strconv.Atoi(strings.TrimSpace(header)); err == nil {
-		if n > int(limit/time.Second) {
-			return limit
-		}
-		wait = time.Duration(n) * time.Second
-	} else if at, err := http.ParseTime(header); err == nil {
-		wait = at.Sub(now)
-	}
-	return max(0, min(wait, limit))
+	return max(0, min(at.Sub(now), limit))
 }

@@ -30,8 +30,7 @@ const (
 
 // Record is a stand-in for the FHIR endpoint of a GP patient record, in
 // memory. It takes transactions of conditional creates for patients it knows,
-// holds every entry against google/fhir, refuses anything it need not
-// understand, and counts.
+// holds every entry against google/fhir, refuses everything else, and counts.
 type Record struct {
 	mu        sync.Mutex
 	mode      Mode
@@ -197,17 +196,25 @@ func (r *Record) plan(bundle *element.Value) (add []held, reply *element.Value, 
 		}
 		token, ok := strings.CutPrefix(e.TextAt("request.ifNoneExist"), "identifier=")
 		if token, err := url.QueryUnescape(token); !ok || err != nil || !has(tokens(res), token) {
-			return nil, nil, 412, fmt.Sprintf("entry %d has no ifNoneExist on an identifier that it carries", i)
+			return nil, nil, 400, fmt.Sprintf("entry %d has no ifNoneExist on an identifier that it carries", i)
 		}
 		token, _ = url.QueryUnescape(token)
 		if problem := r.check(res); problem != "" {
 			return nil, nil, 422, fmt.Sprintf("entry %d: %s", i, problem)
+		}
+		for _, h := range add {
+			if h.typ == res.ResourceType() && has(h.tokens, token) {
+				return nil, nil, 400, fmt.Sprintf("entry %d is the same as one before it", i)
+			}
 		}
 		found := 0
 		for _, h := range r.resources {
 			if h.typ == res.ResourceType() && has(h.tokens, token) {
 				found++
 			}
+		}
+		if found > 1 {
+			return nil, nil, 412, fmt.Sprintf("entry %d matches more than one", i)
 		}
 		code := "200 OK"
 		if found == 0 {
