@@ -18,22 +18,27 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	root := &cobra.Command{
-		Use:           "linkloop",
-		Short:         "Closes the loop of social prescribing referrals between GP systems, link workers and the patient record",
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		Version:       app.Version,
-	}
-	root.AddCommand(serveCommand(), demoCommand(), mappingCommand(), messagesCommand(), deliveriesCommand(),
-		timelineCommand(), doctorCommand(), configCommand(), loadCommand())
-	if err := root.ExecuteContext(ctx); err != nil {
+	if err := root().ExecuteContext(ctx); err != nil {
 		var quiet quietError
 		if !errors.As(err, &quiet) {
 			fmt.Fprintln(os.Stderr, "linkloop:", err)
 		}
 		os.Exit(1)
 	}
+}
+
+// root is the command with all its sub-commands.
+func root() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:           "linkloop",
+		Short:         "Closes the loop of social prescribing referrals between GP systems, link workers and the patient record",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       app.Version,
+	}
+	cmd.AddCommand(serveCommand(), demoCommand(), mappingCommand(), messagesCommand(), deliveriesCommand(),
+		timelineCommand(), doctorCommand(), configCommand(), loadCommand())
+	return cmd
 }
 
 // quietError ends a command with status 1 when everything was said already.
