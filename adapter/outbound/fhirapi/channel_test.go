@@ -1,0 +1,186 @@
+package fhirapi_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/linkloop/linkloop/adapter/outbound"
+	"github.com/linkloop/linkloop/adapter/outbound/fhirapi"
+	"github.com/linkloop/linkloop/adapter/outbound/outboundtest"
+)
+
+func open(t *testing.T, baseURL string) outbound.Channel {
+	t.Helper()
+	cfg := fhirapi.DefaultConfig()
+	cfg.BaseURL, cfg.Token, cfg.RequestTimeout = baseURL, outboundtest.Token, time.Second
+	ch, err := fhirapi.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ch
+}
+
+func TestContract(t *testing.T) {
+	outboundtest.Run(t, open, outboundtest.Payload("t1"))
+}
+
+// peer accepts the transaction and answers what a test says to reading back.
+type peer struct {
+	readBack func(w http.ResponseWriter, typ, identifier string)
+	posts    atomic.Int32
+}
+
+func (p *peer) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	if q.Header.Get("Authorization") != "Bearer "+outboundtest.Token || q.Header.Get("Accept") != "application/fhir+json" {
+		w.WriteHeader(http.StatusTeapot)
+		return
+	}
+	if q.Method == http.MethodPost {
+		p.posts.Add(1)
+		fmt.Fprint(w, `{"resourceType":"Bundle","type":"transaction-response","entry":[{"response":{"status":"201 Created"}},{"response":{"status":"200"}}]}`)
+		return
+	}
+	if q.ContentLength != 0 || q.Header.Get("Content-Type") != "" {
+		w.WriteHeader(http.StatusTeapot)
+		return
+	}
+	p.readBack(w, strings.TrimPrefix(q.URL.Path, "/base/"), q.URL.Query().Get("identifier"))
+}
+
+func searchset(w http.ResponseWriter, resources ...string) {
+	fmt.Fprint(w, `{"resourceType":"Bundle","type":"searchset","entry":[`)
+	for i, r := range resources {
+		if i > 0 {
+			fmt.Fprint(w, ",")
+		}
+		fmt.Fprintf(w, `{"resource":%s}`, r)
+	}
+	fmt.Fprint(w, "]}")
+}
+
+func found(typ, identifier string) string {
+	system, value, _ := strings.Cut(identifier, "|")
+	return fmt.Sprintf(`{"resourceType":%q,"identifier":[{"system":%q,"value":%q}]}`, typ, system, value)
+}
+
+// TestReadBack: what was accepted counts as proven only when it is found again,
+// exactly once, by the identifier it was sent with.
+func TestReadBack(t *testing.T) {
+	status := func(code int) func(http.ResponseWriter, string, string) {
+		return func(w http.ResponseWriter, _, _ string) { w.WriteHeader(code) }
+	}
+	for _, c := range []struct {
+		name     string
+		readBack func(w http.ResponseWriter, typ, identifier string)
+		want     outbound.State
+		reason   string
+	}{
+		{"each once", func(w http.ResponseWriter, typ, id string) { searchset(w, found(typ, id)) }, outbound.Proven, ""},
+		{"once, with a remark", func(w http.ResponseWriter, typ, id string) {
+			searchset(w, found(typ, id), `{"resourceType":"OperationOutcome"}`)
+		}, outbound.Proven, ""},
+		{"not there", func(w http.ResponseWriter, _, _ string) { searchset(w) }, outbound.Retry, "does not find"},
+		{"twice", func(w http.ResponseWriter, typ, id string) { searchset(w, found(typ, id), found(typ, id)) }, outbound.Dead, "stands 2 times"},
+		{"the search is ignored, and it is not there", func(w http.ResponseWriter, typ, _ string) {
+			searchset(w, found(typ, "urn:other|1"), found(typ, "urn:other|2"))
+		}, outbound.Retry, "does not find"},
+		{"the search is ignored, and it is there", func(w http.ResponseWriter, typ, id string) {
+			searchset(w, found(typ, "urn:other|1"), found(typ, id))
+		}, outbound.Proven, ""},
+		{"only the first", func(w http.ResponseWriter, typ, id string) {
+			if typ == "Procedure" {
+				searchset(w, found(typ, id))
+				return
+			}
+			searchset(w)
+		}, outbound.Retry, "entry 1"},
+		{"of another type", func(w http.ResponseWriter, _, id string) { searchset(w, found("Patient", id)) }, outbound.Retry, "does not find"},
+		{"no searchset", func(w http.ResponseWriter, _, _ string) { fmt.Fprint(w, `{"resourceType":"Bundle","type":"batch"}`) }, outbound.Retry, "no searchset"},
+		{"garbage", func(w http.ResponseWriter, _, _ string) { fmt.Fprint(w, outboundtest.Canary) }, outbound.Retry, "no searchset"},
+		{"forbidden", status(403), outbound.Delivered, "does not allow"},
+		{"not found", status(404), outbound.Delivered, "does not allow"},
+		{"no such method", status(405), outbound.Delivered, "does not allow"},
+		{"bad request", status(400), outbound.Delivered, "does not allow"},
+		{"not implemented", status(501), outbound.Delivered, "does not allow"},
+		{"redirect", status(302), outbound.Delivered, "does not allow"},
+		{"token ran out", status(401), outbound.Retry, "not read back"},
+		{"busy", status(429), outbound.Retry, "not read back"},
+		{"down", status(503), outbound.Retry, "not read back"},
+		{"accepted", status(202), outbound.Retry, "not read back"},
+		{"breaks", func(http.ResponseWriter, string, string) { panic(http.ErrAbortHandler) }, outbound.Retry, "not read back"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := &peer{readBack: c.readBack}
+			srv := httptest.NewServer(p)
+			defer srv.Close()
+			for _, base := range []string{srv.URL + "/base", srv.URL + "/base/"} {
+				res := open(t, base).Deliver(t.Context(), outbound.Delivery{Payload: outboundtest.Payload("t1")})
+				if res.State != c.want || !strings.Contains(res.Reason, c.reason) {
+					t.Errorf("%s (%s), want %s (… %s …)", res.State, res.Reason, c.want, c.reason)
+				}
+				if res.State == outbound.Proven && (res.Status != 200 || len(res.Evidence) == 0) {
+					t.Errorf("proven with status %d and %d bytes of evidence", res.Status, len(res.Evidence))
+				}
+			}
+			if n := p.posts.Load(); n != 2 {
+				t.Errorf("%d transactions for 2 attempts", n)
+			}
+		})
+	}
+}
+
+// TestReasonNamesTheKind: codes of issues are a closed list and may be shown;
+// other text of the peer stays in the evidence.
+func TestReasonNamesTheKind(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(422)
+		fmt.Fprintf(w, `{"resourceType":"OperationOutcome","issue":[{"code":"code-invalid","diagnostics":%q},{"code":%q},{"code":"required"}]}`,
+			outboundtest.Canary, outboundtest.Canary)
+	}))
+	defer srv.Close()
+	res := open(t, srv.URL).Deliver(t.Context(), outbound.Delivery{Payload: outboundtest.Payload("t1")})
+	if want := "the peer answered 422 Unprocessable Entity (code-invalid, required)"; res.Reason != want {
+		t.Errorf("reason %q, want %q", res.Reason, want)
+	}
+	if !strings.Contains(string(res.Evidence), outboundtest.Canary) {
+		t.Error("the evidence is not what the peer said")
+	}
+}
+
+func TestConfig(t *testing.T) {
+	good := fhirapi.DefaultConfig()
+	good.BaseURL, good.Token = "https://record.example/fhir", outboundtest.Token
+	for name, c := range map[string]struct {
+		change func(*fhirapi.Config)
+		want   string
+	}{
+		"good":          {func(*fhirapi.Config) {}, ""},
+		"no address":    {func(c *fhirapi.Config) { c.BaseURL = "" }, "base_url"},
+		"no scheme":     {func(c *fhirapi.Config) { c.BaseURL = "record.example" }, "base_url"},
+		"a file":        {func(c *fhirapi.Config) { c.BaseURL = "file:///etc/passwd" }, "base_url"},
+		"user":          {func(c *fhirapi.Config) { c.BaseURL = "https://u:p@record.example" }, "base_url"},
+		"query":         {func(c *fhirapi.Config) { c.BaseURL = "https://record.example?key=1" }, "base_url"},
+		"no time":       {func(c *fhirapi.Config) { c.RequestTimeout = 0 }, "time-outs"},
+		"small answers": {func(c *fhirapi.Config) { c.MaxAnswer = 10 }, "max_answer"},
+	} {
+		cfg := good
+		c.change(&cfg)
+		_, err := fhirapi.New(cfg)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+		if err != nil && strings.Contains(err.Error(), outboundtest.Token) {
+			t.Errorf("%s: the error quotes the token", name)
+		}
+	}
+	cfg := good
+	cfg.BaseURL, cfg.RequestTimeout, cfg.MaxAnswer = "", 0, 0
+	if err := cfg.Validate(); err == nil || strings.Count(err.Error(), "\n") != 2 {
+		t.Errorf("not every problem at once: %v", err)
+	}
+}
