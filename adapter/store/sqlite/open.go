@@ -105,6 +105,17 @@ func (s *Store) openWriter() error {
 	if err := os.MkdirAll(s.cfg.Path, 0o700); err != nil {
 		return transient(err, "the data folder cannot be made; check that its parent exists and may be written to")
 	}
+	// Made here because SQLite would let everybody read them; its log follows
+	// the permissions of the database.
+	for _, name := range []string{filepath.Join(s.cfg.Path, lockFile), s.file} {
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return transient(err, "the files of the data folder cannot be opened; check that this user may write to it")
+		}
+		if err := f.Close(); err != nil {
+			return transient(err, "the files of the data folder cannot be closed")
+		}
+	}
 	var err error
 	if s.lock, err = takeLock(filepath.Join(s.cfg.Path, lockFile)); err != nil {
 		return err
@@ -154,7 +165,7 @@ func takeLock(file string) (*conn, error) {
 		var e *sqliteError
 		if errors.As(err, &e) && (e.primary() == sqlite3.SQLITE_BUSY || e.primary() == sqlite3.SQLITE_LOCKED) {
 			err = fault.Wrap(fault.Conflict, err,
-				"another linkloop has this data folder open for writing; stop it, or give this one another store.path")
+				"another linkloop has this data folder open for writing; stop it, or give this one another data.folder")
 		}
 		return nil, errors.Join(err, c.close())
 	}

@@ -211,3 +211,28 @@ func TestTheLogIsBounded(t *testing.T) {
 		t.Errorf("%d frames in the log after a long reader", frames)
 	}
 }
+
+// TestOnlyTheOwnerReads: patient data is nobody else's on the machine.
+func TestOnlyTheOwnerReads(t *testing.T) {
+	place := t.TempDir()
+	c := sqlite.DefaultConfig()
+	c.Path = place
+	s, err := sqlite.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	files, err := os.ReadDir(place)
+	if err != nil || len(files) < 2 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, f := range files {
+		info, err := f.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s may be read by others: %s", f.Name(), info.Mode())
+		}
+	}
+}
