@@ -277,6 +277,7 @@ func (r *Relay) backoff(attempts int, asked time.Duration) time.Duration {
 			ceiling *= 2
 		}
 	}
-	wait := r.cfg.BackoffMin/2 + rand.N(ceiling)
-	return min(max(wait, asked), r.cfg.BackoffMax)
+	spread := rand.N(ceiling)
+	wait := spread + min(r.cfg.BackoffMin/2, r.cfg.BackoffMax-spread)
+	return max(wait, min(asked, r.cfg.BackoffMax))
 }

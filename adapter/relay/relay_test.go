@@ -1,0 +1,296 @@
+package relay_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/linkloop/linkloop/adapter/outbound"
+	"github.com/linkloop/linkloop/adapter/outbound/outboundtest"
+	"github.com/linkloop/linkloop/adapter/relay"
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+// TestPeerDownForAnHour: what is owed arrives soon after the peer is back, and
+// once.
+func TestPeerDownForAnHour(t *testing.T) {
+	record := newRecord()
+	record.Set(outboundtest.Down)
+	inTime(t, nil, toRecord(record), func(h *house) {
+		id := h.owe("A81001", "t1")
+		h.after(time.Hour)
+		_, attempts := h.is(id, store.Owed)
+		if n := len(attempts); n < 4 || n > 60 {
+			t.Errorf("%d attempts in an hour", n)
+		}
+		record.Set(outboundtest.Up)
+		h.after(2 * relay.DefaultConfig().BackoffMax)
+		h.is(id, store.Proven)
+	})
+	if got := record.Tally(); got.Creating != 1 || got.Doubled != 0 || got.Repeats != 0 {
+		t.Errorf("the record saw %+v", got)
+	}
+}
+
+// TestLostAnswers: the record has it and linkloop does not know. It asks again
+// and nothing is doubled.
+func TestLostAnswers(t *testing.T) {
+	record := newRecord()
+	record.Set(outboundtest.LosesAnswers)
+	inTime(t, nil, toRecord(record), func(h *house) {
+		id := h.owe("A81001", "t1")
+		h.after(time.Minute)
+		h.is(id, store.Owed)
+		record.Set(outboundtest.Up)
+		h.after(time.Hour)
+		h.is(id, store.Proven)
+	})
+	if got := record.Tally(); got.Creating != 1 || got.Doubled != 0 || got.Asked < 2 {
+		t.Errorf("the record saw %+v", got)
+	}
+}
+
+// TestLies: a peer that says yes and does nothing is never believed; in the
+// end a human hears of it, with every attempt on record.
+func TestLies(t *testing.T) {
+	record := newRecord()
+	record.Set(outboundtest.Lies)
+	inTime(t, nil, toRecord(record), func(h *house) {
+		id := h.owe("A81001", "t1")
+		h.after(relay.DefaultConfig().GiveUpAfter - time.Minute)
+		h.is(id, store.Owed)
+		h.after(2 * relay.DefaultConfig().BackoffMax)
+		d, attempts := h.is(id, store.Dead)
+		if !strings.HasPrefix(d.Reason, "given up after") || !strings.HasSuffix(d.Reason, "not found again") {
+			t.Errorf("reason %q", d.Reason)
+		}
+		for i, a := range attempts {
+			if a.State == string(outbound.Proven) || a.Number != i+1 {
+				t.Errorf("attempt %d: %+v", i, a)
+			}
+		}
+		h.after(72 * time.Hour)
+		if _, more := h.is(id, store.Dead); len(more) != len(attempts) {
+			t.Error("tried again after giving up")
+		}
+	})
+}
+
+// TestRefused: what the peer refuses is not sent twice.
+func TestRefused(t *testing.T) {
+	for _, c := range []struct {
+		ch     outbound.Channel
+		want   store.DeliveryState
+		reason string
+	}{
+		{always(outbound.Dead), store.Dead, "as told"},
+		{always(outbound.Delivered), store.Delivered, ""},
+		{always(outbound.Proven), store.Proven, ""},
+		{always("surprise"), store.Dead, "as told"},
+		{nil, store.Dead, "this channel is no longer configured"},
+	} {
+		inTime(t, nil, c.ch, func(h *house) {
+			id := h.owe("A81001", "t1")
+			h.after(time.Hour)
+			if d, a := h.is(id, c.want); len(a) != 1 || d.Reason != c.reason || d.Settled.IsZero() {
+				t.Errorf("%d attempts, settled %s, reason %q", len(a), d.Settled, d.Reason)
+			}
+			if n := h.relay.Lanes(); n != 0 {
+				t.Errorf("%d practices remembered", n)
+			}
+		})
+	}
+}
+
+// TestPanic: a channel that panics has delivered nothing that is known, and
+// takes nobody with it.
+func TestPanic(t *testing.T) {
+	calls := 0
+	ch := channel(func(context.Context, outbound.Delivery) outbound.Result {
+		if calls++; calls == 1 {
+			panic("Zebedee Quillfeather")
+		}
+		return outbound.Result{State: outbound.Proven}
+	})
+	inTime(t, nil, ch, func(h *house) {
+		id := h.owe("A81001", "t1")
+		h.after(time.Minute)
+		if _, a := h.is(id, store.Proven); len(a) != 2 || a[0].Reason != "the channel failed inside linkloop" {
+			t.Errorf("attempts %+v", a)
+		}
+	})
+}
+
+// TestRetryAfter: the peer's wish is followed up to BackoffMax.
+func TestRetryAfter(t *testing.T) {
+	limit := relay.DefaultConfig().BackoffMax
+	for asked, want := range map[time.Duration]time.Duration{10 * time.Minute: 10 * time.Minute, 24 * time.Hour: limit} {
+		first := true
+		ch := channel(func(context.Context, outbound.Delivery) outbound.Result {
+			if first {
+				first = false
+				return outbound.Result{State: outbound.Retry, RetryAfter: asked, Reason: "busy"}
+			}
+			return outbound.Result{State: outbound.Proven}
+		})
+		inTime(t, nil, ch, func(h *house) {
+			id := h.owe("A81001", "t1")
+			h.after(time.Hour)
+			_, a := h.is(id, store.Proven)
+			if len(a) != 2 {
+				t.Fatalf("%d attempts", len(a))
+			}
+			if wait := a[1].Started.Sub(a[0].Ended); wait < want || wait > want+time.Second {
+				t.Errorf("asked for %s: waited %s, want %s", asked, wait, want)
+			}
+		})
+	}
+}
+
+// TestCrash: a lease that nobody settles, because the process died after the
+// peer had taken the payload, runs out; the peer recognises the repeat.
+func TestCrash(t *testing.T) {
+	record := newRecord()
+	ch := toRecord(record)
+	inTime(t, nil, ch, func(h *house) {
+		h.store.mu.Lock()
+		_, _, _ = h.store.Owe(store.Delivery{Key: "t1", Lane: "A81001", Channel: "gp", Due: time.Now(), Created: time.Now(), Payload: outboundtest.Payload("t1")})
+		leased, _ := h.store.Lease(time.Now(), time.Now().Add(2*time.Minute), 1, nil)
+		h.store.mu.Unlock()
+		if res := ch(t.Context(), outbound.Delivery{Key: "t1", Payload: leased[0].Payload}); res.State != outbound.Proven {
+			t.Fatalf("%+v", res)
+		}
+		h.after(time.Minute)
+		h.is(1, store.Leased)
+		h.after(90 * time.Second)
+		h.is(1, store.Proven)
+	})
+	if got := record.Tally(); got.Asked != 2 || got.Creating != 1 || got.Doubled != 0 {
+		t.Errorf("the record saw %+v", got)
+	}
+}
+
+// TestFence: an attempt that outlives its lease does not overwrite what its
+// successor found.
+func TestFence(t *testing.T) {
+	var mu sync.Mutex
+	calls := 0
+	ch := channel(func(context.Context, outbound.Delivery) outbound.Result {
+		mu.Lock()
+		calls++
+		n := calls
+		mu.Unlock()
+		if n == 1 {
+			time.Sleep(10 * time.Minute) // deaf to its context
+			return outbound.Result{State: outbound.Dead, Reason: "late"}
+		}
+		return outbound.Result{State: outbound.Proven}
+	})
+	inTime(t, nil, ch, func(h *house) {
+		id := h.owe("A81001", "t1")
+		h.after(5 * time.Minute)
+		h.is(id, store.Proven)
+		h.after(10 * time.Minute)
+		if _, a := h.is(id, store.Proven); len(a) != 1 {
+			t.Errorf("%d attempts settled", len(a))
+		}
+	})
+}
+
+// TestStop: the relay takes nothing new, and ends after what is in flight is
+// settled.
+func TestStop(t *testing.T) {
+	ch := channel(func(ctx context.Context, _ outbound.Delivery) outbound.Result {
+		select {
+		case <-ctx.Done():
+			return outbound.Result{State: outbound.Retry, Reason: "cut off"}
+		case <-time.After(30 * time.Second):
+			return outbound.Result{State: outbound.Proven}
+		}
+	})
+	inTime(t, nil, ch, func(h *house) {
+		first := h.owe("A81001", "t1")
+		h.after(time.Second)
+		began := time.Now()
+		h.stop()
+		if took := time.Since(began); took != 29*time.Second {
+			t.Errorf("ended after %s", took)
+		}
+		h.is(first, store.Proven)
+		second := h.owe("A81001", "t2")
+		h.after(time.Hour)
+		h.is(second, store.Owed)
+	})
+}
+
+// TestAttemptEndsBeforeLease: a channel that hears its context is done before
+// anybody else may take the delivery.
+func TestAttemptEndsBeforeLease(t *testing.T) {
+	ch := channel(func(ctx context.Context, _ outbound.Delivery) outbound.Result {
+		<-ctx.Done()
+		return outbound.Result{State: outbound.Retry, Reason: "no answer in time"}
+	})
+	inTime(t, nil, ch, func(h *house) {
+		id := h.owe("A81001", "t1")
+		h.after(10 * time.Minute)
+		_, attempts := h.store.peek(id)
+		for _, a := range attempts {
+			if took := a.Ended.Sub(a.Started); took >= relay.DefaultConfig().Lease {
+				t.Errorf("attempt %d took %s", a.Number, took)
+			}
+		}
+		if len(attempts) < 2 {
+			t.Errorf("%d attempts", len(attempts))
+		}
+	})
+}
+
+// TestStoreAway: the relay outlives a store that cannot be asked.
+func TestStoreAway(t *testing.T) {
+	inTime(t, nil, always(outbound.Proven), func(h *house) {
+		id := h.owe("A81001", "t1")
+		h.store.mu.Lock()
+		h.store.away = true
+		h.store.mu.Unlock()
+		h.after(time.Hour)
+		h.store.mu.Lock()
+		h.store.away = false
+		h.store.mu.Unlock()
+		h.after(time.Minute)
+		h.is(id, store.Proven)
+	})
+}
+
+// TestIdle: a relay with nothing to do writes nothing.
+func TestIdle(t *testing.T) {
+	inTime(t, nil, always(outbound.Proven), func(h *house) {
+		h.after(24 * time.Hour)
+		if h.store.decided != 0 {
+			t.Errorf("%d decisions", h.store.decided)
+		}
+	})
+}
+
+// TestManyAtOnce: a backlog is worked off without pauses between batches.
+func TestManyAtOnce(t *testing.T) {
+	ch := channel(func(context.Context, outbound.Delivery) outbound.Result {
+		time.Sleep(time.Second)
+		return outbound.Result{State: outbound.Proven}
+	})
+	inTime(t, nil, ch, func(h *house) {
+		for i := range 40 {
+			h.owe(fmt.Sprintf("P%d", i%8), fmt.Sprintf("t%d", i))
+		}
+		h.after(11 * time.Second) // 40 by 4 workers, a second each
+		counts, _ := h.store.Counts()
+		if counts[store.Proven] != 40 {
+			t.Errorf("after the time it takes: %v", counts)
+		}
+		if n := h.relay.Lanes(); n != 0 {
+			t.Errorf("%d practices remembered", n)
+		}
+	})
+}
