@@ -21,107 +21,144 @@ const maxIssues = 100
 //
 // https://hl7.org/fhir/R4/json.html, https://hl7.org/fhir/R4/datatypes.html
 func Check(v *element.Value) []fault.Issue {
-	c := &checker{}
-	c.contained(v, &place{index: -1})
+	var room [16]step
+	c := &checker{path: room[:0]}
+	if v == nil || v.Kind != element.Object {
+		c.report("structure", notAResource)
+		return c.issues
+	}
+	c.resource(v)
 	return c.issues
 }
 
-type checker struct{ issues []fault.Issue }
+const notAResource = "a resource, that is a JSON object, is expected"
 
-// place is a step of a path, linked to the one above; it becomes text only for
-// an issue.
-type place struct {
-	up    *place
+// checker walks a resource. The path is a stack of its own, so that the walk
+// allocates nothing; it becomes text only for an issue.
+type checker struct {
+	issues []fault.Issue
+	path   []step
+}
+
+// step is one element of a path.
+type step struct {
 	name  string
 	index int // -1: not an item
 }
 
-func (p *place) String() string {
-	s := p.name
-	if p.index >= 0 {
-		s += "[" + strconv.Itoa(p.index) + "]"
+func (c *checker) push(name string, index int) { c.path = append(c.path, step{name, index}) }
+func (c *checker) pop()                        { c.path = c.path[:len(c.path)-1] }
+
+// full ends the walk: what comes then would not be reported, and must not cost
+// anything either.
+func (c *checker) full() bool { return len(c.issues) >= maxIssues }
+
+func (c *checker) report(code, text string) {
+	if c.full() {
+		return
 	}
-	if p.up != nil && p.up.name != "" {
-		return p.up.String() + "." + s
+	var b []byte
+	for i, s := range c.path {
+		if i > 0 {
+			b = append(b, '.')
+		}
+		b = append(b, s.name...)
+		if s.index >= 0 {
+			b = append(b, '[')
+			b = strconv.AppendInt(b, int64(s.index), 10)
+			b = append(b, ']')
+		}
 	}
-	return s
+	c.issues = append(c.issues, fault.Issue{Code: code, Expression: string(b), Text: text})
 }
 
-func (c *checker) report(at *place, code, text string) {
-	if len(c.issues) < maxIssues {
-		c.issues = append(c.issues, fault.Issue{Code: code, Expression: at.String(), Text: text})
-	}
+// reportOf is report for an element of the current one.
+func (c *checker) reportOf(name, code, text string) {
+	c.push(name, -1)
+	c.report(code, text)
+	c.pop()
 }
 
-// contained checks a resource of any type.
-func (c *checker) contained(v *element.Value, at *place) {
-	if v == nil || v.Kind != element.Object {
-		c.report(at, "structure", "a resource, that is a JSON object, is expected")
+// resource checks a resource of any type.
+func (c *checker) resource(v *element.Value) {
+	if v.Kind != element.Object {
+		c.report("structure", notAResource)
 		return
 	}
 	s := schema()[v.ResourceType()]
 	if s == nil {
 		text := "resourceType is no resource type of FHIR R4"
-		if near := closest(v.ResourceType(), keys(schema())); near != "" {
+		if near := closest(v.ResourceType(), resourceTypes()); near != "" {
 			text += "; the nearest is " + near
 		}
-		c.report(&place{at, "resourceType", -1}, "structure", text)
+		c.reportOf("resourceType", "structure", text)
 		return
 	}
-	if at.name == "" {
-		at = &place{nil, s.name, -1}
+	if len(c.path) == 0 {
+		c.push(s.name, -1)
 	}
-	c.object(v, s, at)
+	c.object(v, s)
 }
 
 // object checks the elements of a complex value.
-func (c *checker) object(v *element.Value, s *structure, at *place) {
+func (c *checker) object(v *element.Value, s *structure) {
 	if v.Kind != element.Object {
-		c.report(at, "structure", "a JSON object is expected")
+		c.report("structure", "a JSON object is expected")
 		return
 	}
 	if len(v.Fields) == 0 {
-		c.report(at, "structure", "an element is never empty: leave it out")
+		c.report("structure", "an element is never empty: leave it out")
 	}
-	var choices []string
 	for i := range v.Fields {
+		if c.full() {
+			return
+		}
 		name, x := v.Fields[i].Name, v.Fields[i].Value
 		if s.resource && name == "resourceType" {
 			continue
 		}
-		beside := strings.HasPrefix(name, "_")
-		f := s.fields[strings.TrimPrefix(name, "_")]
+		plain, beside := strings.CutPrefix(name, "_")
+		f := s.fields[plain]
 		if f == nil || beside && !f.of.primitive {
-			c.unknown(name, s, at)
+			c.unknown(name, s)
 			continue
 		}
-		here := place{at, f.name, -1}
+		c.push(f.name, -1)
+		if f.choice != "" && twice(v, s, i, f) {
+			c.report("structure", "only one of "+f.choice+"[x] may be there")
+		}
 		if beside {
-			c.beside(x, f, &here)
-			continue
+			c.beside(x, f)
+		} else {
+			c.element(x, f, v)
 		}
-		if f.choice != "" {
-			if slices.Contains(choices, f.choice) {
-				c.report(&here, "structure", "only one of "+f.choice+"[x] may be there")
-			}
-			choices = append(choices, f.choice)
-		}
-		c.element(x, f, &here, v.Get("_"+name))
+		c.pop()
 	}
 	for _, name := range s.required {
-		if !has(v, s, name) {
-			c.report(&place{at, name, -1}, "required", "is required")
+		if v.Get(name) == nil && !has(v, s, name) {
+			c.reportOf(name, "required", "is required")
 		}
 	}
-	c.rules(v, s, at)
+	c.rules(v, s)
 }
 
-func (c *checker) unknown(name string, s *structure, at *place) {
+// twice reports whether another type of the choice f stands before member i.
+func twice(v *element.Value, s *structure, i int, f *field) bool {
+	for j := range i {
+		o := s.fields[strings.TrimPrefix(v.Fields[j].Name, "_")]
+		if o != nil && o != f && o.choice == f.choice {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *checker) unknown(name string, s *structure) {
 	text := "there is an element that " + s.name + " does not have"
 	if near := closest(name, keys(s.fields)); near != "" {
 		text += "; the nearest one it has is " + near
 	}
-	c.report(at, "structure", text)
+	c.report("structure", text)
 }
 
 // has reports whether an element is there: itself, its extensions, or one of
@@ -139,46 +176,56 @@ func has(v *element.Value, s *structure, name string) bool {
 	return false
 }
 
-// element checks one element, single or array; beside is what stands in _name.
-func (c *checker) element(x *element.Value, f *field, at *place, beside *element.Value) {
+// element checks one element of v, single or array.
+func (c *checker) element(x *element.Value, f *field, v *element.Value) {
 	if !f.array {
 		if x.Kind == element.Array {
-			c.report(at, "structure", "a single value is expected, not an array")
+			c.report("structure", "a single value is expected, not an array")
 			return
 		}
-		c.value(x, f, at)
+		c.value(x, f)
 		return
 	}
 	if x.Kind != element.Array {
-		c.report(at, "structure", "an array is expected")
+		c.report("structure", "an array is expected")
 		return
 	}
 	if len(x.Items) == 0 {
-		c.report(at, "structure", "an array is never empty: leave it out")
+		c.report("structure", "an array is never empty: leave it out")
 	}
 	for i, it := range x.Items {
-		here := place{at.up, at.name, i}
-		if it.Kind == element.Null && f.of.primitive && beside != nil && i < len(beside.Items) && beside.Items[i].Kind == element.Object {
+		if c.full() {
+			return
+		}
+		if it.Kind == element.Null && f.of.primitive && extended(v, f.name, i) {
 			continue // the value is absent, and its extension says why
 		}
-		c.value(it, f, &here)
+		c.path[len(c.path)-1].index = i
+		c.value(it, f)
 	}
+	c.path[len(c.path)-1].index = -1
 }
 
-func (c *checker) value(x *element.Value, f *field, at *place) {
+// extended reports whether item i of a primitive array has an extension.
+func extended(v *element.Value, name string, i int) bool {
+	items := v.List("_" + name)
+	return i < len(items) && items[i].Kind == element.Object
+}
+
+func (c *checker) value(x *element.Value, f *field) {
 	switch {
 	case f.of.any:
-		c.contained(x, at)
+		c.resource(x)
 	case f.of.primitive:
-		if rule := primitive(x, f.of.name); rule != "" {
-			c.report(at, "value", rule)
+		if rule := primitive(x, f.of); rule != "" {
+			c.report("value", rule)
 		} else if f.of.codes != nil && !f.of.codes[x.Text] {
-			c.report(at, "code-invalid", "the code must be one of "+allowed(f.of.codes))
+			c.report("code-invalid", "the code must be one of "+allowed(f.of.codes))
 		}
 	default:
-		c.object(x, f.of, at)
-		if f.targets != nil && f.of.name == "Reference" {
-			c.target(x, f.targets, at)
+		c.object(x, f.of)
+		if f.of.name == "Reference" {
+			c.reference(x, f.targets)
 		}
 	}
 }
@@ -192,51 +239,59 @@ func allowed(codes map[string]bool) string {
 }
 
 // beside checks _name: id and extensions of a primitive.
-func (c *checker) beside(x *element.Value, f *field, at *place) {
+func (c *checker) beside(x *element.Value, f *field) {
 	if !f.array {
-		c.object(x, f.of, at)
+		c.object(x, f.of)
 		return
 	}
 	if x.Kind != element.Array {
-		c.report(at, "structure", "an array is expected")
+		c.report("structure", "an array is expected")
 		return
+	}
+	if !slices.ContainsFunc(x.Items, func(it *element.Value) bool { return it.Kind != element.Null }) {
+		c.report("structure", "an array is never empty: leave it out")
 	}
 	for i, it := range x.Items {
 		if it.Kind != element.Null {
-			c.object(it, f.of, &place{at.up, at.name, i})
+			c.path[len(c.path)-1].index = i
+			c.object(it, f.of)
 		}
 	}
+	c.path[len(c.path)-1].index = -1
 }
 
-// target checks what a literal relative reference points to; others cannot be
-// known from here.
-func (c *checker) target(x *element.Value, targets []string, at *place) {
+// reference checks what a literal relative reference points to; of others that
+// cannot be known from here. https://hl7.org/fhir/R4/references.html
+func (c *checker) reference(x *element.Value, targets []string) {
 	ref := x.Str("reference")
-	typ, _, ok := strings.Cut(ref, "/")
-	if !ok || strings.ContainsAny(typ, ":#?") || !Known(typ) || slices.Contains(targets, typ) {
+	if !printable(ref) {
+		c.reportOf("reference", "value", "a reference without spaces is expected")
 		return
 	}
-	c.report(&place{at, "reference", -1}, "value", "the reference must point to "+strings.Join(targets, ", "))
+	typ, _, ok := strings.Cut(ref, "/")
+	if targets == nil || !ok || strings.ContainsAny(typ, ":#?") || slices.Contains(targets, typ) || !Known(typ) {
+		return
+	}
+	c.reportOf("reference", "value", "the reference must point to "+strings.Join(targets, ", "))
 }
 
 // rules are the invariants of R4 that matter in this house.
-func (c *checker) rules(v *element.Value, s *structure, at *place) {
+func (c *checker) rules(v *element.Value, s *structure) {
 	switch s.name {
 	case "Extension":
-		if v.Str("url") == "" {
-			c.report(&place{at, "url", -1}, "required", "is required")
-		}
-		value := slices.ContainsFunc(v.Fields, func(f element.Field) bool { return strings.HasPrefix(strings.TrimPrefix(f.Name, "_"), "value") })
+		value := slices.ContainsFunc(v.Fields, func(f element.Field) bool {
+			return strings.HasPrefix(strings.TrimPrefix(f.Name, "_"), "value")
+		})
 		if value == (v.Get("extension") != nil) {
-			c.report(at, "invariant", "an extension has either a value or extensions (ext-1)")
+			c.report("invariant", "an extension has either a value or extensions (ext-1)")
 		}
 	case "Period":
-		if a, b := v.Str("start"), v.Str("end"); later(a, b) {
-			c.report(at, "invariant", "start must not be behind end (per-1)")
+		if later(v.Str("start"), v.Str("end")) {
+			c.report("invariant", "start must not be behind end (per-1)")
 		}
 	case "Task":
 		if later(v.Str("authoredOn"), v.Str("lastModified")) {
-			c.report(at, "invariant", "lastModified must not be before authoredOn (inv-1)")
+			c.report("invariant", "lastModified must not be before authoredOn (inv-1)")
 		}
 	}
 }

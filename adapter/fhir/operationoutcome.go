@@ -17,7 +17,9 @@ func OperationOutcome(kind fault.Kind, issues []fault.Issue) *element.Value {
 	list := element.NewArray()
 	for _, is := range issues {
 		severity, code, text := is.Severity, is.Code, is.Text
-		if severity == "" {
+		switch severity {
+		case "fatal", "error", "warning", "information":
+		default:
 			severity = "error"
 			if row.HTTP < 300 {
 				severity = "information"
@@ -27,6 +29,9 @@ func OperationOutcome(kind fault.Kind, issues []fault.Issue) *element.Value {
 			if code = row.Issue; severity != "error" && row.HTTP < 300 {
 				code = "informational" // a remark on what was accepted
 			}
+		}
+		if text == "" {
+			text = row.Public
 		}
 		if is.Place != "" {
 			text = is.Place + ": " + text

@@ -15,7 +15,8 @@ const maxText = 1 << 20
 
 // primitive checks a value against the syntax of its type and returns the rule
 // that it breaks, or "". https://hl7.org/fhir/R4/datatypes.html#primitive
-func primitive(v *element.Value, typ string) string {
+func primitive(v *element.Value, of *structure) string {
+	typ := of.name
 	switch typ {
 	case "Boolean":
 		if v.Kind != element.Bool {
@@ -40,9 +41,9 @@ func primitive(v *element.Value, typ string) string {
 	if len(s) > maxText && typ != "Base64Binary" {
 		return "a text is at most 1 MB long"
 	}
-	if rule, ok := syntax[typ]; ok {
-		if !rule.holds(s) {
-			return rule.says
+	if of.form != nil {
+		if !of.form.holds(s) {
+			return of.form.says
 		}
 		return ""
 	}
@@ -67,11 +68,14 @@ func integer(v *element.Value, typ string) string {
 	return ""
 }
 
-// syntax is the form of the primitive types that have one.
-var syntax = map[string]struct {
+// form is the syntax of a primitive type.
+type form struct {
 	says  string
 	holds func(string) bool
-}{
+}
+
+// syntax is the form of the primitive types that have one.
+var syntax = map[string]*form{
 	"Date":         {"a date YYYY, YYYY-MM or YYYY-MM-DD that exists is expected", isDate},
 	"DateTime":     {"a date, or a date with time and time zone, is expected", isDateTime},
 	"Instant":      {"a date with time to the second and time zone is expected", isInstant},
@@ -109,7 +113,7 @@ func isDateTime(s string) bool {
 
 func isInstant(s string) bool {
 	_, err := instant(s)
-	return err == nil && len(s) >= len("2006-01-02T15:04:05Z") && s[:4] != "0000"
+	return err == nil && s[:4] != "0000"
 }
 
 // instant reads a time to the second or finer. Offsets go to fourteen hours.
@@ -118,7 +122,8 @@ func instant(s string) (time.Time, error) {
 	if err != nil {
 		return t, err
 	}
-	if strings.ContainsRune(s, ',') { // RFC 3339 has no comma, time.Parse does
+	// time.Parse takes hours of one digit and a comma; RFC 3339 has neither.
+	if len(s) < len("2006-01-02T15:04:05Z") || s[len("2006-01-02T15")] != ':' || strings.IndexByte(s, ',') >= 0 {
 		return t, strconv.ErrSyntax
 	}
 	if _, offset := t.Zone(); offset > 14*3600 || offset < -14*3600 {
@@ -128,7 +133,8 @@ func instant(s string) (time.Time, error) {
 }
 
 func isTime(s string) bool {
-	if len(s) < 8 || len(s) == 9 || strings.ContainsRune(s, ',') {
+	// time.Parse takes hours of one digit, a comma, and a point without digits.
+	if len(s) < 8 || len(s) == 9 || s[2] != ':' || strings.IndexByte(s, ',') >= 0 {
 		return false
 	}
 	_, err := time.Parse("15:04:05", s)
@@ -163,11 +169,19 @@ func isID(s string) bool {
 	return len(s) <= 64
 }
 
-func isURI(s string) bool {
+// printable reports that there are neither spaces nor control characters.
+func printable(s string) bool {
 	for i := range len(s) {
 		if s[i] <= ' ' || s[i] == 0x7f {
 			return false
 		}
+	}
+	return true
+}
+
+func isURI(s string) bool {
+	if !printable(s) {
+		return false
 	}
 	if strings.ContainsAny(s, "%[]") || s[0] == ':' || !strings.ContainsRune(s, '/') {
 		_, err := url.Parse(s)

@@ -24,6 +24,7 @@ type structure struct {
 	primitive bool
 	resource  bool
 	any       bool            // a resource of any type: contained, Bundle.entry.resource
+	form      *form           // of a primitive with a syntax
 	codes     map[string]bool // of a primitive with a required binding
 	fields    map[string]*field
 	required  []string // element names; a choice by its name without the type
@@ -101,6 +102,7 @@ func (b *reader) primitive(s *structure, md protoreflect.MessageDescriptor) {
 			s.name = "Code"
 		}
 	}
+	s.form = syntax[s.name]
 	s.fields = map[string]*field{}
 	for _, n := range []protoreflect.Name{"id", "extension"} {
 		if f := md.Fields().ByName(n); f != nil {
@@ -156,7 +158,7 @@ type Schema struct{}
 func (Schema) Element(resourceType, path string) (known bool, nearest string) {
 	s := schema()[resourceType]
 	if s == nil {
-		return false, closest(resourceType, keys(schema()))
+		return false, closest(resourceType, resourceTypes())
 	}
 	for path != "" {
 		var name string
@@ -175,6 +177,9 @@ func (Schema) Element(resourceType, path string) (known bool, nearest string) {
 	}
 	return true, ""
 }
+
+// resourceTypes lists the names of schema.
+var resourceTypes = sync.OnceValue(func() []string { return keys(schema()) })
 
 // Known reports whether R4 has a resource type of the name.
 func Known(resourceType string) bool { return schema()[resourceType] != nil }

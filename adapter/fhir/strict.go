@@ -85,8 +85,50 @@ func strictIssues(err error) []fault.Issue {
 	case v.Kind() == reflect.Pointer && v.Elem().Kind() == reflect.Struct:
 		path, details := v.Elem().FieldByName("Path"), v.Elem().FieldByName("Details")
 		if path.IsValid() && details.IsValid() && path.Kind() == reflect.String && details.Kind() == reflect.String {
-			return []fault.Issue{{Code: "structure", Expression: path.String(), Text: strings.TrimSpace(details.String())}}
+			return []fault.Issue{{Code: "structure", Expression: knownPath(path.String()), Text: strings.TrimSpace(details.String())}}
 		}
 	}
 	return []fault.Issue{{Code: "structure", Text: "google/fhir does not accept the resource"}}
 }
+
+// knownPath cuts a path of jsonformat at the first step that is no name of
+// R4, because such a step was taken from the input.
+func knownPath(path string) string {
+	end := 0
+	for end < len(path) {
+		next := len(path)
+		if i := strings.IndexByte(path[end+1:], '.'); i >= 0 {
+			next = end + 1 + i
+		}
+		name, _, _ := strings.Cut(strings.TrimPrefix(path[end:next], "."), "[")
+		if !vocabulary()[name] {
+			break
+		}
+		end = next
+	}
+	return path[:end]
+}
+
+// vocabulary is every name of a type or an element of R4.
+var vocabulary = sync.OnceValue(func() map[string]bool {
+	words, seen := map[string]bool{}, map[*structure]bool{}
+	var walk func(s *structure)
+	walk = func(s *structure) {
+		if seen[s] {
+			return
+		}
+		seen[s] = true
+		for _, f := range s.fields {
+			words[f.name] = true
+			if f.choice != "" {
+				words[f.choice] = true
+			}
+			walk(f.of)
+		}
+	}
+	for name, s := range schema() {
+		words[name] = true
+		walk(s)
+	}
+	return words
+})
