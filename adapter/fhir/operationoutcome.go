@@ -26,7 +26,7 @@ func OperationOutcome(kind fault.Kind, issues []fault.Issue) *element.Value {
 			}
 		}
 		if !issueTypes[code] {
-			if code = row.Issue; severity != "error" && row.HTTP < 300 {
+			if code = row.Issue; is.Severity != "" && is.Severity != "error" && row.HTTP < 300 {
 				code = "informational" // a remark on what was accepted
 			}
 		}
