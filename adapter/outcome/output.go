@@ -90,8 +90,11 @@ func (b *builder) activity(purpose, at string, v *element.Value, when *element.F
 
 // add is the one way of a code that is no score into the bundle.
 func (b *builder) add(purpose, at string, c Code, when *element.Field) {
-	b.story.done = append(b.story.done, c.Display)
-	b.story.declined = b.story.declined || c.Code == declined
+	if c.Code == declined {
+		b.story.declined = true // which is the outcome, and nothing that was done
+	} else {
+		b.story.done = append(b.story.done, c.Display)
+	}
 	if c.Once != "" {
 		b.asked = append(b.asked, asked{c, at, when})
 		return
@@ -195,8 +198,8 @@ func (b *builder) score(purpose, codeAt, at string, code, holder *element.Value,
 	text := holder.TextAt(name)
 	n, err := strconv.ParseFloat(text, 64)
 	if name == "" || err != nil || n < *c.Minimum || n > *c.Maximum || holder.At("valueQuantity.comparator") != nil {
-		if name != "" {
-			at += "." + name
+		if codeAt != at && name != "" {
+			at += "." + name // of the Task itself, not of what it refers to
 		}
 		b.refuse(at, fmt.Sprintf("%s is a number from %g to %g", c.Display, *c.Minimum, *c.Maximum))
 		return

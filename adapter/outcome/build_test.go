@@ -1,0 +1,171 @@
+package outcome_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/nhs"
+	"github.com/linkloop/linkloop/adapter/outcome"
+)
+
+// TestSameTaskOwesTheSame: building again, as a store does after a lost race,
+// gives the same bytes.
+func TestSameTaskOwesTheSame(t *testing.T) {
+	list := shipped(t)
+	one, err := list.Build(golden(t, "scores"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := list.Build(golden(t, "scores"))
+	if err != nil || string(one.Bundle) != string(two.Bundle) || one.Key != two.Key {
+		t.Errorf("differs: %v", err)
+	}
+}
+
+// TestLedgerAway: when nobody can say whether a code has left, nothing is owed
+// and the cause comes back as it is.
+func TestLedgerAway(t *testing.T) {
+	in := golden(t, "completed")
+	away := fault.New(fault.Transient, "", "away")
+	in.FirstInEpisode = func(string) (bool, error) { return false, away }
+	owed, err := shipped(t).Build(in)
+	if !errors.Is(err, away) || owed.Bundle != nil {
+		t.Errorf("%v, %d bytes", err, len(owed.Bundle))
+	}
+}
+
+// TestRefusalClaimsNothing: a Task that is refused has not used up the one time
+// a code may leave.
+func TestRefusalClaimsNothing(t *testing.T) {
+	in := golden(t, "refused")
+	in.FirstInEpisode = func(code string) (bool, error) {
+		t.Errorf("claimed %s", code)
+		return true, nil
+	}
+	if _, err := shipped(t).Build(in); fault.KindOf(err) != fault.Unmappable {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestReferences(t *testing.T) {
+	task, err := element.Parse([]byte(`{"output":[{"valueReference":{"reference":"Procedure/1"}},{"valueString":"x"},
+		{"valueReference":{"display":"x"}},{"valueReference":{"reference":"https://a.example/fhir/Procedure/1"}}]}`), element.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := outcome.References(task); !slices.Equal(got, []string{"Procedure/1", "https://a.example/fhir/Procedure/1"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+func golden(t testing.TB, name string) outcome.Input {
+	t.Helper()
+	ar, err := txtar.ParseFile(filepath.Join("testdata", name+".txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return read(t, slices.DeleteFunc(ar.Files, func(f txtar.File) bool { return len(f.Name) > 5 && f.Name[:5] == "want." }))
+}
+
+// FuzzBuild mutates a Task and a resource that its outputs name. Build never
+// panics, gives a bundle that is JSON or a fault of the Task, and no code of
+// SNOMED CT outside the list is in the bundle, wherever it stood in the input.
+func FuzzBuild(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		var task []byte
+		output := []byte(`{"resourceType":"Observation","status":"final","subject":{"reference":"Patient/p1"},"valueInteger":20,
+			"code":{"coding":[{"system":"http://snomed.info/sct","code":"718466001"}]}}`)
+		for _, part := range txtar.Parse(b).Files {
+			switch {
+			case part.Name == "task.json":
+				task = part.Data
+			case len(part.Name) > 8 && part.Name[:8] == "outputs/":
+				output = part.Data
+			}
+		}
+		f.Add(task, output)
+	}
+	list := shipped(f)
+	f.Fuzz(func(t *testing.T, task, output []byte) {
+		in := golden(t, "completed")
+		var err error
+		if in.Task, err = element.Parse(task, element.Limits{}); err != nil {
+			return
+		}
+		v, err := element.Parse(output, element.Limits{})
+		if err != nil {
+			return
+		}
+		for _, ref := range outcome.References(in.Task) {
+			in.Outputs[ref] = v
+		}
+		owed, err := list.Build(in)
+		if err != nil {
+			if fault.KindOf(err) != fault.Unmappable {
+				t.Errorf("kind %s", fault.KindOf(err))
+			}
+			return
+		}
+		if owed.Bundle == nil {
+			return
+		}
+		bundle, err := element.Parse(owed.Bundle, element.Limits{})
+		if err != nil {
+			t.Fatalf("the bundle is no JSON: %v", err)
+		}
+		var codes []string
+		codings(bundle, func(c *element.Value) {
+			code := c.Str("code")
+			if _, ok := list.Find(code); !ok {
+				t.Errorf("a code that is not on the list: %q", code)
+			}
+			codes = append(codes, code)
+		})
+		if slices.Contains(codes, "871711000000103") && slices.Contains(codes, "871731000000106") {
+			t.Error("declined and taken up at once")
+		}
+		if n := len(slices.DeleteFunc(codes, func(c string) bool { return c != "871731000000106" })); n > 1 {
+			t.Errorf("the code of the first contact leaves %d times", n)
+		}
+	})
+}
+
+// codings calls fn with every coding of SNOMED CT, by its system or by a code
+// where no system tells.
+func codings(v *element.Value, fn func(*element.Value)) {
+	if s := v.Get("system"); v.Get("code") != nil && v.Get("code").Kind == element.String && (s == nil || v.Str("system") == nhs.SystemSNOMED) {
+		fn(v)
+	}
+	for _, m := range v.Fields {
+		codings(m.Value, fn)
+	}
+	for _, it := range v.Items {
+		codings(it, fn)
+	}
+}
+
+func BenchmarkBuild(b *testing.B) {
+	list, in := shipped(b), golden(b, "scores")
+	in.FirstInEpisode = func(string) (bool, error) { return true, nil }
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := list.Build(in); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
