@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/tools/txtar"
@@ -67,11 +68,17 @@ func TestReferences(t *testing.T) {
 
 func golden(t testing.TB, name string) outcome.Input {
 	t.Helper()
+	return read(t, parts(t, name))
+}
+
+// parts are the inputs of a golden file.
+func parts(t testing.TB, name string) []txtar.File {
+	t.Helper()
 	ar, err := txtar.ParseFile(filepath.Join("testdata", name+".txtar"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return read(t, slices.DeleteFunc(ar.Files, func(f txtar.File) bool { return len(f.Name) > 5 && f.Name[:5] == "want." }))
+	return slices.DeleteFunc(ar.Files, func(f txtar.File) bool { return strings.HasPrefix(f.Name, "want.") })
 }
 
 // FuzzBuild mutates a Task and a resource that its outputs name. Build never
@@ -94,15 +101,15 @@ func FuzzBuild(f *testing.F) {
 			switch {
 			case part.Name == "task.json":
 				task = part.Data
-			case len(part.Name) > 8 && part.Name[:8] == "outputs/":
+			case strings.HasPrefix(part.Name, "outputs/"):
 				output = part.Data
 			}
 		}
 		f.Add(task, output)
 	}
-	list := shipped(f)
+	list, rest := shipped(f), parts(f, "completed")
 	f.Fuzz(func(t *testing.T, task, output []byte) {
-		in := golden(t, "completed")
+		in := read(t, rest)
 		var err error
 		if in.Task, err = element.Parse(task, element.Limits{}); err != nil {
 			return

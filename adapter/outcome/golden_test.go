@@ -75,7 +75,7 @@ func TestGolden(t *testing.T) {
 
 // read makes the input of a file's parts. An episode lists codes that have
 // left before.
-func read(t *testing.T, files []txtar.File) outcome.Input {
+func read(t testing.TB, files []txtar.File) outcome.Input {
 	t.Helper()
 	in := outcome.Input{Outputs: map[string]*element.Value{}, Now: now}
 	var claimed []string
