@@ -179,15 +179,30 @@ func printable(s string) bool {
 	return true
 }
 
+// isURI takes what net/url reads and holds no spaces. The plain ones, which are
+// nearly all, are known without reading them.
 func isURI(s string) bool {
-	if !printable(s) {
-		return false
+	rest := s
+	for _, scheme := range [...]string{"http://", "https://", "urn:"} {
+		if after, ok := strings.CutPrefix(s, scheme); ok {
+			rest = after
+			break
+		}
 	}
-	if strings.ContainsAny(s, "%[]") || s[0] == ':' || !strings.ContainsRune(s, '/') {
-		_, err := url.Parse(s)
-		return err == nil
+	plain, urn := true, strings.HasPrefix(s, "urn:") && rest != "" && rest[0] != '/'
+	for i := range len(rest) {
+		c := rest[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && c != '/' && c != '.' && c != '-' && c != '_' && !(c == ':' && urn) {
+			plain = false
+			break
+		}
 	}
-	return true
+	if plain {
+		return true
+	}
+	_, err := url.Parse(s)
+	return err == nil && printable(s)
 }
 
 func isOID(s string) bool {

@@ -16,6 +16,8 @@ import (
 	bcrpb "github.com/google/fhir/go/proto/google/fhir/proto/r4/core/resources/bundle_and_contained_resource_go_proto"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/linkloop/linkloop/adapter/spelling"
 )
 
 // structure is one type: a resource, a datatype or a backbone element.
@@ -193,35 +195,12 @@ func keys[V any](m map[string]V) []string {
 	return out
 }
 
-// closest is the candidate with the fewest single-letter edits, or "" when
-// none is near enough to help.
+// closest is the candidate nearest to name, or "" when none is near enough to
+// help.
 func closest(name string, candidates []string) string {
-	name = name[:min(len(name), 64)]
-	best, fewest := "", 1+len(name)/2
-	for _, c := range candidates {
-		if d := edits(name, c); d < fewest {
-			best, fewest = c, d
-		}
+	best, edits := spelling.Nearest(name, candidates)
+	if edits > len(name)/2 {
+		return ""
 	}
 	return best
-}
-
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := diagonal
-			if a[i-1] != b[j-1] {
-				cost++
-			}
-			diagonal = row[j]
-			row[j] = min(cost, row[j]+1, row[j-1]+1)
-		}
-	}
-	return row[len(b)]
 }
