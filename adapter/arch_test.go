@@ -23,7 +23,7 @@ var layers = []struct {
 	name     string
 	packages []string
 }{
-	{"0 ground", []string{"adapter/fault", "adapter/nhs", "mappings", "conformance"}},
+	{"0 ground", []string{"adapter/fault", "adapter/nhs", "adapter/spelling", "mappings", "conformance"}},
 	{"0 types", []string{"adapter/message", "adapter/element"}},
 	{"1 rules", []string{"adapter/mapping", "adapter/terminology"}},
 	{"2 domain", []string{"adapter/fhir", "adapter/referral"}},
@@ -90,7 +90,7 @@ var homes = map[string]struct {
 // pure packages decide and do nothing else: same input, same answer, so that a
 // decision can be replayed and explained years later.
 var pure = []string{
-	"adapter/fault", "adapter/nhs", "adapter/message", "adapter/element", "adapter/mapping", "adapter/terminology",
+	"adapter/fault", "adapter/nhs", "adapter/spelling", "adapter/message", "adapter/element", "adapter/mapping", "adapter/terminology",
 	"adapter/referral", "adapter/triage", "adapter/outcome", "adapter/profile", "adapter/inbound/*",
 }
 

@@ -219,7 +219,7 @@ func printable(s string) string {
 			return '?'
 		}
 		return c
-	}, clip(s))
+	}, s[:min(len(s), 80)])
 	return strings.ToValidUTF8(s, "?")
 }
 

@@ -89,17 +89,3 @@ func TestVariablesAreUnique(t *testing.T) {
 		had[name] = l.key
 	}
 }
-
-func TestEdits(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"", "ab", 2}, {"listen", "listen", 0}, {"lisetn", "listen", 1}, {"listn", "listen", 1}, {"abc", "xyz", 3}} {
-		if got := edits(c.a, c.b); got != c.want {
-			t.Errorf("edits(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
-		}
-		if got := edits(c.b, c.a); got != c.want {
-			t.Errorf("edits(%q, %q) = %d, want %d", c.b, c.a, got, c.want)
-		}
-	}
-}

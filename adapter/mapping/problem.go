@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/linkloop/linkloop/adapter/spelling"
 )
 
 // Problem is one thing wrong in the files of a mapping.
@@ -74,7 +76,7 @@ func nearest(word string, names []string) string {
 	best, limit := "", min(max(len(word)-1, 1), max(2, len(word)/3))+1
 	slices.Sort(names)
 	for _, n := range names {
-		if d := distance(strings.ToLower(word), strings.ToLower(n), limit); d < limit {
+		if d := spelling.Distance(strings.ToLower(word), strings.ToLower(n)); d < limit {
 			best, limit = n, d
 		}
 	}
@@ -82,31 +84,4 @@ func nearest(word string, names []string) string {
 		return ""
 	}
 	return "did you mean " + best + "?"
-}
-
-// distance counts the edits between two words (Levenshtein, with a swap of
-// neighbours as one edit); limit or more is reported as limit.
-func distance(a, b string, limit int) int {
-	if len(a) > 60 || len(b) > 60 || len(a)-len(b) >= limit || len(b)-len(a) >= limit {
-		return limit
-	}
-	var rows [3][62]int
-	for j := 0; j <= len(b); j++ {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row, above, twoAbove := &rows[i%3], &rows[(i+2)%3], &rows[(i+1)%3]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			row[j] = min(above[j]+1, row[j-1]+1, above[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], twoAbove[j-2]+1)
-			}
-		}
-	}
-	return min(rows[len(a)%3][len(b)], limit)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/spelling"
 )
 
 // prefix splits a date value into its comparison and the interval it means.
@@ -15,7 +16,11 @@ func prefix(key, value string) (cmp string, low, high int64, err error) {
 	if len(value) > 2 && value[0] >= 'a' && value[0] <= 'z' {
 		cmp, value = value[:2], value[2:]
 	}
-	if !slices.Contains([]string{"eq", "ne", "gt", "ge", "lt", "le", "sa", "eb"}, cmp) {
+	switch cmp {
+	case "eq", "ne", "gt", "ge", "lt", "le", "sa", "eb":
+	case "ap":
+		return "", 0, 0, fault.New(fault.Unsupported, key, "the prefixes eq, ne, gt, ge, lt, le, sa and eb are supported")
+	default:
 		return "", 0, 0, malformed(key, "a date with one of the prefixes eq, ne, gt, ge, lt, le, sa, eb is expected")
 	}
 	// A plus sign that was not escaped in the query arrives as a space.
@@ -102,6 +107,10 @@ func (p *parser) lastUpdated(value string) error {
 
 // sort takes one key: the time of the last update or a date parameter.
 func (p *parser) sort(value string) error {
+	if p.sorted {
+		return fault.New(fault.Unsupported, "_sort", "one key is supported")
+	}
+	p.sorted = true
 	name, desc := strings.CutPrefix(value, "-")
 	if name == "_lastUpdated" || name == "_lastupdated" {
 		p.out.Query.Order = Order{Descending: desc}
@@ -150,7 +159,7 @@ func (p *parser) unknown() error {
 		"_id", "_lastUpdated", "_count", "_sort", "_include", "_total", "_summary")
 	for _, key := range p.strange {
 		name, _, _ := strings.Cut(key, ":")
-		near, far := nearest(name, known)
+		near, far := spelling.Nearest(name, known)
 		if p.opt.Strict || !p.narrows || far <= 2 {
 			// The name is the client's text, so only ours is said.
 			return &fault.Fault{Kind: fault.Malformed, Issues: []fault.Issue{{Code: "invalid",
@@ -159,36 +168,4 @@ func (p *parser) unknown() error {
 		p.warn("an unknown search parameter was not applied; the nearest one known is " + near)
 	}
 	return nil
-}
-
-// nearest finds the known name that takes the fewest single-letter edits.
-func nearest(name string, known []string) (best string, distance int) {
-	name = name[:min(len(name), 40)]
-	distance = math.MaxInt
-	for _, k := range known {
-		if d := edits(strings.ToLower(name), strings.ToLower(k)); d < distance {
-			best, distance = k, d
-		}
-	}
-	return best, distance
-}
-
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := diagonal
-			if a[i-1] != b[j-1] {
-				cost++
-			}
-			diagonal = row[j]
-			row[j] = min(cost, row[j]+1, row[j-1]+1)
-		}
-	}
-	return row[len(b)]
 }
