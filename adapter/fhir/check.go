@@ -268,7 +268,11 @@ func (c *checker) reference(x *element.Value, targets []string) {
 		c.reportOf("reference", "value", "a reference without spaces is expected")
 		return
 	}
-	typ, _, ok := strings.Cut(ref, "/")
+	typ, rest, ok := strings.Cut(ref, "/")
+	if id, version, has := strings.Cut(rest, "/_history/"); has && !strings.Contains(id, "/") && Known(typ) && (version == "" || !isID(version)) {
+		c.reportOf("reference", "value", "the version in a reference is 1 to 64 letters, digits, dashes and dots")
+		return
+	}
 	if targets == nil || !ok || strings.ContainsAny(typ, ":#?") || slices.Contains(targets, typ) || !Known(typ) {
 		return
 	}

@@ -82,6 +82,9 @@ func TestRules(t *testing.T) {
 		{"reference by identifier", `{"resourceType":"Patient","managingOrganization":{"identifier":{"value":"A81001"}}}`, "", ""},
 		{"contained reference", `{"resourceType":"Patient","contained":[{"resourceType":"Organization","id":"o","name":"a"}],"managingOrganization":{"reference":"#o"}}`, "", ""},
 		{"reference to anything", `{"resourceType":"Task","status":"requested","intent":"order","focus":{"reference":"Basic/1"}}`, "", ""},
+		{"reference to a version", `{"resourceType":"Patient","managingOrganization":{"reference":"Organization/1/_history/a_b"}}`, "value Patient.managingOrganization.reference", "the version in a reference"},
+		{"reference to no version", `{"resourceType":"Patient","managingOrganization":{"reference":"Organization/1/_history/"}}`, "value Patient.managingOrganization.reference", "the version in a reference"},
+		{"reference of a choice", `{"resourceType":"Consent","status":"active","scope":{"text":"a"},"category":[{"text":"a"}],"sourceReference":{"reference":"Patient/1"}}`, "value Consent.sourceReference.reference", "must point to Consent, DocumentReference"},
 		{"reference of the wrong JSON type", `{"resourceType":"Patient","managingOrganization":{"reference":7}}`, "value Patient.managingOrganization.reference", "a text is expected"},
 
 		{"extension", `{"resourceType":"Patient",` + ext + `}`, "", ""},

@@ -136,7 +136,7 @@ func (b *reader) element(s *structure, fd protoreflect.FieldDescriptor) {
 			o := options.Get(i)
 			of := o.JSONName()
 			full := name + strings.ToUpper(of[:1]) + of[1:]
-			s.fields[full] = &field{name: full, of: b.read(o.Message()), choice: name, targets: targets(fd)}
+			s.fields[full] = &field{name: full, of: b.read(o.Message()), choice: name, targets: targets(o)}
 		}
 		return
 	}
