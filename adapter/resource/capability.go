@@ -65,7 +65,9 @@ func (d *Definition) capability() *element.Value {
 	r.Append("searchParam", parameter("_id", "token"))
 	r.Append("searchParam", parameter("_lastUpdated", "date"))
 	for _, p := range d.Parameters {
-		r.Append("searchParam", parameter(p.Name, string(p.Kind)))
+		sp := parameter(p.Name, string(p.Kind))
+		sp.SetString("documentation", p.Says)
+		r.Append("searchParam", sp)
 	}
 	return r
 }

@@ -159,6 +159,9 @@ func (p *parser) unknown() error {
 		"_id", "_lastUpdated", "_count", "_sort", "_include", "_total", "_summary")
 	for _, key := range p.strange {
 		name, _, _ := strings.Cut(key, ":")
+		if head, _, chained := strings.Cut(name, "."); chained && slices.Contains(known, head) || name == "_has" {
+			return fault.New(fault.Unsupported, "", "chained search is not supported; search by the reference itself")
+		}
 		near, far := spelling.Nearest(name, known)
 		if p.opt.Strict || !p.narrows || far <= 2 {
 			// The name is the client's text, so only ours is said.

@@ -2,6 +2,7 @@ package resource
 
 import (
 	"math"
+	"strings"
 	"time"
 
 	"github.com/linkloop/linkloop/adapter/element"
@@ -37,7 +38,7 @@ func interval(s string) (low, high int64, ok bool) {
 	default:
 		return 0, 0, false
 	}
-	if err != nil {
+	if err != nil || strings.IndexByte(s, ',') >= 0 { // time.Parse takes a comma in seconds, FHIR does not
 		return 0, 0, false
 	}
 	return from.UnixMicro(), to.UnixMicro() - 1, true
@@ -73,5 +74,5 @@ func rangeOf(v *element.Value) (low, high int64, ok bool) {
 			return 0, 0, false
 		}
 	}
-	return low, high, v.Str("start") != "" || v.Str("end") != ""
+	return low, high, (v.Str("start") != "" || v.Str("end") != "") && low <= high
 }

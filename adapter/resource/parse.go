@@ -19,6 +19,7 @@ const (
 	MaxCount     = 1000
 	maxValues    = 100 // OR-ed values of one parameter
 	maxClauses   = 50  // AND-ed conditions
+	maxPairs     = 100 // name=value pairs in all
 )
 
 // Options say how a search is read.
@@ -67,9 +68,13 @@ func Parse(ix *Indexer, typ string, params url.Values, o Options) (*Search, erro
 		return nil, fault.New(fault.NotFound, "", "this resource type is not served")
 	}
 	p := &parser{ix: ix, def: d, opt: o, out: &Search{Query: Query{Type: typ, Limit: DefaultCount, Order: Order{Descending: true}}, Self: url.Values{}}}
-	names := make([]string, 0, len(params))
-	for n := range params {
+	names, pairs := make([]string, 0, len(params)), 0
+	for n, values := range params {
 		names = append(names, n)
+		pairs += len(values)
+	}
+	if pairs > maxPairs {
+		return nil, fault.New(fault.Malformed, "", "more than %d parameters", maxPairs)
 	}
 	slices.Sort(names)
 	for _, n := range names {
@@ -83,7 +88,10 @@ func Parse(ix *Indexer, typ string, params url.Values, o Options) (*Search, erro
 	if len(p.out.Query.Clauses)+len(p.out.Query.Ranges) > maxClauses {
 		return nil, fault.New(fault.Malformed, "", "more than %d conditions", maxClauses)
 	}
-	return p.out, p.unknown()
+	if err := p.unknown(); err != nil {
+		return nil, err
+	}
+	return p.out, nil
 }
 
 // single is a condition on one parameter with one value, which can become part
@@ -102,11 +110,19 @@ type parser struct {
 	singles []single
 	strange []string
 	narrows bool
+	sorted  bool
 }
+
+// controls are the parameters that every type has.
+var controls = []string{"_id", "_lastUpdated", "_lastupdated", "_count", "_sort", "_include", "_total", "_summary", CursorParameter}
 
 // parameter reads one name=value pair.
 func (p *parser) parameter(key, value string) error {
-	name, modifier, _ := strings.Cut(key, ":")
+	name, modifier, modified := strings.Cut(key, ":")
+	if modified && strings.HasPrefix(name, "_") && slices.Contains(controls, name) {
+		// The modifier is the client's text, so it is not repeated.
+		return fault.New(fault.Unsupported, name, "no modifier is supported here")
+	}
 	q := &p.out.Query
 	switch name {
 	case "_lastupdated": // as the Gravity guide writes it
@@ -120,13 +136,8 @@ func (p *parser) parameter(key, value string) error {
 		}
 	case "_id":
 		p.narrows = true
-		for _, id := range split(value) {
-			if id != "" {
-				q.IDs = append(q.IDs, id)
-			}
-		}
-		if len(q.IDs) == 0 || len(q.IDs) > maxValues {
-			return malformed(key, "one to %d ids are expected", maxValues)
+		if err := p.ids(value); err != nil {
+			return err
 		}
 	case "_count":
 		n, err := strconv.Atoi(value)
@@ -174,18 +185,45 @@ func (p *parser) parameter(key, value string) error {
 	return nil
 }
 
+// ids reads _id. Several together mean what is in each of them; when nothing
+// is, a term that no resource has stands for it, because no ids at all would
+// mean every resource.
+func (p *parser) ids(value string) error {
+	var ids []string
+	for _, id := range split(value) {
+		if id != "" {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 || len(ids) > maxValues {
+		return malformed("_id", "one to %d ids are expected", maxValues)
+	}
+	q := &p.out.Query
+	if q.IDs == nil {
+		q.IDs = ids
+		return nil
+	}
+	both := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !slices.Contains(q.IDs, id) })
+	if len(both) > 0 {
+		q.IDs = both
+		return nil
+	}
+	q.Clauses = append(q.Clauses, Clause{Any: []Term{p.ix.term(p.def.Type, ":nothing", "")}})
+	return nil
+}
+
 // condition reads a parameter of the type.
 func (p *parser) condition(name, modifier, value string) (known bool, err error) {
 	d, ok := p.def.Parameter(name)
 	if !ok {
 		return false, nil
 	}
-	key := name
-	if modifier != "" {
-		key += ":" + modifier
-	}
-	if modifier == "missing" {
-		return true, p.missing(d, key, value)
+	key := name // of the modifier only ours are repeated; another may be any text
+	switch modifier {
+	case "missing":
+		return true, p.missing(d, name+":missing", value)
+	case "not":
+		key += ":not"
 	}
 	if d.Kind == Date {
 		if modifier != "" {
@@ -213,7 +251,11 @@ func (p *parser) condition(name, modifier, value string) (known bool, err error)
 		if modifier != "" && modifier != "not" {
 			return true, fault.New(fault.Unsupported, key, "this modifier is not supported for a token; :not and :missing are")
 		}
-		wanted = append(wanted, token(d, v))
+		form, ok := token(d, v)
+		if !ok {
+			return true, malformed(key, "a code is expected")
+		}
+		wanted = append(wanted, form)
 	}
 	p.clause(d.Name, wanted, modifier == "not")
 	return true, nil
@@ -253,16 +295,16 @@ func (d *Definition) missing() []string {
 
 // token is the indexed form of a value. Elements of type code have one system,
 // so what is said before the bar is not looked at.
-func token(d *Parameter, v string) string {
-	system, code, has := strings.Cut(v, "|")
+func token(d *Parameter, v string) (form string, ok bool) {
+	_, code, has := strings.Cut(v, "|")
 	if !has {
-		return v
+		return v, true
 	}
 	switch d.Name {
 	case "status", "intent", "priority", "gender", "active":
-		return code
+		return code, code != ""
 	}
-	return system + "|" + code
+	return v, v != "|"
 }
 
 // reference gives the indexed forms of a value: Type/id, an address under our
@@ -271,8 +313,14 @@ func (p *parser) reference(d *Parameter, key, modifier, v string) ([]string, err
 	if modifier != "" && !slices.Contains(d.Targets, modifier) {
 		return nil, fault.New(fault.Unsupported, key, "this modifier is not supported here; a type of %s and :missing are", strings.Join(d.Targets, ", "))
 	}
-	v = strings.TrimPrefix(v, p.opt.BaseURL+"/")
-	if strings.Contains(v, "/") {
+	if p.opt.BaseURL != "" {
+		v = strings.TrimPrefix(v, p.opt.BaseURL+"/")
+	}
+	if strings.ContainsAny(v, "/:") { // an id has neither; urn:uuid: has the second
+		v, _, _ = strings.Cut(v, "/_history/")
+		if modifier != "" && !strings.Contains("/"+v, "/"+modifier+"/") {
+			return nil, malformed(key, "the type in the reference is not that of the modifier")
+		}
 		return []string{v}, nil
 	}
 	if modifier != "" {
