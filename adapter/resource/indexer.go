@@ -38,23 +38,27 @@ func (ix *Indexer) Index(v *element.Value) Index {
 	if !ok {
 		return Index{}
 	}
-	out := Index{Terms: make([]Term, 0, 32)}
-	combine := map[string][]string{}
+	out := Index{Terms: make([]Term, 0, 40)}
+	var combine map[string][]string
+	if len(d.Combined) > 0 {
+		combine = map[string][]string{}
+	}
+	var room [8]string
 	for i := range d.Parameters {
 		p := &d.Parameters[i]
 		if p.Kind == Date {
-			out.Ranges = append(out.Ranges, ix.ranges(d.Type, p, v)...)
+			out.Ranges = ix.appendRanges(out.Ranges, d.Type, p, v)
 			continue
 		}
-		values := valuesOf(p, v)
+		values := appendValues(room[:0], p, v)
 		if len(values) == 0 && p.Missing {
-			values = []string{missingValue}
+			values = append(values, missingValue)
 		}
 		for _, x := range values {
 			out.Terms = append(out.Terms, ix.term(d.Type, p.Name, x))
 		}
 		if d.combines(p.Name) {
-			combine[p.Name] = values
+			combine[p.Name] = slices.Clone(values)
 		}
 	}
 	for _, names := range d.Combined {
@@ -93,19 +97,38 @@ func combinations(names []string, values map[string][]string) []string {
 	return out
 }
 
-// valuesOf lists everything that a token or reference parameter matches.
-func valuesOf(p *Parameter, v *element.Value) []string {
-	var out []string
+// appendValues adds everything that a token or reference parameter matches.
+func appendValues(out []string, p *Parameter, v *element.Value) []string {
 	for _, path := range p.Paths {
-		for _, x := range v.All(path) {
+		walk(v, path, func(x *element.Value) {
 			if p.Kind == Reference {
 				out = appendReference(out, x)
 			} else {
 				out = appendTokens(out, x)
 			}
-		}
+		})
 	}
 	return out
+}
+
+// walk visits every value at a dotted path, as element.Value.All does, without
+// a list of them.
+func walk(v *element.Value, path string, visit func(*element.Value)) {
+	if v == nil {
+		return
+	}
+	if v.Kind == element.Array {
+		for _, it := range v.Items {
+			walk(it, path, visit)
+		}
+		return
+	}
+	if path == "" {
+		visit(v)
+		return
+	}
+	name, rest, _ := strings.Cut(path, ".")
+	walk(v.Get(name), rest, visit)
 }
 
 func appendReference(out []string, v *element.Value) []string {
@@ -146,16 +169,13 @@ func appendTokens(out []string, v *element.Value) []string {
 	return out
 }
 
-func (ix *Indexer) ranges(typ string, p *Parameter, v *element.Value) []Range {
-	var out []Range
-	param := ix.term(typ, p.Name, "")
+func (ix *Indexer) appendRanges(out []Range, typ string, p *Parameter, v *element.Value) []Range {
 	for _, path := range p.Paths {
-		for _, x := range v.All(path) {
-			low, high, ok := rangeOf(x)
-			if ok {
-				out = append(out, Range{Param: param, Low: low, High: high})
+		walk(v, path, func(x *element.Value) {
+			if low, high, ok := rangeOf(x); ok {
+				out = append(out, Range{Param: ix.term(typ, p.Name, ""), Low: low, High: high})
 			}
-		}
+		})
 	}
 	return out
 }

@@ -235,7 +235,7 @@ func (p *parser) condition(name, modifier, value string) (known bool, err error)
 	if len(values) > maxValues {
 		return true, malformed(key, "more than %d values", maxValues)
 	}
-	var wanted []string
+	wanted := make([]string, 0, len(values))
 	for _, v := range values {
 		if v == "" {
 			return true, malformed(key, "a value is empty")
@@ -262,7 +262,7 @@ func (p *parser) condition(name, modifier, value string) (known bool, err error)
 }
 
 func (p *parser) clause(name string, values []string, not bool) {
-	c := Clause{Not: not}
+	c := Clause{Any: make([]Term, 0, len(values)), Not: not}
 	for _, v := range values {
 		c.Any = append(c.Any, p.ix.term(p.def.Type, name, v))
 	}
@@ -349,7 +349,7 @@ func (p *parser) combine() {
 				values = p.singles[i].values
 				continue
 			}
-			var next []string
+			next := make([]string, 0, len(values)*len(p.singles[i].values))
 			for _, a := range values {
 				for _, b := range p.singles[i].values {
 					next = append(next, a+"\x1f"+b)
@@ -360,7 +360,7 @@ func (p *parser) combine() {
 		if len(drop) != len(names) || len(values) > maxValues {
 			continue
 		}
-		c := Clause{}
+		c := Clause{Any: make([]Term, 0, len(values))}
 		for _, v := range values {
 			c.Any = append(c.Any, p.ix.term(p.def.Type, combinedName(names), v))
 		}
@@ -386,6 +386,9 @@ func malformed(name, format string, args ...any) error {
 // split cuts at commas that are not escaped and removes the escapes.
 // https://hl7.org/fhir/R4/search.html#escaping
 func split(s string) []string {
+	if strings.IndexByte(s, '\\') < 0 {
+		return strings.Split(s, ",")
+	}
 	var out []string
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
