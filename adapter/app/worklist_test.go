@@ -252,3 +252,17 @@ func TestOutcomeIsCheckedFirst(t *testing.T) {
 		t.Errorf("the ServiceRequest is %s, want completed", got)
 	}
 }
+
+// TestOwnAddressIsRelative: a reference written with our own base is found by
+// the short form and by the long one.
+func TestOwnAddressIsRelative(t *testing.T) {
+	h := open(t, nil)
+	body := `{"resourceType":"Procedure","status":"completed","subject":{"reference":"` + h.base + `/fhir/Patient/p1"}}`
+	h.want(h.call("POST", "/fhir/Procedure", []byte(body), "Content-Type", fhirJSON), 201)
+	for _, query := range []string{"p1", "Patient/p1", h.base + "/fhir/Patient/p1"} {
+		found := h.want(h.call("GET", "/fhir/Procedure?patient="+query, nil), 200).value(t)
+		if len(found.List("entry")) != 1 {
+			t.Errorf("patient=%s finds %d", query, len(found.List("entry")))
+		}
+	}
+}

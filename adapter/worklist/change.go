@@ -185,6 +185,7 @@ func (s *Service) parse(typ string, body []byte) (*element.Value, error) {
 		return nil, &fault.Fault{Kind: fault.Malformed, Issues: []fault.Issue{{
 			Code: "invalid", Expression: "resourceType", Text: "a resource of the type in the URL is expected"}}}
 	}
+	s.relative(v)
 	issues := fhir.Check(v)
 	issues = append(issues, s.cfg.Rules.Check(v)...)
 	issues = append(issues, unusable(v)...)
@@ -192,6 +193,21 @@ func (s *Service) parse(typ string, body []byte) (*element.Value, error) {
 		return nil, &fault.Fault{Kind: fault.Profile, Issues: issues}
 	}
 	return v, nil
+}
+
+// relative writes references under our own base the short way, so that a
+// resource is found by them however the client wrote them; depth is bounded by
+// Parse.
+func (s *Service) relative(v *element.Value) {
+	if r := v.Get("reference"); r != nil && r.Kind == element.String {
+		r.Text = strings.TrimPrefix(r.Text, s.cfg.BaseURL+"/")
+	}
+	for _, f := range v.Fields {
+		s.relative(f.Value)
+	}
+	for _, it := range v.Items {
+		s.relative(it)
+	}
 }
 
 // unusable refuses over the API what the intake would only flag: a tool that
