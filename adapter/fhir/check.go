@@ -139,7 +139,11 @@ func (c *checker) object(v *element.Value, s *structure) {
 			c.reportOf(name, "required", "is required")
 		}
 	}
-	c.rules(v, s)
+	for i := range s.rules {
+		if r := &s.rules[i]; !r.holds(v) {
+			c.report("invariant", r.says+" ("+r.id+")")
+		}
+	}
 }
 
 // twice reports whether another type of the choice f stands before member i.
@@ -277,41 +281,4 @@ func (c *checker) reference(x *element.Value, targets []string) {
 		return
 	}
 	c.reportOf("reference", "value", "the reference must point to "+strings.Join(targets, ", "))
-}
-
-// rules are the invariants of R4 that matter in this house.
-func (c *checker) rules(v *element.Value, s *structure) {
-	switch s.name {
-	case "Extension":
-		value := slices.ContainsFunc(v.Fields, func(f element.Field) bool {
-			return strings.HasPrefix(strings.TrimPrefix(f.Name, "_"), "value")
-		})
-		if value == (v.Get("extension") != nil) {
-			c.report("invariant", "an extension has either a value or extensions (ext-1)")
-		}
-	case "Period":
-		if later(v.Str("start"), v.Str("end")) {
-			c.report("invariant", "start must not be behind end (per-1)")
-		}
-	case "Task":
-		if later(v.Str("authoredOn"), v.Str("lastModified")) {
-			c.report("invariant", "lastModified must not be before authoredOn (inv-1)")
-		}
-	}
-}
-
-// later reports whether a is certainly behind b: of whole days as they are
-// written, unless both are given to the second.
-func later(a, b string) bool {
-	const day = len("2006-01-02")
-	if len(a) < 4 || len(b) < 4 {
-		return false
-	}
-	if len(a) > day && len(b) > day {
-		x, errA := instant(a)
-		y, errB := instant(b)
-		return errA == nil && errB == nil && x.After(y)
-	}
-	n := min(len(a), len(b), day)
-	return a[:n] > b[:n]
 }

@@ -95,6 +95,10 @@ var wePrefer = []struct{ mutation, place, says, why string }{
 	{"", ".contained[", "is required", "google/fhir does not validate contained resources"},
 	{"a text with a space behind", ".contained[", "an id is", "google/fhir does not validate contained resources"},
 	{"drop", "", "ext-1", "google/fhir does not know the invariants of R4"},
+	{"drop", "", "att-1", "google/fhir does not know the invariants of R4"},
+	{"drop", "", "org-1", "google/fhir does not know the invariants of R4"},
+	{"drop", "", "ppc-1", "google/fhir does not know the invariants of R4"},
+	{"drop", "", "qty-3", "google/fhir does not know the invariants of R4"},
 }
 
 // theyPrefer names what google/fhir refuses and Check takes. It is empty, and

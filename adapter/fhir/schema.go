@@ -30,6 +30,7 @@ type structure struct {
 	codes     map[string]bool // of a primitive with a required binding
 	fields    map[string]*field
 	required  []string // element names; a choice by its name without the type
+	rules     []invariant
 }
 
 // field is one element as it is written in JSON.
@@ -54,6 +55,11 @@ var schema = sync.OnceValue(func() map[string]*structure {
 	return all
 })
 
+// path is the name of a structure within R4, such as Patient or Patient.Contact.
+func path(full protoreflect.FullName) string {
+	return strings.TrimPrefix(string(full), "google.fhir.r4.core.")
+}
+
 // reader turns message descriptors into structures, each once, as they refer
 // to each other in circles.
 type reader struct {
@@ -64,7 +70,7 @@ func (b *reader) read(md protoreflect.MessageDescriptor) *structure {
 	if s := b.seen[md.FullName()]; s != nil {
 		return s
 	}
-	s := &structure{name: string(md.Name())}
+	s := &structure{name: string(md.Name()), rules: invariants[path(md.FullName())]}
 	b.seen[md.FullName()] = s
 	switch {
 	case md.FullName() == "google.protobuf.Any" || md.Name() == "ContainedResource":
