@@ -77,4 +77,12 @@ func TestParties(t *testing.T) {
 	h.want(put("practice"), 200)
 	task.SetString("status", "entered-in-error")
 	h.refused(put("ours"), 403, "forbidden", "requester")
+
+	request := h.want(h.call("GET", "/fhir/ServiceRequest", nil, auth("ours")...), 200).value(t).List("entry")[0].Get("resource")
+	request.SetString("priority", "urgent")
+	change := func(token string) response {
+		return h.call("PUT", "/fhir/ServiceRequest/"+request.ID(), request.JSON(), append(auth(token), "Content-Type", fhirJSON)...)
+	}
+	h.refused(change("ours"), 403, "forbidden", "those who made it")
+	h.want(change("practice"), 200)
 }

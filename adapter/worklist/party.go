@@ -11,11 +11,16 @@ import (
 
 // mayChange applies who-may-do-what to a change.
 func (s *Service) mayChange(tx store.Tx, who Caller, old, new *element.Value) error {
-	if old.ResourceType() != "Task" {
-		if who.Trusted || who.LinkWorker || who.Practice {
-			return nil
-		}
+	switch {
+	case old.ResourceType() == "Task":
+	case who.Trusted:
+		return nil
+	case !who.LinkWorker && !who.Practice:
 		return fault.New(fault.Forbidden, "", "this client's role does not change resources")
+	case old.ResourceType() == "ServiceRequest":
+		return s.originator(tx, who, old)
+	default:
+		return nil
 	}
 	parties, err := s.parties(tx, who, old)
 	if err != nil {
@@ -33,6 +38,17 @@ func (s *Service) mayChange(tx store.Tx, who Caller, old, new *element.Value) er
 		return f
 	}
 	return nil
+}
+
+// originator lets only those who made a request change it: a link worker says
+// what came of it on the Task.
+func (s *Service) originator(tx store.Tx, who Caller, request *element.Value) error {
+	is, err := s.represents(tx, who, request.TextAt("requester.reference"))
+	if err != nil || is {
+		return err
+	}
+	return &fault.Fault{Kind: fault.Forbidden, Issues: []fault.Issue{{
+		Expression: "ServiceRequest.requester", Text: "a request is changed by those who made it; say what came of it on the Task"}}}
 }
 
 // mayCreate lets practices and link workers make what belongs to a referral.
