@@ -55,6 +55,24 @@ func TestRefusalClaimsNothing(t *testing.T) {
 	}
 }
 
+// TestNumbersAreNumbers: text that a parser would take for a number is none;
+// written as it is it would break the payload.
+func TestNumbersAreNumbers(t *testing.T) {
+	for _, text := range []string{"NaN", "20", "0x14", "+20", "Inf"} {
+		in := golden(t, "completed")
+		o := element.NewObject(element.S("resourceType", "Observation"), element.S("status", "final"),
+			element.F("subject", element.NewObject(element.S("reference", "Patient/p1"))), element.S("valueInteger", text),
+			element.F("code", element.NewObject(element.F("coding", element.NewArray(element.NewObject(
+				element.S("system", nhs.SystemSNOMED), element.S("code", "718466001")))))))
+		in.Task.Set("output", element.NewArray(element.NewObject(
+			element.F("valueReference", element.NewObject(element.S("reference", "Observation/b1"))))))
+		in.Outputs["Observation/b1"] = o
+		if _, err := shipped(t).Build(in); fault.KindOf(err) != fault.Unmappable {
+			t.Errorf("%s: %v, want unmappable", text, err)
+		}
+	}
+}
+
 func TestReferences(t *testing.T) {
 	task, err := element.Parse([]byte(`{"output":[{"valueReference":{"reference":"Procedure/1"}},{"valueString":"x"},
 		{"valueReference":{"display":"x"}},{"valueReference":{"reference":"https://a.example/fhir/Procedure/1"}}]}`), element.Limits{})
