@@ -29,7 +29,7 @@ var layers = []struct {
 	{"2 domain", []string{"adapter/fhir", "adapter/referral"}},
 	{"3 decisions and plug-in interfaces", []string{
 		"adapter/profile", "adapter/triage", "adapter/outcome",
-		"adapter/inbound", "adapter/outbound", "adapter/resource",
+		"adapter/inbound", "adapter/outbound", "adapter/recordtest", "adapter/resource",
 	}},
 	{"4 plug-ins and state", []string{
 		"adapter/inbound/*", "adapter/outbound/*", "adapter/resource/*", "adapter/mesh",
@@ -75,7 +75,7 @@ var homes = map[string]struct {
 		"flags are the business of a command"},
 	"github.com/prometheus": {[]string{"adapter/app", "adapter/gateway"},
 		"packages count through small interfaces of their own; only the wiring knows the metrics library"},
-	"net/http": {[]string{"adapter/gateway", "adapter/console", "adapter/outbound/*", "adapter/mesh", "adapter/app", "adapter/load", "adapter/demo", "cmd/*"},
+	"net/http": {[]string{"adapter/gateway", "adapter/console", "adapter/outbound/*", "adapter/recordtest", "adapter/mesh", "adapter/app", "adapter/load", "adapter/demo", "cmd/*"},
 		"no HTTP in the middle: faults carry the status, edges speak it"},
 	"net": {[]string{"adapter/gateway", "adapter/mllp", "adapter/outbound/*", "adapter/mesh", "config", "adapter/app", "adapter/load", "adapter/demo", "cmd/*"},
 		"no sockets in the middle"},

@@ -13,13 +13,13 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/nhs"
-	"github.com/linkloop/linkloop/adapter/outbound/outboundtest"
+	"github.com/linkloop/linkloop/adapter/recordtest"
 )
 
 // standIn is the demo's patient record: the same strict stand-in that tests
 // use, served on a port of its own.
 type standIn struct {
-	record *outboundtest.Record
+	record *recordtest.Record
 	server *http.Server
 	addr   net.Listener
 }
@@ -32,7 +32,7 @@ func newStandIn() (*standIn, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &standIn{record: outboundtest.NewRecord(), addr: l}
+	s := &standIn{record: recordtest.NewRecord(), addr: l}
 	for _, n := range known {
 		s.record.Know(nhs.SystemNHSNumber, n)
 	}
@@ -42,8 +42,8 @@ func newStandIn() (*standIn, error) {
 }
 
 func (s *standIn) url() string  { return "http://" + s.addr.Addr().String() + "/record" }
-func (s *standIn) down()        { s.record.Set(outboundtest.Down) }
-func (s *standIn) up()          { s.record.Set(outboundtest.Up) }
+func (s *standIn) down()        { s.record.Set(recordtest.Down) }
+func (s *standIn) up()          { s.record.Set(recordtest.Up) }
 func (s *standIn) written() int { return s.record.Tally().Creating }
 func (s *standIn) close()       { s.server.Close() }
 

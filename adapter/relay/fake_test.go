@@ -19,6 +19,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/nhs"
 	"github.com/linkloop/linkloop/adapter/outbound"
 	"github.com/linkloop/linkloop/adapter/outbound/outboundtest"
+	"github.com/linkloop/linkloop/adapter/recordtest"
 	"github.com/linkloop/linkloop/adapter/relay"
 	"github.com/linkloop/linkloop/adapter/store"
 )
@@ -157,7 +158,7 @@ func always(state outbound.State) channel {
 
 // toRecord delivers to a stand-in record without a network: a transaction and a
 // look whether it is there.
-func toRecord(r *outboundtest.Record) channel {
+func toRecord(r *recordtest.Record) channel {
 	return func(_ context.Context, d outbound.Delivery) (res outbound.Result) {
 		defer func() {
 			if recover() != nil {
@@ -185,8 +186,8 @@ func toRecord(r *outboundtest.Record) channel {
 	}
 }
 
-func newRecord() *outboundtest.Record {
-	r := outboundtest.NewRecord()
+func newRecord() *recordtest.Record {
+	r := recordtest.NewRecord()
 	r.Know(nhs.SystemNHSNumber, outboundtest.Patient)
 	return r
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/outbound"
 	"github.com/linkloop/linkloop/adapter/outbound/fhirapi"
 	"github.com/linkloop/linkloop/adapter/outbound/outboundtest"
+	"github.com/linkloop/linkloop/adapter/recordtest"
 	"github.com/linkloop/linkloop/adapter/relay"
 	"github.com/linkloop/linkloop/adapter/store"
 	"github.com/linkloop/linkloop/adapter/store/sqlite"
@@ -25,7 +26,7 @@ func (h heard) Attempt(_, state string, _ time.Duration) { h <- state }
 // to a record that loses its answers at first: each is there once.
 func TestToARecord(t *testing.T) {
 	record := newRecord()
-	record.Set(outboundtest.LosesAnswers)
+	record.Set(recordtest.LosesAnswers)
 	srv := httptest.NewServer(record)
 	defer srv.Close()
 	cfg := fhirapi.DefaultConfig()
@@ -75,7 +76,7 @@ func TestToARecord(t *testing.T) {
 			t.Fatalf("an attempt ended %s", state)
 		}
 		if lost == n/2 {
-			record.Set(outboundtest.Up)
+			record.Set(recordtest.Up)
 		}
 	}
 	stop()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/outbound"
 	"github.com/linkloop/linkloop/adapter/outbound/outboundtest"
+	"github.com/linkloop/linkloop/adapter/recordtest"
 	"github.com/linkloop/linkloop/adapter/relay"
 	"github.com/linkloop/linkloop/adapter/store"
 )
@@ -18,7 +19,7 @@ import (
 // once.
 func TestPeerDownForAnHour(t *testing.T) {
 	record := newRecord()
-	record.Set(outboundtest.Down)
+	record.Set(recordtest.Down)
 	inTime(t, nil, toRecord(record), func(h *house) {
 		id := h.owe("A81001", "t1")
 		h.after(time.Hour)
@@ -26,7 +27,7 @@ func TestPeerDownForAnHour(t *testing.T) {
 		if n := len(attempts); n < 4 || n > 60 {
 			t.Errorf("%d attempts in an hour", n)
 		}
-		record.Set(outboundtest.Up)
+		record.Set(recordtest.Up)
 		h.after(2 * relay.DefaultConfig().BackoffMax)
 		h.is(id, store.Proven)
 	})
@@ -39,12 +40,12 @@ func TestPeerDownForAnHour(t *testing.T) {
 // and nothing is doubled.
 func TestLostAnswers(t *testing.T) {
 	record := newRecord()
-	record.Set(outboundtest.LosesAnswers)
+	record.Set(recordtest.LosesAnswers)
 	inTime(t, nil, toRecord(record), func(h *house) {
 		id := h.owe("A81001", "t1")
 		h.after(time.Minute)
 		h.is(id, store.Owed)
-		record.Set(outboundtest.Up)
+		record.Set(recordtest.Up)
 		h.after(time.Hour)
 		h.is(id, store.Proven)
 	})
@@ -57,7 +58,7 @@ func TestLostAnswers(t *testing.T) {
 // end a human hears of it, with every attempt on record.
 func TestLies(t *testing.T) {
 	record := newRecord()
-	record.Set(outboundtest.Lies)
+	record.Set(recordtest.Lies)
 	inTime(t, nil, toRecord(record), func(h *house) {
 		id := h.owe("A81001", "t1")
 		h.after(relay.DefaultConfig().GiveUpAfter - time.Minute)

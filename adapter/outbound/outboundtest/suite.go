@@ -1,3 +1,5 @@
+// Package outboundtest is the suite that every channel over HTTP must pass:
+// everything a peer can do wrong, and what must come of it.
 package outboundtest
 
 import (
@@ -14,6 +16,7 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/outbound"
+	"github.com/linkloop/linkloop/adapter/recordtest"
 )
 
 // Open returns the channel under test for a peer. It sends Token, and gives an
@@ -200,7 +203,7 @@ func (s suite) payloads(t *testing.T) {
 func (s suite) record(t *testing.T) {
 	record, base := s.newRecord(t)
 	ch := s.open(t, base)
-	step := func(m Mode, want ...outbound.State) {
+	step := func(m recordtest.Mode, want ...outbound.State) {
 		t.Helper()
 		record.Set(m)
 		for _, w := range want {
@@ -209,15 +212,15 @@ func (s suite) record(t *testing.T) {
 			}
 		}
 	}
-	step(Lies, outbound.Retry, outbound.Retry)
-	step(Down, outbound.Retry)
-	step(LosesAnswers, outbound.Retry, outbound.Retry)
-	step(Up, outbound.Proven, outbound.Proven)
-	step(Down, outbound.Retry)
+	step(recordtest.Lies, outbound.Retry, outbound.Retry)
+	step(recordtest.Down, outbound.Retry)
+	step(recordtest.LosesAnswers, outbound.Retry, outbound.Retry)
+	step(recordtest.Up, outbound.Proven, outbound.Proven)
+	step(recordtest.Down, outbound.Retry)
 	if got := record.Tally(); got.Creating != 1 || got.Doubled != 0 || entriesOf(got) != s.entries {
 		t.Errorf("the record holds %+v, want %d entries of one delivery", got, s.entries)
 	}
-	unknown := s.open(t, serve(t, NewRecord()))
+	unknown := s.open(t, serve(t, recordtest.NewRecord()))
 	if res := s.deliver(t, t.Context(), unknown, s.payload); res.State != outbound.Dead {
 		t.Errorf("a patient the record does not know: %s, want dead", res.State)
 	}
@@ -241,8 +244,8 @@ func (s suite) atOnce(t *testing.T) {
 	}
 }
 
-func (s suite) newRecord(t *testing.T) (*Record, string) {
-	r := NewRecord()
+func (s suite) newRecord(t *testing.T) (*recordtest.Record, string) {
+	r := recordtest.NewRecord()
 	for _, p := range s.patients {
 		system, value, _ := strings.Cut(p, "|")
 		r.Know(system, value)
@@ -250,7 +253,7 @@ func (s suite) newRecord(t *testing.T) (*Record, string) {
 	return r, serve(t, r)
 }
 
-func entriesOf(t Tally) int {
+func entriesOf(t recordtest.Tally) int {
 	n := 0
 	for _, k := range t.ByType {
 		n += k

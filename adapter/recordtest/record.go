@@ -1,7 +1,6 @@
-// Package outboundtest has what channels are tested against: a stand-in for a
-// patient record that is stricter than real ones, and a suite of everything a
-// peer can do wrong.
-package outboundtest
+// Package recordtest is a stand-in for a patient record, stricter than real ones.
+// Tests and the demo use it; a real record cannot be had here.
+package recordtest
 
 import (
 	"encoding/base64"

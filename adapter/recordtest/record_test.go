@@ -1,4 +1,4 @@
-package outboundtest_test
+package recordtest_test
 
 import (
 	"bytes"
@@ -15,12 +15,13 @@ import (
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/nhs"
 	"github.com/linkloop/linkloop/adapter/outbound/outboundtest"
+	"github.com/linkloop/linkloop/adapter/recordtest"
 )
 
 // start serves a record that knows the patient of Payload.
-func start(t *testing.T) (*outboundtest.Record, string) {
+func start(t *testing.T) (*recordtest.Record, string) {
 	t.Helper()
-	r := outboundtest.NewRecord()
+	r := recordtest.NewRecord()
 	r.Know(nhs.SystemNHSNumber, outboundtest.Patient)
 	srv := httptest.NewServer(r)
 	t.Cleanup(srv.Close)
@@ -168,14 +169,14 @@ func TestRecordOnce(t *testing.T) {
 func TestRecordModes(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		mode   outboundtest.Mode
+		mode   recordtest.Mode
 		status int // 0: the connection breaks
 		kept   int
 	}{
-		{"up", outboundtest.Up, 200, 2},
-		{"down", outboundtest.Down, 503, 0},
-		{"loses answers", outboundtest.LosesAnswers, 0, 2},
-		{"lies", outboundtest.Lies, 200, 0},
+		{"up", recordtest.Up, 200, 2},
+		{"down", recordtest.Down, 503, 0},
+		{"loses answers", recordtest.LosesAnswers, 0, 2},
+		{"lies", recordtest.Lies, 200, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r, base := start(t)
@@ -184,7 +185,7 @@ func TestRecordModes(t *testing.T) {
 			if status != c.status || (err != nil) != (c.status == 0) {
 				t.Errorf("%d %v, want %d", status, err, c.status)
 			}
-			r.Set(outboundtest.Up)
+			r.Set(recordtest.Up)
 			res, err := http.Get(base + "/")
 			if err != nil {
 				t.Fatal(err)
