@@ -66,6 +66,7 @@ func (d *Definition) capability() *element.Value {
 	r.Append("searchParam", parameter("_lastUpdated", "date"))
 	for _, p := range d.Parameters {
 		sp := parameter(p.Name, string(p.Kind))
+		sp.SetString("definition", p.URL)
 		sp.SetString("documentation", p.Says)
 		r.Append("searchParam", sp)
 	}

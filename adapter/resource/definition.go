@@ -22,6 +22,7 @@ type Parameter struct {
 	Targets []string // of a reference: what it may point to; a bare id means any of them
 	Missing bool     // :missing is indexed
 	Says    string   // for the CapabilityStatement
+	URL     string   // its definition, when it is not one of R4
 }
 
 // Definition is one served type.
@@ -70,6 +71,12 @@ func date(name string, paths ...string) Parameter {
 
 func ref(name string, targets []string, paths ...string) Parameter {
 	return Parameter{Name: name, Kind: Reference, Paths: paths, Targets: targets}
+}
+
+// gravity marks a parameter that HL7 SDOH Clinical Care defines over R4.
+func gravity(p Parameter, name string) Parameter {
+	p.URL = "http://hl7.org/fhir/us/sdoh-clinicalcare/SearchParameter/" + name
+	return p
 }
 
 func missing(p Parameter) Parameter {
@@ -126,6 +133,7 @@ var definitions = []Definition{
 		code("intent", "intent"), code("priority", "priority"), code("category", "category"), code("code", "code"),
 		date("authored", "authoredOn"), date("occurrence", "occurrenceDateTime", "occurrencePeriod"),
 		ref("requester", toWorker, "requester"), ref("performer", toWorker, "performer"), ref("based-on", toRequest, "basedOn"),
+		gravity(ref("supporting-info", []string{"Consent", "Observation", "Procedure"}, "supportingInfo"), "ServiceRequest-supporting-info"),
 	}},
 	{Type: "Task", Create: true, Update: true, Combined: [][]string{{"owner", "status"}}, Parameters: []Parameter{
 		identifier(), ref("patient", toPatient, "for"), ref("subject", toPatient, "for"), code("status", "status"),
@@ -133,5 +141,7 @@ var definitions = []Definition{
 		code("code", "code"), code("business-status", "businessStatus"), code("intent", "intent"), code("priority", "priority"),
 		date("authored-on", "authoredOn"), date("modified", "lastModified"), date("period", "executionPeriod"),
 		ref("based-on", toRequest, "basedOn"), ref("part-of", []string{"Task"}, "partOf"),
+		gravity(ref("output", []string{"Procedure", "Observation"}, "output.valueReference"), "Task-output-reference"),
+		{Name: "_tag", Kind: Token, Paths: []string{"meta.tag"}, Says: "data-quality flags of the referral"},
 	}},
 }

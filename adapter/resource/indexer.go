@@ -160,7 +160,7 @@ func appendTokens(out []string, v *element.Value) []string {
 		if value == "" {
 			return out
 		}
-		system := v.Str("system")
+		system, value := canonical(v.Str("system"), value)
 		out = append(out, value, system+"|"+value)
 		if system != "" {
 			out = append(out, system+"|")

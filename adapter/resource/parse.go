@@ -296,7 +296,7 @@ func (d *Definition) missing() []string {
 // token is the indexed form of a value. Elements of type code have one system,
 // so what is said before the bar is not looked at.
 func token(d *Parameter, v string) (form string, ok bool) {
-	_, code, has := strings.Cut(v, "|")
+	system, code, has := strings.Cut(v, "|")
 	if !has {
 		return v, true
 	}
@@ -304,7 +304,8 @@ func token(d *Parameter, v string) (form string, ok bool) {
 	case "status", "intent", "priority", "gender", "active":
 		return code, code != ""
 	}
-	return v, v != "|"
+	system, code = canonical(system, code)
+	return system + "|" + code, v != "|"
 }
 
 // reference gives the indexed forms of a value: Type/id, an address under our
