@@ -75,7 +75,7 @@ func (q *quality) walk(v *element.Value, at *place) {
 		case element.Array:
 			for i, it := range f.Value.Items {
 				if it.Kind != element.Object {
-					break
+					continue // null, where only the extensions of others stand
 				}
 				p := place{at, f.Name, i}
 				q.object(it, &p)
@@ -122,8 +122,12 @@ func (q *quality) snomed(v *element.Value, at *place) {
 		}
 	}
 	q.flag("snomed-"+reason.String(), at, ".code", text)
-	if v.Str("display") == "" {
-		v.SetString("display", "code as sent, not usable: "+code.Text)
+	words := "display"
+	if v.Get("value") != nil { // a Quantity, whose words are the unit
+		words = "unit"
+	}
+	if v.Str(words) == "" {
+		v.SetString(words, "code as sent, not usable: "+code.Text)
 	}
 	v.Remove("system")
 	v.Remove("code")
