@@ -114,7 +114,7 @@ func (a *App) wire() error {
 	indexer := resource.NewIndexer(derive(key, "index"))
 	base := a.BaseURL() + "/fhir"
 	a.intake, err = intake.New(intake.Config{
-		Store: a.store, Indexer: indexer, Senders: senders, IDKey: derive(key, "identity"),
+		Store: a.store, Indexer: indexer, Senders: senders, Rules: rules, IDKey: derive(key, "identity"),
 		BaseURL: base, Now: a.now, Log: a.log,
 	})
 	if err != nil {

@@ -210,3 +210,7 @@ func closest(name string, candidates []string) string {
 	}
 	return best
 }
+
+// ID reports whether a text is a logical id: 1 to 64 letters, digits, dashes
+// and dots. https://hl7.org/fhir/R4/datatypes.html#id
+func ID(s string) bool { return s != "" && isID(s) }

@@ -18,6 +18,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/inbound"
 	"github.com/linkloop/linkloop/adapter/mapping"
+	"github.com/linkloop/linkloop/adapter/profile"
 	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 )
@@ -35,6 +36,7 @@ type Sender struct {
 type Config struct {
 	Store   store.Store
 	Indexer *resource.Indexer
+	Rules   *profile.Rules // of this house, beyond the structure of R4
 	Senders []Sender
 	IDKey   []byte // secret of this installation; resource ids are derived with it
 	BaseURL string // public FHIR base without trailing slash
@@ -139,6 +141,17 @@ func (s *Service) process(ctx context.Context, sender Sender, sub Submission, ag
 		res, err = s.decide(tx, sender, sub, msg, d, f, row)
 		return err
 	})
+	if err != nil && fault.KindOf(err) != fault.Transient && f == nil {
+		// Something of ours went wrong with this message. Nothing of it was
+		// written; it is kept among the failed ones, not only answered.
+		s.cfg.Log.Error("message failed", "sender", sender.Name, "kind", fault.KindOf(err).String(), "cause", causeType(fault.Of(err)))
+		ours := fault.Wrap(fault.Internal, err, "internal error; the message is kept and can be replayed")
+		err = s.cfg.Store.Decide(ctx, func(tx store.Tx) error {
+			var err error
+			res, err = s.decide(tx, sender, sub, msg, nil, ours, row)
+			return err
+		})
+	}
 	if err != nil {
 		return s.refuse(sender, msg, fault.Of(err))
 	}
@@ -150,7 +163,8 @@ func (s *Service) process(ctx context.Context, sender Sender, sub Submission, ag
 // against what is stored, and writes everything or, for a refusal, the reasons.
 func (s *Service) decide(tx store.Tx, sender Sender, sub Submission, msg *inbound.Message, d *draft, f *fault.Fault, row store.Message) (Result, error) {
 	if prev, err := tx.Inbox().Find(row.Dedupe); err == nil {
-		if answered(prev, sender) && row.ID == 0 {
+		// An acceptance stands, also against a replay that began before it.
+		if prev.State == store.Accepted || row.ID == 0 && answered(prev, sender) {
 			return stored(prev), nil
 		}
 		row.ID, row.Received, row.Seen = prev.ID, prev.Received, prev.Seen+1
@@ -243,9 +257,10 @@ func (s *Service) repeat(ctx context.Context, sender Sender, key [32]byte, msg *
 }
 
 // answered reports whether a stored message keeps its answer: an acceptance
-// always, a refusal until the mapping that refused it was changed.
+// always, a refusal until the mapping that refused it was changed, a failure of
+// ours never.
 func answered(m store.Message, sender Sender) bool {
-	return m.State == store.Accepted || m.Mapping == sender.Mapping.Hash()
+	return m.State == store.Accepted || m.Mapping == sender.Mapping.Hash() && m.Kind != fault.Internal.String()
 }
 
 // stored is the first answer once more, byte for byte.

@@ -13,9 +13,11 @@ import (
 	"github.com/linkloop/linkloop/adapter/inbound/hl7v2"
 	"github.com/linkloop/linkloop/adapter/intake"
 	"github.com/linkloop/linkloop/adapter/mapping"
+	"github.com/linkloop/linkloop/adapter/profile"
 	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 	"github.com/linkloop/linkloop/adapter/store/sqlite"
+	"github.com/linkloop/linkloop/conformance"
 	"github.com/linkloop/linkloop/mappings"
 )
 
@@ -28,8 +30,12 @@ func service(t *testing.T, s store.Store, log *bytes.Buffer) *intake.Service {
 		t.Fatal(err)
 	}
 	key := bytes.Repeat([]byte{1}, 32)
+	rules, err := profile.LoadRules(conformance.Files, "house-rules.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
 	svc, err := intake.New(intake.Config{
-		Store: s, Indexer: resource.NewIndexer(key), IDKey: key, BaseURL: "http://test/fhir", Now: time.Now,
+		Rules: rules, Store: s, Indexer: resource.NewIndexer(key), IDKey: key, BaseURL: "http://test/fhir", Now: time.Now,
 		Log:     slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Senders: []intake.Sender{{Name: "s", FormatName: "hl7v2", Format: hl7v2.New(), Mapping: m}},
 	})

@@ -3,6 +3,7 @@ package intake
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
@@ -40,7 +41,7 @@ func (s *Service) plan(tx store.Tx, d *draft) (*plan, error) {
 			return nil, fault.New(fault.Conflict, r.place,
 				"a referral with this identifier was received before with other content, as %s; change it with an update message", r.key)
 		case r.key.Type == "Patient":
-			if err := p.patient(s.cfg.Indexer, r, old); err != nil {
+			if err := p.patient(s.cfg.Indexer, r, old, d.received); err != nil {
 				return nil, err
 			}
 		}
@@ -71,9 +72,10 @@ func (p *plan) write(tx store.Tx) error {
 }
 
 // patient decides what a message may do to a Patient who is known: where name,
-// birth date or gender differ nothing is changed and a flag is raised, because
-// it may be another person; else newer contact details become a new version.
-func (p *plan) patient(ix *resource.Indexer, r prepared, old store.Version) error {
+// birth date, gender or practice differ nothing is changed and a flag is
+// raised, because it may be another person; else newer contact details become
+// a new version.
+func (p *plan) patient(ix *resource.Indexer, r prepared, old store.Version, received time.Time) error {
 	was, err := element.Parse(old.Body, element.Limits{})
 	if err != nil {
 		return err
@@ -85,7 +87,7 @@ func (p *plan) patient(ix *resource.Indexer, r prepared, old store.Version) erro
 		})
 		return nil
 	}
-	now := enrich(was, r.root)
+	now := enrich(was, r.root, received.After(old.Updated))
 	if element.Equal(was, now) {
 		return nil
 	}
@@ -93,16 +95,22 @@ func (p *plan) patient(ix *resource.Indexer, r prepared, old store.Version) erro
 	return nil
 }
 
-// enrich is the Patient on record with what the message says newer: an element
-// that the message has replaces that on record, one that it lacks stays, and
-// identifiers are only ever added.
-func enrich(was, sent *element.Value) *element.Value {
+// enrich is the Patient on record with what the message adds. How to reach the
+// person follows the newer word; who the person is only gains what was not
+// known, and identifiers are only ever added.
+func enrich(was, sent *element.Value, newer bool) *element.Value {
 	now := was.Clone()
 	for _, f := range sent.Fields {
 		switch f.Name {
 		case "resourceType", "id", "meta", "identifier":
+		case "telecom", "address":
+			if newer || now.Get(f.Name) == nil {
+				now.Set(f.Name, f.Value)
+			}
 		default:
-			now.Set(f.Name, f.Value)
+			if now.Get(f.Name) == nil {
+				now.Set(f.Name, f.Value)
+			}
 		}
 	}
 	for _, id := range sent.List("identifier") {
@@ -126,8 +134,27 @@ func conflicts(old, new *element.Value) []string {
 	if a, b := families(old), families(new); len(a) > 0 && len(b) > 0 &&
 		!slices.ContainsFunc(a, func(n string) bool { return slices.Contains(b, n) }) {
 		out = append(out, "name.family")
+	} else if a, b := given(old), given(new); a != "" && b != "" && !strings.HasPrefix(a, b) && !strings.HasPrefix(b, a) {
+		out = append(out, "name.given")
+	}
+	if a, b := surgery(old), surgery(new); a != "" && b != "" && a != b {
+		out = append(out, "generalPractitioner")
 	}
 	return out
+}
+
+// given is the first given name; a short form such as an initial agrees with
+// the whole.
+func given(v *element.Value) string {
+	return strings.ToUpper(strings.TrimSpace(v.TextAt("name.given")))
+}
+
+// surgery is where the person is registered, by code or by reference.
+func surgery(v *element.Value) string {
+	if code := v.TextAt("generalPractitioner.identifier.value"); code != "" {
+		return code
+	}
+	return v.TextAt("generalPractitioner.reference")
 }
 
 func families(v *element.Value) []string {

@@ -3,6 +3,7 @@ package intake
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
@@ -34,6 +35,7 @@ type draft struct {
 	resources     []prepared
 	flags         []fault.Issue
 	task, request string
+	received      time.Time
 }
 
 // prepare turns a decoded message into a draft, or into the fault it is
@@ -50,12 +52,13 @@ func (s *Service) prepare(sender Sender, sub Submission, msg *inbound.Message, d
 	if err != nil {
 		return nil, fault.Of(err)
 	}
-	d := &draft{}
+	d := &draft{received: sub.Received}
 	for _, f := range out.Findings {
 		d.flags = append(d.flags, fault.Issue{Severity: "warning", Code: f.Code, Place: f.Address, Expression: f.Path, Text: f.Text})
 	}
 	s.quality(d, out, msg.Tree)
 	s.identify(sender.Name, key, out.Resources)
+	out.Resources = merge(out.Resources)
 
 	var patient, request, task *element.Value
 	for _, r := range out.Resources {
@@ -92,6 +95,29 @@ func (d *draft) add(ix *resource.Indexer, root *element.Value, place string) {
 	})
 }
 
+// merge makes one of resources that turned out to be the same, such as a
+// practice that employs its own link worker: the first stands, and the others
+// add what it lacks.
+func merge(rs []mapping.Resource) []mapping.Resource {
+	at := map[store.Key]int{}
+	var out []mapping.Resource
+	for _, r := range rs {
+		key := store.Key{Type: r.Type, ID: r.Root.ID()}
+		i, known := at[key]
+		if !known {
+			at[key] = len(out)
+			out = append(out, r)
+			continue
+		}
+		for _, f := range r.Root.Fields {
+			if out[i].Root.Get(f.Name) == nil {
+				out[i].Root.Set(f.Name, f.Value)
+			}
+		}
+	}
+	return out
+}
+
 // quality makes bad codes and numbers harmless and says so; the referral is
 // never lost because of them.
 func (s *Service) quality(d *draft, out *mapping.Result, tree *message.Tree) {
@@ -118,7 +144,7 @@ func (s *Service) quality(d *draft, out *mapping.Result, tree *message.Tree) {
 func (s *Service) check(rs []mapping.Resource, tree *message.Tree) *fault.Fault {
 	var issues []fault.Issue
 	for _, r := range rs {
-		for _, is := range fhir.Check(r.Root) {
+		for _, is := range append(fhir.Check(r.Root), s.cfg.Rules.Check(r.Root)...) {
 			if is.Place == "" {
 				is.Place = locate(r.Root, is.Expression, tree)
 			}

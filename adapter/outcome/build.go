@@ -63,7 +63,7 @@ func (l *List) Build(in Input) (Owed, error) {
 	}
 	switch {
 	case b.subject == "":
-		owed.NeedsHuman = "the patient has no NHS number that can be used, so no record can be found; correct the number and have the referral sent again, or enter the outcome by hand"
+		owed.NeedsHuman = "the patient has no NHS number that can be used, so no record can be found; have the referral sent again under a new referral number with the right NHS number, or enter the outcome by hand"
 	case owed.Practice == "":
 		owed.NeedsHuman = "the referral names no practice with an ODS code, so nobody knows whose record it belongs to"
 	}

@@ -18,6 +18,9 @@ const SystemDataQuality = "urn:linkloop:codesystem:data-quality"
 // Patient on record about name, birth date or gender.
 const FlagDemographics = "demographics-conflict"
 
+// FlagSeveral is the flag of a person who comes with different NHS numbers.
+const FlagSeveral = "nhs-number-several"
+
 // Flag is one value that was made unusable, and why. Text names the rule and,
 // for a truncated SNOMED CT id, the id it was probably cut from; it never
 // holds the value itself.
@@ -41,8 +44,34 @@ func Quality(resources []*element.Value) []Flag {
 	var q quality
 	for _, r := range resources {
 		q.walk(r, &place{name: r.ResourceType(), index: -1})
+		if r.ResourceType() == "Patient" {
+			q.several(r)
+		}
 	}
 	return q.flags
+}
+
+// several takes the system from the NHS numbers of a Patient who has more than
+// one: nobody can tell which of two people it is.
+func (q *quality) several(patient *element.Value) {
+	first, different := "", false
+	for _, id := range patient.List("identifier") {
+		if n := id.Str("value"); id.Str("system") == nhs.SystemNHSNumber {
+			different = different || first != "" && n != first
+			first = n
+		}
+	}
+	if !different {
+		return
+	}
+	for i, id := range patient.List("identifier") {
+		if id.Str("system") == nhs.SystemNHSNumber {
+			at := place{&place{name: "Patient", index: -1}, "identifier", i}
+			q.flag(FlagSeveral, &at, ".value", "the person comes with more than one NHS number; they are kept as text and nothing is matched on them")
+			id.Remove("system")
+			id.Set("type", element.NewObject(element.S("text", "NHS number as sent, not usable: one of several")))
+		}
+	}
 }
 
 type quality struct{ flags []Flag }

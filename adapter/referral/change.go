@@ -33,7 +33,7 @@ func (w *Workflow) CheckChange(old, new *element.Value, parties []Party, mayClai
 		if oldOwner == "" && newOwner != "" && mayClaim && !slices.Contains(parties, Owner) {
 			parties = append(slices.Clone(parties), Owner)
 		}
-	} else if oldOwner == "" && mayClaim && !slices.Contains(parties, Owner) && (to == "rejected" || to == from) {
+	} else if oldOwner == "" && mayClaim && !slices.Contains(parties, Owner) && from == "requested" && to == "rejected" {
 		// Nobody owns it yet: whoever could claim it may also turn it down.
 		parties = append(slices.Clone(parties), Owner)
 	}
@@ -60,6 +60,8 @@ func (w *Workflow) CheckChange(old, new *element.Value, parties []Party, mayClai
 // the second meets the first one's claim.
 func checkOwner(from, oldOwner, newOwner string, parties []Party, mayClaim bool) *fault.Fault {
 	switch {
+	case oldOwner == newOwner:
+		return nil // another word for the same owner
 	case oldOwner != "" && newOwner != "" && from != "draft" && from != "requested":
 		return at(fault.Conflict, "Task.owner", "the Task has been claimed by another")
 	case slices.Contains(parties, Requester):

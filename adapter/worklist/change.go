@@ -106,12 +106,13 @@ func (s *Service) Update(ctx context.Context, who Caller, c Change) (store.Versi
 		if err != nil {
 			return err
 		}
-		// The workflow speaks first: to a client that lost a race, "claimed by
-		// another" says more than "version is not current".
-		if err := s.mayChange(tx, who, old, v); err != nil {
+		// Of a stale change the version is what is wrong, but for a lost claim:
+		// "claimed by another" says more than "read it again".
+		stale := seen != 0 && seen != cur.Number
+		if err := s.mayChange(tx, who, old, v); err != nil && (!stale || fault.KindOf(err) == fault.Conflict) {
 			return err
 		}
-		if seen != 0 && seen != cur.Number {
+		if stale {
 			return &fault.Fault{Kind: fault.VersionConflict, Issues: []fault.Issue{{Expression: c.Type + ".meta.versionId",
 				Text: fmt.Sprintf("version %d is current, the change was made to version %d: read it again", cur.Number, seen)}}}
 		}
@@ -134,6 +135,15 @@ func (s *Service) Update(ctx context.Context, who Caller, c Change) (store.Versi
 // without its meta has not looked into what they say.
 // https://hl7.org/fhir/R4/resource.html#tag-updates
 func keepFlags(old, v *element.Value) {
+	if tags := v.At("meta.tag"); tags != nil {
+		// Nor does a client raise flags: they say what the intake found.
+		tags.Items = slices.DeleteFunc(tags.Items, func(t *element.Value) bool {
+			return t.Str("system") == profile.SystemDataQuality && !hasFlag(old, t.Str("code"))
+		})
+		if len(tags.Items) == 0 {
+			v.Get("meta").Remove("tag")
+		}
+	}
 	for _, tag := range old.All("meta.tag") {
 		if tag.Str("system") != profile.SystemDataQuality || hasFlag(v, tag.Str("code")) {
 			continue
@@ -186,9 +196,14 @@ func (s *Service) parse(typ string, body []byte) (*element.Value, error) {
 			Code: "invalid", Expression: "resourceType", Text: "a resource of the type in the URL is expected"}}}
 	}
 	s.relative(v)
+	// What the intake would only flag is refused here: a tool that writes a
+	// wrong code or number can be told so at once. It also writes identifiers
+	// in the one way in which they are looked for.
 	issues := fhir.Check(v)
 	issues = append(issues, s.cfg.Rules.Check(v)...)
-	issues = append(issues, unusable(v)...)
+	for _, q := range profile.Quality([]*element.Value{v}) {
+		issues = append(issues, fault.Issue{Code: "code-invalid", Expression: q.Expression, Text: q.Text})
+	}
 	if len(issues) > 0 {
 		return nil, &fault.Fault{Kind: fault.Profile, Issues: issues}
 	}
@@ -208,16 +223,6 @@ func (s *Service) relative(v *element.Value) {
 	for _, it := range v.Items {
 		s.relative(it)
 	}
-}
-
-// unusable refuses over the API what the intake would only flag: a tool that
-// writes a wrong code or number can be told so at once.
-func unusable(v *element.Value) []fault.Issue {
-	var out []fault.Issue
-	for _, q := range profile.Quality([]*element.Value{v.Clone()}) {
-		out = append(out, fault.Issue{Code: "code-invalid", Expression: q.Expression, Text: q.Text})
-	}
-	return out
 }
 
 func (s *Service) audit(tx store.Tx, who Caller, action string, v store.Version, outcome string) error {

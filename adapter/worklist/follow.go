@@ -16,14 +16,20 @@ import (
 // reports whether something became due.
 func (s *Service) follow(tx store.Tx, old, task *element.Value) (owes bool, err error) {
 	if task.ResourceType() != "Task" {
-		return false, s.keepsIdentity(task)
+		return false, s.keepsIdentity(old, task)
 	}
 	status := task.Str("status")
 	if old.Str("status") == status || !s.cfg.Workflow.Ended(status) {
 		return false, nil
 	}
+	if status == "entered-in-error" {
+		return false, s.withdraw(tx, task)
+	}
+	if err := s.sound(tx, task); err != nil {
+		return false, err
+	}
 	request, err := s.at(tx, task.TextAt("focus.reference"))
-	if err != nil || request == nil {
+	if err != nil {
 		return false, err
 	}
 	if err := s.endRequest(tx, request, status); err != nil {
@@ -34,11 +40,41 @@ func (s *Service) follow(tx store.Tx, old, task *element.Value) (owes bool, err 
 
 // keepsIdentity refuses to make another person or organisation out of one: an
 // id stands for one national identifier for ever.
-func (s *Service) keepsIdentity(v *element.Value) error {
-	if id := s.cfg.NationalID(v); id != "" && id != v.ID() {
-		return &fault.Fault{Kind: fault.Conflict, Issues: []fault.Issue{{
-			Expression: v.ResourceType() + ".identifier",
-			Text:       "this national identifier belongs to another resource; have the referral sent again with the right one"}}}
+func (s *Service) keepsIdentity(old, v *element.Value) error {
+	was, is := s.cfg.NationalID(old), s.cfg.NationalID(v)
+	if was == is && (is == "" || is == v.ID()) {
+		return nil
+	}
+	return &fault.Fault{Kind: fault.Conflict, Issues: []fault.Issue{{
+		Expression: v.ResourceType() + ".identifier",
+		Text: "a national identifier is not added, changed or taken away over the API, because the id stands for it; " +
+			"have the referral sent again under a new referral number with the right one"}}}
+}
+
+// withdraw stops what is owed because of a Task that should never have been:
+// what was not sent is held, and what may have been sent is put in front of a
+// human, who takes it out of the record.
+func (s *Service) withdraw(tx store.Tx, task *element.Value) error {
+	list, err := tx.Deliveries().List(store.DeliveryFilter{Task: task.ID(), Limit: 100})
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		switch d.State {
+		case store.Owed:
+			if err := tx.Deliveries().Release(d.ID, store.Held, tx.Time()); err != nil {
+				return err
+			}
+		case store.Leased, store.Delivered, store.Proven:
+			_, _, err := tx.Deliveries().Owe(store.Delivery{
+				Key: d.Key + "/withdraw", Lane: d.Lane, Channel: d.Channel, Task: d.Task, Patient: d.Patient,
+				State: store.Dead, Created: tx.Time(), Settled: tx.Time(), Payload: []byte("{}"),
+				Reason: "the Task was entered in error after its outcome was sent or while it was being sent: look for it in the record and take it out by hand",
+			})
+			if err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -68,7 +104,7 @@ func (s *Service) endRequest(tx store.Tx, request *element.Value, status string)
 // by itself is put in front of a human at once, with the reason.
 func (s *Service) owe(tx store.Tx, task, request *element.Value) (bool, error) {
 	patient, err := s.at(tx, task.TextAt("for.reference"))
-	if err != nil || patient == nil {
+	if err != nil {
 		return false, err
 	}
 	practice, err := s.practice(tx, patient, task)

@@ -11,16 +11,11 @@ import (
 
 // mayChange applies who-may-do-what to a change.
 func (s *Service) mayChange(tx store.Tx, who Caller, old, new *element.Value) error {
-	switch {
-	case old.ResourceType() == "Task":
-	case who.Trusted:
-		return nil
-	case !who.LinkWorker && !who.Practice:
-		return fault.New(fault.Forbidden, "", "this client's role does not change resources")
-	case old.ResourceType() == "ServiceRequest":
-		return s.originator(tx, who, old)
-	default:
-		return nil
+	if old.ResourceType() != "Task" {
+		if who.Trusted {
+			return nil
+		}
+		return s.mayTouch(tx, who, old, new)
 	}
 	parties, err := s.parties(tx, who, old)
 	if err != nil {
@@ -38,36 +33,6 @@ func (s *Service) mayChange(tx store.Tx, who Caller, old, new *element.Value) er
 		return f
 	}
 	return nil
-}
-
-// originator lets only those who made a request change it: a link worker says
-// what came of it on the Task.
-func (s *Service) originator(tx store.Tx, who Caller, request *element.Value) error {
-	is, err := s.represents(tx, who, request.TextAt("requester.reference"))
-	if err != nil || is {
-		return err
-	}
-	return &fault.Fault{Kind: fault.Forbidden, Issues: []fault.Issue{{
-		Expression: "ServiceRequest.requester", Text: "a request is changed by those who made it; say what came of it on the Task"}}}
-}
-
-// mayCreate lets practices and link workers make what belongs to a referral.
-func (s *Service) mayCreate(tx store.Tx, who Caller, v *element.Value) error {
-	if who.Trusted {
-		return nil
-	}
-	if !who.LinkWorker && !who.Practice {
-		return fault.New(fault.Forbidden, "", "this client's role does not make resources")
-	}
-	if v.ResourceType() != "Task" {
-		return nil
-	}
-	is, err := s.represents(tx, who, v.TextAt("requester.reference"))
-	if err != nil || is {
-		return err
-	}
-	return &fault.Fault{Kind: fault.Forbidden, Issues: []fault.Issue{{
-		Expression: "Task.requester", Text: "a Task can be requested for one's own organisation only"}}}
 }
 
 // parties is what the caller is to a Task: its requester, its owner, both or

@@ -3,13 +3,20 @@ package worklist
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/fhir"
+	"github.com/linkloop/linkloop/adapter/nhs"
 	"github.com/linkloop/linkloop/adapter/referral"
 	"github.com/linkloop/linkloop/adapter/store"
 )
+
+// systemBusinessStatus is the vocabulary of this house for link-worker work
+// (conformance/CodeSystem-business-status.json).
+const systemBusinessStatus = "urn:linkloop:codesystem:business-status"
 
 // Timeline tells the story of one referral: when the message came, every state
 // of the Task, every attempt to write back and what it came to. It holds no
@@ -67,12 +74,12 @@ func taskStates(versions []store.Version) ([]referral.Event, error) {
 		if err != nil {
 			return nil, err
 		}
-		now, b := root.Str("status"), root.TextAt("businessStatus.coding.code")
-		e := referral.Event{At: v.Updated, Who: root.TextAt("owner.reference"), Ref: v.Key.String()}
+		now, b := root.Str("status"), spoken(root.At("businessStatus.coding"))
+		e := referral.Event{At: v.Updated, Who: owner(root), Ref: v.Key.String()}
 		if now != was {
 			e.What = "Task " + now
-			if code := root.TextAt("statusReason.coding.code"); code != "" {
-				e.What += ", reason " + code
+			if reason := root.At("statusReason.coding"); reason != nil {
+				e.What += ", reason " + spoken(reason)
 			}
 		}
 		if b != business && b != "" {
@@ -86,6 +93,31 @@ func taskStates(versions []store.Version) ([]referral.Event, error) {
 		}
 	}
 	return out, nil
+}
+
+// spoken is the first code of a system whose codes are known to be codes; what
+// stands in other systems could be anybody's words.
+func spoken(codings *element.Value) string {
+	for _, c := range codings.All("") {
+		switch c.Str("system") {
+		case nhs.SystemSNOMED, systemBusinessStatus:
+			return c.Str("code")
+		}
+	}
+	if codings == nil {
+		return ""
+	}
+	return "(a code of another system)"
+}
+
+// owner is who has the Task, if that is somebody held here.
+func owner(task *element.Value) string {
+	ref := task.TextAt("owner.reference")
+	typ, id, ok := strings.Cut(ref, "/")
+	if !ok || !fhir.Known(typ) || !fhir.ID(id) {
+		return ""
+	}
+	return ref
 }
 
 func deliveryEvents(r store.Reader, task string) ([]referral.Event, error) {

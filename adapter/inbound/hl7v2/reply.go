@@ -1,6 +1,7 @@
 package hl7v2
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -167,9 +168,8 @@ func summary(a inbound.Answer) string {
 		if i > 0 {
 			b.WriteString("; ")
 		}
-		if is.Place != "" {
-			b.WriteString(is.Place)
-			b.WriteString(": ")
+		if where := cmp.Or(is.Place, is.Expression); where != "" {
+			b.WriteString(where + ": ")
 		}
 		b.WriteString(is.Text)
 		if b.Len() > maxText {
