@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -175,5 +176,50 @@ func TestSameReferralOtherContent(t *testing.T) {
 	two, _ := svc.Accept(t.Context(), intake.Submission{Sender: "s", Body: []byte(other), Received: time.Now()})
 	if two.Kind != "conflict" || !bytes.Contains(two.Reply.Body, []byte("MSA|AE|M-2")) || !bytes.Contains(two.Reply.Body, []byte("ServiceRequest/")) {
 		t.Errorf("kind %q, want a conflict that names the ServiceRequest", two.Kind)
+	}
+}
+
+// TestReplaysAtOnce: of several replays of one message one accepts it, and the
+// others find that it was.
+func TestReplaysAtOnce(t *testing.T) {
+	var log bytes.Buffer
+	s := open(t)
+	svc := service(t, s, &log)
+	noName := strings.Replace(minimal, "Canarybird^Jo", "", 1)
+	first, err := svc.Accept(t.Context(), intake.Submission{Sender: "s", Body: []byte(noName), Received: time.Now()})
+	if err != nil || first.Kind != "unmappable" {
+		t.Fatalf("kind %q, err %v", first.Kind, err)
+	}
+	source, err := mappings.Files.ReadFile("hl7v2-ref/mapping.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fixed := bytes.Replace(source, []byte(` | required("a referral names the person it is for, in PID-5")`), nil, 1)
+	m, err := mapping.Compile(overlay{mappings.Files, "hl7v2-ref/mapping.yaml", fixed}, "hl7v2-ref")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := svc.Use([]intake.Sender{{Name: "s", FormatName: "hl7v2", Format: hl7v2.New(), Mapping: m}}); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			res, err := svc.Replay(context.Background(), first.MessageID)
+			if err != nil || res.Task == "" {
+				t.Errorf("kind %q, err %v", res.Kind, err)
+			}
+		})
+	}
+	all.Wait()
+	err = s.View(t.Context(), func(r store.Reader) error {
+		row, err := r.Inbox().Get(first.MessageID)
+		if row.State != store.Accepted || row.Task == "" {
+			t.Errorf("the message ended as %s", row.State)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
