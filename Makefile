@@ -48,7 +48,8 @@ vet: ## Run go vet
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (60s) each
 	@set -e; for p in $(FUZZ_PACKAGES); do \
-	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+	  targets=$$($(GO) test -list '^Fuzz' $$p); \
+	  for f in $$(echo "$$targets" | grep '^Fuzz'); do \
 	    echo "== $$p $$f"; \
 	    $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$p; \
 	  done; \
