@@ -77,23 +77,23 @@ func New(ctx context.Context, cfg config.Config, opt Options) (_ *App, err error
 	if a.opsAddr, err = net.Listen("tcp", cfg.Admin.Listen); err != nil {
 		return nil, fmt.Errorf("admin.listen: %w", err)
 	}
+	key, err := installationKey(cfg.Data.Folder)
+	if err != nil {
+		return nil, err
+	}
 	sc := sqlite.DefaultConfig()
 	sc.Path = cfg.Data.Folder
 	if a.store, err = sqlite.Open(ctx, sc); err != nil {
 		return nil, fmt.Errorf("data.folder: %w", err)
 	}
-	if err = a.wire(); err != nil {
+	if err = a.wire(key); err != nil {
 		return nil, err
 	}
 	return a, nil
 }
 
 // wire makes the services, lowest first.
-func (a *App) wire() error {
-	key, err := installationKey(a.cfg.Data.Folder)
-	if err != nil {
-		return err
-	}
+func (a *App) wire(key []byte) error {
 	workflow, err := loadWorkflow(a.cfg.Workflow)
 	if err != nil {
 		return err

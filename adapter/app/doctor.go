@@ -80,6 +80,10 @@ func (x *examination) store(ctx context.Context, cfg config.Config) {
 		x.ok("store", "the data folder is empty and can be written")
 		return
 	}
+	if _, err := os.Stat(filepath.Join(folder, keyFile)); err != nil {
+		x.fail("store", "restore "+keyFile+" from the backup of this data folder", "the database is there and its key is not")
+		return
+	}
 	sc := sqlite.DefaultConfig()
 	sc.Path, sc.ReadOnly = folder, true
 	s, err := sqlite.Open(ctx, sc)

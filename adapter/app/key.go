@@ -29,6 +29,13 @@ func installationKey(folder string) ([]byte, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("data.folder: %w", err)
 	}
+	if _, err := os.Stat(filepath.Join(folder, "linkloop.db")); err == nil {
+		// A new key would make new people of those who are known, and find nothing.
+		return nil, fmt.Errorf("data.folder: there is a database and no %s; restore it from the backup of this data folder", keyFile)
+	}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, fmt.Errorf("data.folder: %w", err)
+	}
 	key = make([]byte, sha256.Size)
 	rand.Read(key)
 	f, err := os.CreateTemp(folder, keyFile+".*")
@@ -41,6 +48,14 @@ func installationKey(folder string) ([]byte, error) {
 		return nil, fmt.Errorf("data.folder: %w", err)
 	}
 	if err := os.Rename(f.Name(), path); err != nil {
+		return nil, fmt.Errorf("data.folder: %w", err)
+	}
+	// The name must be on disk before anything is committed under the key.
+	dir, err := os.Open(folder)
+	if err != nil {
+		return nil, fmt.Errorf("data.folder: %w", err)
+	}
+	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
 		return nil, fmt.Errorf("data.folder: %w", err)
 	}
 	return key, nil

@@ -123,3 +123,18 @@ func (g *Gateway) operator(c *gin.Context) {
 		g.fail(c, fault.New(fault.Forbidden, "", "the role operator is required"))
 	}
 }
+
+// reader guards the FHIR routes: a sender sends, and an operator operates;
+// neither reads about people.
+func (g *Gateway) reader(c *gin.Context) {
+	if client := clientOf(c); client != nil && client.Role != RoleLinkWorker && client.Role != RolePractice {
+		g.fail(c, fault.New(fault.Forbidden, "", "the role link-worker or practice is required"))
+	}
+}
+
+// follower guards the timeline of a referral, which holds no patient data.
+func (g *Gateway) follower(c *gin.Context) {
+	if client := clientOf(c); client != nil && client.Role == RoleSender {
+		g.fail(c, fault.New(fault.Forbidden, "", "the role link-worker, practice or operator is required"))
+	}
+}

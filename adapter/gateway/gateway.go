@@ -97,7 +97,7 @@ func (g *Gateway) routes(r *gin.Engine) {
 	in.POST("/intake/:sender", g.intake)
 	in.POST("/fhir/$process-message", g.processMessage)
 
-	f := r.Group("/fhir", g.authenticate, g.negotiate)
+	f := r.Group("/fhir", g.authenticate, g.reader, g.negotiate)
 	f.GET("/:type", g.search)
 	f.POST("/:type", g.create)
 	f.POST("/:type/_search", g.search)
@@ -115,7 +115,7 @@ func (g *Gateway) routes(r *gin.Engine) {
 	a.GET("/deliveries/:id", g.delivery)
 	a.POST("/deliveries/:id/retry", g.release(store.Owed))
 	a.POST("/deliveries/:id/hold", g.release(store.Held))
-	r.Group("/referrals", g.authenticate).GET("/:task/timeline", g.timeline)
+	r.Group("/referrals", g.authenticate, g.follower).GET("/:task/timeline", g.timeline)
 }
 
 // trimSlash serves [base]/ and [base] alike: clients send both, and a redirect
@@ -141,8 +141,9 @@ func (g *Gateway) around(c *gin.Context) {
 			g.cfg.Log.Error("handler panicked", "request", id, "route", c.FullPath())
 			g.fail(c, fault.New(fault.Internal, "", "internal error; quote the X-Request-Id to the operator"))
 		}
-		g.cfg.Observer.Request(c.FullPath(), c.Request.Method, c.Writer.Status(), time.Since(start))
-		g.cfg.Log.Debug("request", "request", id, "route", c.FullPath(), "method", c.Request.Method,
+		method := knownMethod(c.Request.Method)
+		g.cfg.Observer.Request(c.FullPath(), method, c.Writer.Status(), time.Since(start))
+		g.cfg.Log.Debug("request", "request", id, "route", c.FullPath(), "method", method,
 			"status", c.Writer.Status(), "took", time.Since(start))
 	}()
 	select {
@@ -157,6 +158,16 @@ func (g *Gateway) around(c *gin.Context) {
 	defer cancel()
 	c.Request = c.Request.WithContext(ctx)
 	c.Next()
+}
+
+// knownMethod is a method of RFC 9110 or "other": anything else is the
+// caller's own words, and there is no end of them.
+func knownMethod(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return m
+	}
+	return "other"
 }
 
 // requestID keeps a caller's id when it is a UUID, which cannot hold a name or

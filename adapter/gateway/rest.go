@@ -88,15 +88,23 @@ func (g *Gateway) version(c *gin.Context, v store.Version, err error) {
 		return
 	}
 	versionHeaders(c, v)
-	if tag := c.GetHeader("If-None-Match"); tag != "" && strings.Trim(strings.TrimPrefix(tag, "W/"), `"`) == strconv.FormatInt(v.Number, 10) {
-		c.Status(http.StatusNotModified)
-		return
-	}
-	if since, err := http.ParseTime(c.GetHeader("If-Modified-Since")); err == nil && !v.Updated.Truncate(time.Second).After(since) {
+	if notModified(c, v) {
 		c.Status(http.StatusNotModified)
 		return
 	}
 	c.Data(http.StatusOK, contentType, v.Body)
+}
+
+// notModified answers conditional reads. If-None-Match counts alone where it is
+// there (RFC 9110 section 13.1.3); If-Modified-Since has whole seconds, within
+// which another version may yet come.
+func notModified(c *gin.Context, v store.Version) bool {
+	if tag := c.GetHeader("If-None-Match"); tag != "" {
+		return strings.Trim(strings.TrimPrefix(tag, "W/"), `"`) == strconv.FormatInt(v.Number, 10)
+	}
+	since, err := http.ParseTime(c.GetHeader("If-Modified-Since"))
+	updated := v.Updated.Truncate(time.Second)
+	return err == nil && !updated.After(since) && updated.Before(time.Now().Truncate(time.Second))
 }
 
 func versionHeaders(c *gin.Context, v store.Version) {

@@ -1,0 +1,112 @@
+package app_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/linkloop/linkloop/adapter/app"
+	"github.com/linkloop/linkloop/config"
+)
+
+// TestReadingByRole: a sender sends and an operator operates; neither reads
+// about people.
+func TestReadingByRole(t *testing.T) {
+	h := open(t, func(c *config.Config) {
+		c.Clients = []config.Client{
+			{Name: "gp", Role: config.RoleSender, Senders: []string{"hl7v2-ref"}, TokenSHA256: sha("gp")},
+			{Name: "lw", Role: config.RoleLinkWorker, Organization: "Z00009", TokenSHA256: sha("lw")},
+			{Name: "practice", Role: config.RolePractice, Organization: "Z00001", TokenSHA256: sha("practice")},
+			{Name: "op", Role: config.RoleOperator, TokenSHA256: sha("op")},
+		}
+	})
+	get := func(token, path string) response { return h.call("GET", path, nil, "Authorization", "Bearer "+token) }
+	h.want(h.call("POST", "/intake/hl7v2-ref", referral(1, "9990000379"), "Authorization", "Bearer gp"), 200)
+	task := h.want(get("lw", "/fhir/Task"), 200).value(t).List("entry")[0].TextAt("resource.id")
+	for _, path := range []string{"/fhir/Patient", "/fhir/Task/" + task, "/fhir/Task/" + task + "/_history"} {
+		h.refused(get("gp", path), 403, "forbidden", "link-worker or practice")
+		h.refused(get("op", path), 403, "forbidden", "link-worker or practice")
+		h.want(get("lw", path), 200)
+		h.want(get("practice", path), 200)
+	}
+	timeline := "/referrals/" + task + "/timeline"
+	h.refused(get("gp", timeline), 403, "forbidden", "operator")
+	h.want(get("op", timeline), 200)
+	h.want(get("gp", "/fhir/metadata"), 200)
+}
+
+// TestMethodIsNotRepeated: a method is the caller's own words, too.
+func TestMethodIsNotRepeated(t *testing.T) {
+	h := open(t, nil)
+	h.refused(h.call("CANARYBIRD-9990000379", "/fhir/Task", nil), 405, "not-supported", "method")
+	res, err := http.Get(h.ops + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	metrics, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(metrics), `method="other"`) || strings.Contains(string(metrics)+h.log.String(), "CANARYBIRD") {
+		t.Error("the method of a request stands in metrics or log")
+	}
+}
+
+// TestConditionalReads: the entity tag counts alone where it is there.
+func TestConditionalReads(t *testing.T) {
+	h := open(t, nil)
+	task := h.unowned(1)
+	r := h.want(h.call("GET", "/fhir/Task/"+task, nil), 200)
+	h.want(h.call("GET", "/fhir/Task/"+task, nil, "If-None-Match", `W/"9"`, "If-Modified-Since", r.header.Get("Last-Modified")), 200)
+	h.want(h.call("GET", "/fhir/Task/"+task, nil, "If-None-Match", `W/"1"`), 304)
+	h.want(h.call("GET", "/fhir/Task/"+task, nil, "If-Modified-Since", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat)), 200)
+}
+
+// TestLostKey: without its key a database is not opened, because known people
+// would become new ones.
+func TestLostKey(t *testing.T) {
+	cfg := config.Default()
+	cfg.HTTP.Listen, cfg.Admin.Listen, cfg.Data.Folder = "127.0.0.1:0", "127.0.0.1:0", t.TempDir()
+	a, err := app.New(t.Context(), cfg, app.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Start()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := a.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+	key := filepath.Join(cfg.Data.Folder, "installation.key")
+	secret, err := os.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(key); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := app.New(t.Context(), cfg, app.Options{}); err == nil || !strings.Contains(err.Error(), "backup") {
+		t.Errorf("got %v, want a refusal with advice", err)
+	}
+	var out strings.Builder
+	if app.Doctor(t.Context(), cfg, &out) || !strings.Contains(out.String(), "its key is not") {
+		t.Errorf("the doctor finds nothing:\n%s", out.String())
+	}
+	if err := os.WriteFile(key, secret, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b, err := app.New(t.Context(), cfg, app.Options{})
+	if err != nil {
+		t.Fatalf("with the key back: %v", err)
+	}
+	b.Start()
+	if err := b.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
