@@ -192,6 +192,7 @@ senders:
   - {name: a}
 `), []string{"LINKLOOP_ADMIN_LISTEN=nowhere"})
 	want := []string{
+		"t.yaml:2:3: http.base_url is missing while http.listen is every address",
 		"t.yaml:2:11: http.listen is not a loopback address",
 		"t.yaml:3:17: http.read_timeout needs a unit",
 		"t.yaml:4:3: http.colour is not a known setting",

@@ -13,7 +13,7 @@ type Setting struct {
 // test compares it with the struct, both ways.
 var settings = []Setting{
 	{Key: "http.listen", Example: "0.0.0.0:8080",
-		Doc: "Address and port for senders and FHIR clients. Without any client configured it must be a loopback address, because then nobody has to prove who they are."},
+		Doc: "Address and port for senders and FHIR clients. Without any client configured it must be a loopback address, because then nobody has to prove who they are. For every address of the machine (0.0.0.0, :: or no host) http.base_url is needed."},
 	{Key: "http.base_url", Example: "https://referrals.example.nhs.uk",
 		Doc: "Public address of this service as its callers see it, without a trailing slash. It is put into answers and paging links. Empty: http:// and the listen address."},
 	{Key: "http.read_header_timeout", Example: "5s",

@@ -62,9 +62,23 @@ func (k *checker) listeners() {
 	if c.HTTP.Listen == c.Admin.Listen && !strings.HasSuffix(c.HTTP.Listen, ":0") {
 		k.add("admin.listen", "is the same as http.listen", "give each its own port")
 	}
+	if host, _, err := net.SplitHostPort(c.HTTP.Listen); err == nil && c.HTTP.BaseURL == "" && everyAddress(host) {
+		k.add("http.base_url", "is missing while http.listen is every address of the machine, so that links would lead nowhere",
+			"write the address that clients use, such as https://referrals.example.org, or listen on one address")
+	}
 	if c.HTTP.BaseURL != "" {
 		k.baseURL("http.base_url", c.HTTP.BaseURL)
 	}
+}
+
+// everyAddress says that host stands for all addresses of the machine, none of
+// which another machine can call by that name.
+func everyAddress(host string) bool {
+	if host == "" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.Unmap().IsUnspecified()
 }
 
 // Loopback says that host means this machine and nobody else: localhost or a

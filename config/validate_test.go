@@ -18,7 +18,7 @@ const (
 // served is a configuration that listens to the network, as a deployment does.
 func served() config.Config {
 	c := config.Default()
-	c.HTTP.Listen = ":8080"
+	c.HTTP.Listen, c.HTTP.BaseURL = ":8080", "https://referrals.example"
 	c.Senders = []config.Sender{{Name: "pms", Mapping: "hl7v2-ref", Organization: "A81001"}}
 	c.Clients = []config.Client{
 		{Name: "pms", Role: config.RoleSender, Senders: []string{"pms"}, TokenSHA256: hashA},
@@ -48,6 +48,10 @@ func TestValidate(t *testing.T) {
 		{"port out of range", func(c *config.Config) { c.HTTP.Listen = "127.0.0.1:65536" }, []string{"http.listen"}},
 		{"named port", func(c *config.Config) { c.HTTP.Listen = "127.0.0.1:http" }, []string{"http.listen"}},
 		{"same port", func(c *config.Config) { c.Admin.Listen = ":8080" }, []string{"admin.listen"}},
+		{"every address without base URL", func(c *config.Config) { c.HTTP.BaseURL = "" }, []string{"http.base_url"}},
+		{"0.0.0.0 without base URL", func(c *config.Config) { c.HTTP.Listen, c.HTTP.BaseURL = "0.0.0.0:8080", "" }, []string{"http.base_url"}},
+		{":: without base URL", func(c *config.Config) { c.HTTP.Listen, c.HTTP.BaseURL = "[::]:8080", "" }, []string{"http.base_url"}},
+		{"one address without base URL", func(c *config.Config) { c.HTTP.Listen, c.HTTP.BaseURL = "192.0.2.1:8080", "" }, nil},
 		{"base URL without scheme", func(c *config.Config) { c.HTTP.BaseURL = "referrals.example" }, []string{"http.base_url"}},
 		{"base URL with slash", func(c *config.Config) { c.HTTP.BaseURL = "https://a.example/" }, []string{"http.base_url"}},
 		{"base URL with query", func(c *config.Config) { c.HTTP.BaseURL = "https://a.example/x?y=1" }, []string{"http.base_url"}},

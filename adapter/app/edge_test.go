@@ -110,3 +110,24 @@ func TestLostKey(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestOnlyThisMachine: where everybody near is trusted, a web page of somebody
+// else is not near.
+func TestOnlyThisMachine(t *testing.T) {
+	h := open(t, nil)
+	h.refused(h.call("GET", "/fhir/Task", nil, "Origin", "https://evil.example"), 403, "forbidden", "Origin")
+	h.want(h.call("GET", "/fhir/Task", nil, "Origin", "http://localhost:3000"), 200)
+	req, err := http.NewRequest("GET", h.base+"/fhir/Task", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = "rebound.example"
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusForbidden {
+		t.Errorf("another name for this machine: status %d, want 403", res.StatusCode)
+	}
+}

@@ -21,7 +21,7 @@ func TestSlowSender(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	fmt.Fprintf(conn, "POST /intake/hl7v2-ref HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nMSH|")
+	fmt.Fprintf(conn, "POST /intake/hl7v2-ref HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nMSH|")
 	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatal(err)

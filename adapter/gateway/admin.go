@@ -72,6 +72,9 @@ func (g *Gateway) message(c *gin.Context) {
 	}
 	if c.Query("explain") == "true" {
 		e, err := g.cfg.Intake.Explain(c.Request.Context(), id)
+		if err == nil {
+			err = g.audit(c, "read message", "message", id, "success")
+		}
 		g.answer(c, map[string]any{"message": messageView(e.Message), "steps": e.Steps, "unmapped": e.Unmapped}, err)
 		return
 	}
@@ -80,6 +83,9 @@ func (g *Gateway) message(c *gin.Context) {
 		m, err = r.Inbox().Get(id)
 		return err
 	})
+	if err == nil {
+		err = g.audit(c, "read message", "message", id, "success")
+	}
 	g.answer(c, messageView(m), err)
 }
 
@@ -91,6 +97,9 @@ func (g *Gateway) replay(c *gin.Context) {
 		return
 	}
 	res, err := g.cfg.Intake.Replay(c.Request.Context(), id)
+	if err == nil {
+		err = g.audit(c, "replay", "message", id, res.Kind)
+	}
 	g.answer(c, map[string]any{"id": id, "result": res.Kind, "task": res.Task}, err)
 }
 
@@ -172,6 +181,9 @@ func (g *Gateway) delivery(c *gin.Context) {
 		attempts, err = r.Deliveries().Attempts(id)
 		return err
 	})
+	if err == nil {
+		err = g.audit(c, "read delivery", "delivery", id, "success")
+	}
 	g.answer(c, deliveryView(d, attempts), err)
 }
 
@@ -187,7 +199,8 @@ func (g *Gateway) release(to store.DeliveryState) gin.HandlerFunc {
 			if err := tx.Deliveries().Release(id, to, tx.Time()); err != nil {
 				return err
 			}
-			return tx.Ledger().Audit(store.AuditEvent{At: tx.Time(), Agent: caller(c).Name, Action: "delivery " + string(to), Outcome: "success"})
+			return tx.Ledger().Audit(store.AuditEvent{At: tx.Time(), Agent: caller(c).Name, Action: "delivery " + string(to),
+				Entity: entity("delivery", id), Outcome: "success"})
 		})
 		if err == nil {
 			g.cfg.DeliveryDue()
@@ -195,6 +208,16 @@ func (g *Gateway) release(to store.DeliveryState) gin.HandlerFunc {
 		g.answer(c, map[string]any{"id": id, "state": to}, err)
 	}
 }
+
+// audit writes down who saw or did what. What cannot be written down is not
+// shown: the caller fails the request on an error.
+func (g *Gateway) audit(c *gin.Context, action, kind string, id int64, outcome string) error {
+	return g.cfg.Store.Decide(c.Request.Context(), func(tx store.Tx) error {
+		return tx.Ledger().Audit(store.AuditEvent{At: tx.Time(), Agent: caller(c).Name, Action: action, Entity: entity(kind, id), Outcome: outcome})
+	})
+}
+
+func entity(kind string, id int64) string { return kind + "/" + strconv.FormatInt(id, 10) }
 
 // timeline: GET /referrals/{task}/timeline
 func (g *Gateway) timeline(c *gin.Context) {

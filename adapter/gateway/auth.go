@@ -5,6 +5,9 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -89,6 +92,40 @@ func (g *Gateway) authenticate(c *gin.Context) {
 		return
 	}
 	c.Set(clientKey, client)
+}
+
+// near guards a house without clients, where being on this machine is all the
+// trust there is. A web page of elsewhere can make the browser of this machine
+// call, so what names another host is refused: by Host after a name was bound
+// anew (DNS rebinding), by Origin when the page posts from its own site.
+func (g *Gateway) near(c *gin.Context) {
+	if len(g.auth.Load().byHash) != 0 {
+		return
+	}
+	if !loopback(c.Request.Host) {
+		g.fail(c, fault.New(fault.Forbidden, "Host", "without configured clients only requests to localhost or a loopback address are served"))
+		return
+	}
+	for _, origin := range c.Request.Header.Values("Origin") {
+		if u, err := url.Parse(origin); err != nil || !loopback(u.Host) {
+			g.fail(c, fault.New(fault.Forbidden, "Origin", "without configured clients pages of other hosts are not served"))
+			return
+		}
+	}
+}
+
+// loopback reports whether a host, with or without a port, is this machine.
+// Names but localhost are not resolved: what they mean may change.
+func loopback(host string) bool {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
 }
 
 func clientOf(c *gin.Context) *Client {

@@ -67,7 +67,7 @@ func New(cfg Config) (*Gateway, error) {
 	r := gin.New()
 	r.HandleMethodNotAllowed = true
 	r.RedirectTrailingSlash = false
-	r.Use(g.around)
+	r.Use(g.around, g.near)
 	r.NoRoute(func(c *gin.Context) { g.fail(c, fault.New(fault.NotFound, "", "there is nothing at this address")) })
 	r.NoMethod(func(c *gin.Context) {
 		g.fail(c, fault.New(fault.MethodNotAllowed, "", "the method is not allowed at this address"))
@@ -93,6 +93,7 @@ func (g *Gateway) Use(clients []Client) error {
 
 func (g *Gateway) routes(r *gin.Engine) {
 	r.GET("/fhir/metadata", g.metadata)
+	r.HEAD("/fhir/metadata", g.metadata)
 	in := r.Group("/", g.authenticate)
 	in.POST("/intake/:sender", g.intake)
 	in.POST("/fhir/$process-message", g.processMessage)
@@ -103,9 +104,11 @@ func (g *Gateway) routes(r *gin.Engine) {
 	f.POST("/:type/_search", g.search)
 	f.GET("/:type/_history", g.history)
 	f.GET("/:type/:id", g.read)
+	f.HEAD("/:type/:id", g.read)
 	f.PUT("/:type/:id", g.update)
 	f.GET("/:type/:id/_history", g.history)
 	f.GET("/:type/:id/_history/:version", g.vread)
+	f.HEAD("/:type/:id/_history/:version", g.vread)
 
 	a := r.Group("/admin", g.authenticate, g.operator)
 	a.GET("/messages", g.messages)

@@ -133,7 +133,7 @@ func (g *Gateway) update(c *gin.Context) {
 		return
 	}
 	v, err := g.cfg.Worklist.Update(c.Request.Context(), caller(c), worklist.Change{
-		Type: c.Param("type"), ID: c.Param("id"), Body: body, IfMatch: c.GetHeader("If-Match"),
+		Type: c.Param("type"), ID: c.Param("id"), Body: body, IfMatch: ifMatch(c),
 	})
 	g.written(c, v, err, http.StatusOK)
 }
@@ -147,11 +147,27 @@ func (g *Gateway) written(c *gin.Context, v store.Version, err error, status int
 	}
 	versionHeaders(c, v)
 	c.Header("Location", fmt.Sprintf("%s/fhir/%s/_history/%d", g.cfg.BaseURL, v.Key, v.Number))
-	if strings.Contains(c.GetHeader("Prefer"), "return=minimal") {
+	if prefers(c, "return=minimal") {
 		c.Status(status)
 		return
 	}
 	c.Data(status, contentType, v.Body)
+}
+
+// prefers reports whether a preference is in any of the Prefer headers, which
+// may come several times (RFC 7240 section 2).
+func prefers(c *gin.Context, preference string) bool {
+	return strings.Contains(strings.Join(c.Request.Header.Values("Prefer"), ","), preference)
+}
+
+// ifMatch is the version a change rests on. The mark of a weak tag is a capital
+// (RFC 9110 section 8.8.3), yet there are clients that write it small.
+func ifMatch(c *gin.Context) string {
+	tag := strings.TrimSpace(c.GetHeader("If-Match"))
+	if rest, small := strings.CutPrefix(tag, "w/"); small {
+		return "W/" + rest
+	}
+	return tag
 }
 
 // search serves GET [base]/Type and POST [base]/Type/_search; of the latter,
@@ -174,7 +190,7 @@ func (g *Gateway) search(c *gin.Context) {
 	}
 	params.Del("_format")
 	params.Del("_pretty")
-	b, err := g.cfg.Worklist.Search(c.Request.Context(), c.Param("type"), params, strings.Contains(c.GetHeader("Prefer"), "handling=strict"))
+	b, err := g.cfg.Worklist.Search(c.Request.Context(), c.Param("type"), params, prefers(c, "handling=strict"))
 	if err != nil {
 		g.fail(c, err)
 		return
