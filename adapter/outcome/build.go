@@ -45,18 +45,26 @@ func (l *List) Build(in Input) (Owed, error) {
 	if status == "entered-in-error" {
 		return Owed{}, nil
 	}
-	b := &builder{list: l, in: in, task: in.Task.ID(), status: status}
-	b.subject = subjectOf(in.Patient)
+	number := numberOf(in.Patient)
+	b := &builder{
+		list: l, in: in, task: in.Task.ID(), status: status, subject: subject(number),
+		has: map[string]bool{}, taken: map[string]bool{}, undated: map[string]bool{},
+	}
 	b.outputs()
 	b.reason()
 	b.contradiction()
+	letter := b.story.write(in, status, number)
+	if len(letter) > maxLetter {
+		b.issues = append(b.issues, fault.Issue{Code: "too-long", Expression: "Task.output",
+			Text: fmt.Sprintf("the words of this outcome come to %d bytes; a letter a GP reads has at most %d", len(letter), maxLetter)})
+	}
 	if len(b.issues) > 0 {
-		return Owed{}, &fault.Fault{Kind: fault.Unmappable, Issues: b.issues}
+		return Owed{}, &fault.Fault{Kind: fault.Unmappable, Issues: b.issues[:min(len(b.issues), maxIssues)]}
 	}
 	if err := b.automatic(); err != nil {
 		return Owed{}, err
 	}
-	b.summary()
+	b.summary(letter)
 	owed := Owed{Key: "Task/" + b.task + "/outcome", Bundle: b.bundle()}
 	if in.Practice != nil {
 		owed.Practice = in.Practice.Identifier(nhs.SystemODSOrganization)
@@ -70,11 +78,15 @@ func (l *List) Build(in Input) (Owed, error) {
 	return owed, nil
 }
 
-// subjectOf is the conditional reference to the patient in any record, or ""
-// when the patient has no number that passes its check, or two different ones:
-// then nobody knows whose record it would be.
-// https://hl7.org/fhir/R4/http.html#trules (conditional references)
-func subjectOf(patient *element.Value) string {
+// Bounds of what one Task may say and be told.
+const (
+	maxLetter = 64 << 10 // bytes
+	maxIssues = 50
+)
+
+// numberOf is the patient's NHS number, or "" when there is none that passes
+// its check, or two different ones: then nobody knows whose record it would be.
+func numberOf(patient *element.Value) string {
 	number := ""
 	for _, id := range patient.List("identifier") {
 		if id.Str("system") != nhs.SystemNHSNumber {
@@ -86,6 +98,12 @@ func subjectOf(patient *element.Value) string {
 		}
 		number = n
 	}
+	return number
+}
+
+// subject is the conditional reference to a person in any record.
+// https://hl7.org/fhir/R4/http.html#trules (conditional references)
+func subject(number string) string {
 	if number == "" {
 		return ""
 	}
@@ -102,6 +120,8 @@ type builder struct {
 	issues  []fault.Issue
 	story   story
 	has     map[string]bool // codes in this bundle
+	taken   map[string]bool // resources that outputs named, by type and id
+	undated map[string]bool // measures with a score that has no date
 	asked   []asked         // named by an output, and allowed once in an episode
 }
 
@@ -141,9 +161,6 @@ func (b *builder) patient() *element.Value {
 // systems file them. Without a date of its own the code has that of the end of
 // the Task.
 func (b *builder) coded(purpose string, c Code, value, when *element.Field) {
-	if b.has == nil {
-		b.has = map[string]bool{}
-	}
 	b.has[c.Code] = true
 	date := element.S("DateTime", b.in.Now.UTC().Format("2006-01-02T15:04:05Z"))
 	if when != nil {
@@ -243,7 +260,10 @@ func (b *builder) reason() {
 		if !slices.Contains(b.story.reasons, code.Display) {
 			b.story.reasons = append(b.story.reasons, code.Display)
 		}
-		if !b.has[code.Code] {
+		switch {
+		case code.Once != "":
+			b.asked = append(b.asked, asked{code, fmt.Sprintf("Task.statusReason.coding[%d].code", i), nil})
+		case !b.has[code.Code]:
 			b.coded("reason-"+code.Code, code, nil, nil)
 		}
 	}
@@ -257,8 +277,7 @@ func (b *builder) refuse(expression, text string) {
 }
 
 // summary is the part a person reads.
-func (b *builder) summary() {
-	text := b.story.write(b.in, b.status)
+func (b *builder) summary(letter string) {
 	b.entry("summary", element.NewObject(
 		element.S("resourceType", "DocumentReference"),
 		element.S("status", "current"), element.S("docStatus", "final"),
@@ -267,7 +286,7 @@ func (b *builder) summary() {
 		element.S("date", b.in.Now.UTC().Format(element.InstantLayout)),
 		element.F("content", element.NewArray(element.NewObject(element.F("attachment", element.NewObject(
 			element.S("contentType", "text/plain; charset=utf-8"),
-			element.S("data", base64.StdEncoding.EncodeToString([]byte(text))),
+			element.S("data", base64.StdEncoding.EncodeToString([]byte(letter))),
 			element.S("title", "Social prescribing outcome"))))))))
 }
 

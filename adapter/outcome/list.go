@@ -70,13 +70,28 @@ func LoadList(fsys fs.FS, file string) (*List, error) {
 	if err := dec.Decode(new(List)); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("outcome codes %s: one document is expected", file)
 	}
-	if err := l.validate(); err != nil {
+	if err := l.validate(places(b)); err != nil {
 		return nil, fmt.Errorf("outcome codes %s: %w", file, err)
 	}
 	return l, nil
 }
 
-func (l *List) validate() error {
+// places are the lines of the codes, for those who correct them.
+func places(source []byte) []int {
+	var doc struct {
+		Codes []yaml.Node `yaml:"codes"`
+	}
+	if err := yaml.Unmarshal(source, &doc); err != nil {
+		return nil
+	}
+	lines := make([]int, len(doc.Codes))
+	for i, n := range doc.Codes {
+		lines[i] = n.Line
+	}
+	return lines
+}
+
+func (l *List) validate(lines []int) error {
 	var errs []error
 	if l.Name == "" || l.Version == "" || len(l.Codes) == 0 {
 		errs = append(errs, errors.New("list, version and codes are needed"))
@@ -84,7 +99,11 @@ func (l *List) validate() error {
 	seen := map[string]bool{}
 	for i, c := range l.Codes {
 		bad := func(format string, args ...any) {
-			errs = append(errs, fmt.Errorf("codes[%d] %s: %s", i, c.Code, fmt.Sprintf(format, args...)))
+			place := ""
+			if i < len(lines) {
+				place = fmt.Sprintf("line %d: ", lines[i])
+			}
+			errs = append(errs, fmt.Errorf("%scodes[%d] %s: %s", place, i, c.Code, fmt.Sprintf(format, args...)))
 		}
 		if _, why := nhs.ParseConcept(c.Code); why != nhs.Valid {
 			bad("the SNOMED CT id %s", why.Text())

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/nhs"
 )
 
@@ -23,16 +24,37 @@ func References(task *element.Value) []string {
 	return out
 }
 
+// maxOutputs is how many outputs one Task may bring to a record, so that the
+// transaction and its proof fit into one attempt.
+const maxOutputs = 200
+
 // outputs reads Task.output: a coded activity, a reference to a Procedure or
 // an Observation, a score, or words. References to other types are for the
 // link worker's own use and owe nothing.
 func (b *builder) outputs() {
-	for i, o := range b.in.Task.List("output") {
+	outputs := b.in.Task.List("output")
+	if len(outputs) > maxOutputs {
+		b.issues = append(b.issues, fault.Issue{Code: "too-long", Expression: "Task.output",
+			Text: fmt.Sprintf("at most %d outputs go to a record", maxOutputs)})
+		return
+	}
+	said := b.referenced(outputs)
+	for i, o := range outputs {
 		at := fmt.Sprintf("Task.output[%d]", i)
 		purpose := fmt.Sprintf("output-%d", i)
 		switch {
 		case o.Get("valueCodeableConcept") != nil:
-			b.activity(purpose, at+".valueCodeableConcept", o.Get("valueCodeableConcept"), nil)
+			concept := o.Get("valueCodeableConcept")
+			// A code alone, said again, is the same thing said again: Gravity
+			// names an activity by its Procedure and by its code. Who did
+			// something twice makes two Procedures.
+			if c, ok := b.find(concept); ok && c.Kind != Measure {
+				if said[c.Code] {
+					continue
+				}
+				said[c.Code] = true
+			}
+			b.activity(purpose, at+".valueCodeableConcept", concept, nil)
 		case o.Get("valueReference") != nil:
 			b.reference(purpose, at+".valueReference", o.TextAt("valueReference.reference"))
 		case hasSnomed(o.Get("type")) && number(o) != "":
@@ -43,28 +65,15 @@ func (b *builder) outputs() {
 	}
 }
 
-// words sorts what is said in words under the heading its type names. A number
-// without a code is words too.
-func (b *builder) words(o *element.Value) {
-	text := o.Str("valueString")
-	if text == "" {
-		text = o.Str("valueMarkdown")
+// referenced are the codes of the Procedures and Observations that outputs name.
+func (b *builder) referenced(outputs []*element.Value) map[string]bool {
+	codes := map[string]bool{}
+	for _, o := range outputs {
+		if c, ok := b.find(b.in.Outputs[o.TextAt("valueReference.reference")].Get("code")); ok {
+			codes[c.Code] = true
+		}
 	}
-	heading := o.TextAt("type.text")
-	if name := number(o); text == "" && name != "" && heading != "" {
-		text = heading + ": " + o.TextAt(name)
-	}
-	if strings.TrimSpace(text) == "" {
-		return
-	}
-	switch heading = strings.ToLower(heading); {
-	case strings.Contains(heading, "action"):
-		b.story.actions = append(b.story.actions, text)
-	case strings.Contains(heading, "risk"):
-		b.story.risks = append(b.story.risks, text)
-	default:
-		b.story.told = append(b.story.told, text)
-	}
+	return codes
 }
 
 // activity takes what was done or found as a code of the list. Words alone go
@@ -103,37 +112,70 @@ func (b *builder) add(purpose, at string, c Code, when *element.Field) {
 }
 
 // reference takes what a Procedure or an Observation says, if it is about the
-// same person: what another person did must not reach this record.
+// same person: what another person did must not reach this record. The same
+// resource named twice is taken once.
 func (b *builder) reference(purpose, at, reference string) {
 	r := b.in.Outputs[reference]
+	typ := typeOf(reference)
+	if r != nil {
+		typ = r.ResourceType()
+	}
+	if typ != "" && typ != "Procedure" && typ != "Observation" {
+		return
+	}
 	if r == nil {
 		b.refuse(at, "the output is not held here; make it first, then name it")
 		return
 	}
-	typ := r.ResourceType()
-	if typ != "Procedure" && typ != "Observation" {
+	key := typ + "/" + r.ID()
+	if b.taken[key] {
 		return
 	}
+	b.taken[key] = true
 	if s := r.TextAt("subject.reference"); b.in.Patient.ID() == "" || s != "Patient/"+b.in.Patient.ID() && !strings.HasSuffix(s, "/Patient/"+b.in.Patient.ID()) {
 		b.refuse(at, "the output is about another person than the Task, or names nobody as its subject")
 		return
 	}
 	b.notes(r)
+	prefix, statuses := "performed", []string{"completed"}
+	if typ == "Observation" {
+		prefix, statuses = "effective", []string{"final", "amended", "corrected"}
+	}
+	if !slices.Contains(statuses, r.Str("status")) {
+		b.refuse(at, fmt.Sprintf("an outcome is %s of status %s", article(typ), strings.Join(statuses, ", ")))
+		return
+	}
+	when, ok := dated(r, prefix)
+	if !ok {
+		b.refuse(at, fmt.Sprintf("when it was is said as %sDateTime or %sPeriod", prefix, prefix))
+		return
+	}
 	if typ == "Procedure" {
-		if s := r.Str("status"); s != "completed" {
-			b.refuse(at, "a Procedure that is an outcome is completed")
-			return
-		}
-		b.activity(purpose, at, r.Get("code"), date(r, "performed"))
+		b.activity(purpose, at, r.Get("code"), when)
 		return
 	}
-	switch r.Str("status") {
-	case "final", "amended", "corrected":
-	default:
-		b.refuse(at, "an Observation that is an outcome is final, amended or corrected")
-		return
+	b.score(purpose, at, at, r.Get("code"), r, when)
+}
+
+func article(typ string) string {
+	if typ == "Observation" {
+		return "an Observation"
 	}
-	b.score(purpose, at, at, r.Get("code"), r, date(r, "effective"))
+	return "a " + typ
+}
+
+// typeOf is the resource type that a literal reference names, "" when it names
+// none. https://hl7.org/fhir/R4/references.html#literal
+func typeOf(reference string) string {
+	reference, _, _ = strings.Cut(reference, "/_history/")
+	parts := strings.Split(reference, "/")
+	if len(parts) < 2 {
+		return ""
+	}
+	if typ := parts[len(parts)-2]; typ != "" && typ[0] >= 'A' && typ[0] <= 'Z' {
+		return typ
+	}
+	return ""
 }
 
 func (b *builder) notes(r *element.Value) {
@@ -142,27 +184,6 @@ func (b *builder) notes(r *element.Value) {
 			b.story.told = append(b.story.told, t)
 		}
 	}
-}
-
-// date copies when something was: a date, or a period by its two ends, named
-// DateTime or Period. Nothing else is taken along, because extensions could
-// carry anything.
-func date(r *element.Value, prefix string) *element.Field {
-	for _, name := range []string{"DateTime", "Instant"} {
-		if t := r.Str(prefix + name); t != "" {
-			f := element.S("DateTime", t) // an instant is a dateTime
-			return &f
-		}
-	}
-	period := r.Get(prefix + "Period")
-	ends := element.NewObject()
-	ends.SetString("start", period.Str("start"))
-	ends.SetString("end", period.Str("end"))
-	if len(ends.Fields) == 0 {
-		return nil
-	}
-	f := element.F("Period", ends)
-	return &f
 }
 
 // number names the element that holds the number of an output or Observation.
@@ -204,21 +225,18 @@ func (b *builder) score(purpose, codeAt, at string, code, holder *element.Value,
 		b.refuse(at, fmt.Sprintf("%s is a number from %g to %g", c.Display, *c.Minimum, *c.Maximum))
 		return
 	}
-	b.story.scores = append(b.story.scores, score{c.Display, text, day(when)})
+	measured, day := moment(begins(when))
+	if day == "" {
+		if b.undated[c.Code] {
+			b.refuse(at, "two scores of this measure have no date, so nobody could tell which came first; make each an Observation with effectiveDateTime")
+			return
+		}
+		b.undated[c.Code], measured = true, b.in.Now
+	}
+	b.story.scores = append(b.story.scores, score{c.Display, text, measured, day})
 	value := element.F("valueQuantity", element.NewObject(element.F("value", element.NewNumber(text)),
 		element.S("unit", "score"), element.S("system", "http://unitsofmeasure.org"), element.S("code", "{score}")))
 	b.coded(purpose, c, &value, when)
-}
-
-// day is the day a date names or a period begins on, as text.
-func day(when *element.Field) string {
-	if when == nil {
-		return ""
-	}
-	if when.Value.Kind == element.String {
-		return when.Value.Text
-	}
-	return when.Value.Str("start")
 }
 
 func hasSnomed(concept *element.Value) bool {

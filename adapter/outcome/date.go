@@ -1,0 +1,89 @@
+package outcome
+
+import (
+	"strings"
+	"time"
+	_ "time/tzdata" // Europe/London must be known in an image without zone files
+
+	"github.com/linkloop/linkloop/adapter/element"
+)
+
+// london is where the practice reads: an instant shortly before midnight UTC is
+// the next day there in summer.
+var london = func() *time.Location {
+	l, err := time.LoadLocation("Europe/London")
+	if err != nil {
+		return time.UTC
+	}
+	return l
+}()
+
+// precisions are those of a FHIR dateTime, the finest first, each with how the
+// NHS shows it to people (dd-Mmm-yyyy).
+// https://hl7.org/fhir/R4/datatypes.html#dateTime
+var precisions = []struct{ layout, shown string }{
+	{time.RFC3339Nano, "02-Jan-2006"},
+	{time.DateOnly, "02-Jan-2006"},
+	{"2006-01", "Jan-2006"},
+	{"2006", "2006"},
+}
+
+// moment reads a FHIR date, dateTime or instant: the instant it begins at and
+// the day as a reader sees it. Anything else is the zero time and no day.
+func moment(text string) (at time.Time, day string) {
+	for _, p := range precisions {
+		if at, err := time.ParseInLocation(p.layout, text, london); err == nil {
+			return at, at.In(london).Format(p.shown)
+		}
+	}
+	return time.Time{}, ""
+}
+
+// on is a day behind what happened on it.
+func on(day string) string {
+	if day == "" {
+		return ""
+	}
+	return " (" + day + ")"
+}
+
+// dated copies when something was: a date, or a period by its two ends, named
+// DateTime or Period. Nothing else is taken along, because extensions could
+// carry anything. ok is false for a time in another form, such as an age:
+// without it the entry would claim the day on which the Task ended.
+func dated(r *element.Value, prefix string) (when *element.Field, ok bool) {
+	for _, f := range r.Fields {
+		form, found := strings.CutPrefix(f.Name, prefix)
+		if !found {
+			continue
+		}
+		switch {
+		case form == "Period" && f.Value.Kind == element.Object:
+			ends := element.NewObject()
+			ends.SetString("start", f.Value.Str("start"))
+			ends.SetString("end", f.Value.Str("end"))
+			if len(ends.Fields) > 0 {
+				period := element.F("Period", ends)
+				return &period, true
+			}
+		case (form == "DateTime" || form == "Instant") && f.Value.Kind == element.String && f.Value.Text != "":
+			at := element.S("DateTime", f.Value.Text) // an instant is a dateTime
+			return &at, true
+		}
+		return nil, false
+	}
+	return nil, true
+}
+
+// begins is the text of the time at which a dated thing began.
+func begins(when *element.Field) string {
+	switch {
+	case when == nil:
+		return ""
+	case when.Value.Kind == element.String:
+		return when.Value.Text
+	case when.Value.Str("start") != "":
+		return when.Value.Str("start")
+	}
+	return when.Value.Str("end")
+}

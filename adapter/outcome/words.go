@@ -1,0 +1,93 @@
+package outcome
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/linkloop/linkloop/adapter/element"
+)
+
+// words sorts what an output says in words under the heading that its type
+// names. A number without a code, a date or a yes is words too.
+func (b *builder) words(o *element.Value) {
+	heading := o.TextAt("type.text")
+	if heading == "" {
+		heading = o.TextAt("type.coding.display")
+	}
+	text := spoken(o, heading)
+	if plain(text) == "" {
+		return
+	}
+	switch {
+	case forPractice(heading):
+		b.story.actions = append(b.story.actions, text)
+	case slices.ContainsFunc(split(heading), func(w string) bool { return w == "risk" || w == "risks" }):
+		b.story.risks = append(b.story.risks, text)
+	default:
+		b.story.told = append(b.story.told, text)
+	}
+}
+
+// forPractice reports whether a heading asks something of the practice. The
+// word "action" alone is not enough: "Actions taken" and "Action plan" are the
+// link worker's and the patient's own.
+func forPractice(heading string) bool {
+	words := split(heading)
+	action := slices.ContainsFunc(words, func(w string) bool { return w == "action" || w == "actions" })
+	return action && (len(words) == 1 || slices.ContainsFunc(words, func(w string) bool {
+		switch w {
+		case "gp", "gps", "practice", "surgery", "doctor", "needed", "required", "requested":
+			return true
+		}
+		return false
+	}))
+}
+
+// split is a heading by its words: "satisfaction" is no action and "brisk" no
+// risk.
+func split(heading string) []string {
+	return strings.FieldsFunc(strings.ToLower(heading), func(r rune) bool { return !unicode.IsLetter(r) })
+}
+
+// spoken is the value of an output as a sentence. Only text stands for itself;
+// everything else needs its heading to mean anything.
+func spoken(o *element.Value, heading string) string {
+	for _, f := range o.Fields {
+		value := ""
+		switch {
+		case f.Name == "valueString" || f.Name == "valueMarkdown":
+			if f.Value.Kind == element.String && plain(f.Value.Text) != "" {
+				return f.Value.Text
+			}
+		case f.Name == "valueQuantity":
+			value = quantity(f.Value)
+		case !strings.HasPrefix(f.Name, "value") || f.Name == "valueBase64Binary":
+		case f.Value.Kind == element.Bool:
+			value = map[string]string{"true": "yes", "false": "no"}[f.Value.Text]
+		case f.Value.Kind == element.String || f.Value.Kind == element.Number:
+			value = f.Value.Text
+			if _, day := moment(value); day != "" && (f.Name == "valueDate" || f.Name == "valueDateTime" || f.Name == "valueInstant") {
+				value = day
+			}
+		}
+		if value != "" && heading != "" {
+			return heading + ": " + value
+		}
+	}
+	return ""
+}
+
+// quantity is a number with its comparator and its unit: without them it would
+// be another one.
+func quantity(q *element.Value) string {
+	v := q.Get("value")
+	if v == nil || v.Kind != element.Number {
+		return ""
+	}
+	unit := q.Str("unit")
+	if unit == "" {
+		unit = q.Str("code")
+	}
+	return strings.TrimSpace(q.Str("comparator") + v.Text + " " + unit)
+}
