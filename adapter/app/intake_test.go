@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fhir"
@@ -165,10 +166,13 @@ func TestWhoIsCalling(t *testing.T) {
 // TestCanary feeds names, numbers and addresses through success and failure
 // and scans everything that is written for operators.
 func TestCanary(t *testing.T) {
-	h := open(t, nil)
+	h := open(t, func(c *config.Config) {
+		c.Records = []config.Record{{ODS: config.AnyPractice, BaseURL: "http://127.0.0.1:1/record", AllowPlainHTTP: true}}
+	})
 	canaries := []string{"Canarybird", "CANARYBIRD", "Zebedee", "Quetzal", "9990000379", "9990000378", "490123", "1970-06-11", "19700611"}
-	post := func(body []byte) response {
-		return h.call("POST", "/intake/hl7v2-ref", body)
+	var answers [][]byte
+	post := func(body []byte) {
+		answers = append(answers, h.call("POST", "/intake/hl7v2-ref", body).body)
 	}
 	post(referral(20, "9990000379"))
 	post(referral(20, "9990000379"))
@@ -178,9 +182,10 @@ func TestCanary(t *testing.T) {
 	post([]byte("MSH|Canarybird"))
 	post([]byte("Canarybird 9990000379"))
 	h.call("POST", "/intake/Canarybird", []byte("Zebedee"))
-	h.call("POST", "/intake/generic-json", []byte(`{"patient":{"name":"Canarybird","nhsNumber":"9990000379"},`))
-	h.call("POST", "/intake/bars-r4", []byte(`{"resourceType":"Bundle","type":"message","Canarybird":"9990000379"}`))
-	var answers [][]byte
+	answers = append(answers,
+		h.call("POST", "/intake/generic-json", []byte(`{"patient":{"name":"Canarybird","nhsNumber":"9990000379"},`)).body,
+		h.call("POST", "/intake/generic-json", []byte(`{"type":"referral","id":"1","createdAt":"Canarybird","patient":{"familyName":"Canarybird","nhsNumber":"9990000378"}}`)).body,
+		h.call("POST", "/intake/bars-r4", []byte(`{"resourceType":"Bundle","type":"message","Canarybird":"9990000379"}`)).body)
 	for _, r := range []response{
 		h.call("POST", "/fhir/Patient", []byte(`{"resourceType":"Patient","Canarybird":"9990000379"}`), "Content-Type", fhirJSON),
 		h.call("POST", "/fhir/Patient", []byte(`{"resourceType":"Patient","birthDate":"Canarybird","gender":"Zebedee"}`), "Content-Type", fhirJSON),
@@ -195,7 +200,20 @@ func TestCanary(t *testing.T) {
 		answers = append(answers, r.body)
 	}
 	task := h.task(20)
-	h.change(task, func(v *element.Value) { v.SetString("status", "completed") })
+	h.want(h.change(task, claimBy("a")), 200)
+	h.want(h.change(task, func(v *element.Value) {
+		v.SetString("status", "completed")
+		v.Append("output", element.NewObject(element.F("type", object("text", "Outcome")), element.S("valueString", "Canarybird is well")))
+	}), 200)
+	// The write-back fails, as nothing listens there; what is said of it is scanned too.
+	for tries := 0; !bytes.Contains(h.call("GET", "/referrals/"+task+"/timeline", nil).body, []byte("attempt failed")); tries++ {
+		if tries > 500 {
+			t.Fatal("no attempt to write back is on the timeline")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	answers = append(answers, h.call("GET", "/referrals/"+task+"/timeline", nil).body,
+		h.call("GET", "/admin/deliveries", nil).body, h.call("GET", "/admin/messages", nil).body)
 	res, err := http.Get(h.ops + "/metrics")
 	if err != nil {
 		t.Fatal(err)
