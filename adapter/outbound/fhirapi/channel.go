@@ -8,6 +8,7 @@ package fhirapi
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -45,14 +46,20 @@ func DefaultConfig() Config {
 func (c Config) Validate() error {
 	var errs []error
 	u, err := url.Parse(c.BaseURL)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.User != nil {
-		errs = append(errs, errors.New("base_url is not an http or https address without user and query"))
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || strings.ContainsAny(c.BaseURL, "?#") {
+		errs = append(errs, errors.New("base_url is not an http or https address without user, query and fragment"))
+	}
+	if strings.ContainsFunc(c.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		errs = append(errs, errors.New("token holds a space, a line break or another character that no header carries"))
 	}
 	if c.ConnectTimeout <= 0 || c.RequestTimeout <= 0 {
 		errs = append(errs, errors.New("time-outs must be above zero"))
 	}
 	if c.MaxAnswer < 1024 {
 		errs = append(errs, errors.New("max_answer must be at least 1024 bytes"))
+	}
+	if c.MaxRetryAfter < 0 {
+		errs = append(errs, errors.New("max_retry_after must not be below zero"))
 	}
 	return errors.Join(errs...)
 }
@@ -80,12 +87,13 @@ func New(cfg Config) (*Channel, error) {
 	c.HTTPClient = &http.Client{
 		Timeout: cfg.RequestTimeout,
 		Transport: &http.Transport{
-			DialContext:           (&net.Dialer{Timeout: cfg.ConnectTimeout}).DialContext,
-			TLSHandshakeTimeout:   cfg.ConnectTimeout,
-			ResponseHeaderTimeout: cfg.RequestTimeout,
-			MaxIdleConnsPerHost:   4,
-			IdleConnTimeout:       time.Minute,
-			ForceAttemptHTTP2:     true,
+			DialContext:            (&net.Dialer{Timeout: cfg.ConnectTimeout}).DialContext,
+			TLSHandshakeTimeout:    cfg.ConnectTimeout,
+			ResponseHeaderTimeout:  cfg.RequestTimeout,
+			MaxResponseHeaderBytes: 64 << 10,
+			MaxIdleConnsPerHost:    4,
+			IdleConnTimeout:        time.Minute,
+			ForceAttemptHTTP2:      true,
 		},
 		// A redirect would carry the token and the patient to another place.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -132,6 +140,13 @@ type answer struct {
 	cut        bool // longer than MaxAnswer
 }
 
+// maxEvidence is how much of an answer is kept with an attempt. Attempts are
+// kept for ever, and a practice that is down for days has hundreds.
+const maxEvidence = 16 << 10
+
+// evidence is a copy, so that the rest of a long answer can be let go.
+func (a answer) evidence() []byte { return bytes.Clone(a.body[:min(len(a.body), maxEvidence)]) }
+
 func (c *Channel) do(ctx context.Context, method, query string, body []byte) (answer, error) {
 	var raw any // nil, not an empty slice: a GET has no body
 	if body != nil {
@@ -145,6 +160,10 @@ func (c *Channel) do(ctx context.Context, method, query string, body []byte) (an
 	if body != nil {
 		req.Header.Set("Content-Type", "application/fhir+json; charset=utf-8")
 		req.Header.Set("Prefer", "return=minimal")
+	} else {
+		// HAPI FHIR, for one, answers a search from what it found up to a minute
+		// ago (its release notes of 2.5), when the entry was not there yet.
+		req.Header.Set("Cache-Control", "no-cache")
 	}
 	if c.cfg.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.cfg.Token)
@@ -170,10 +189,13 @@ func (c *Channel) do(ctx context.Context, method, query string, body []byte) (an
 func unreachable(err error) outbound.Result {
 	reason := "the connection broke before the answer was complete"
 	var op *net.OpError
+	var certificate *tls.CertificateVerificationError
 	var timeout interface{ Timeout() bool }
 	switch {
 	case errors.Is(err, context.Canceled):
 		reason = "stopped while waiting for the answer"
+	case errors.As(err, &certificate):
+		reason = "the certificate of the peer is not trusted, has expired or is for another name; nothing was sent"
 	case errors.As(err, &timeout) && timeout.Timeout():
 		reason = "no answer in time"
 	case errors.As(err, &op) && op.Op == "dial":
@@ -187,7 +209,7 @@ func unreachable(err error) outbound.Result {
 // is not.
 func checkAnswer(a answer, entries int) (outbound.Result, bool) {
 	doubt := func(reason string) (outbound.Result, bool) {
-		return outbound.Result{State: outbound.Retry, Status: a.status, Reason: reason, Evidence: a.body}, true
+		return outbound.Result{State: outbound.Retry, Status: a.status, Reason: reason, Evidence: a.evidence()}, true
 	}
 	if a.cut {
 		return doubt("the answer is larger than is read")
@@ -222,7 +244,7 @@ func (c *Channel) prove(ctx context.Context, sent *element.Value, a answer) outb
 		if found.status != http.StatusOK {
 			res := classify(found, c.cfg.MaxRetryAfter)
 			if res.State == outbound.Dead {
-				return outbound.Result{State: outbound.Delivered, Status: a.status, Evidence: a.body,
+				return outbound.Result{State: outbound.Delivered, Status: a.status, Evidence: a.evidence(),
 					Reason: fmt.Sprintf("written; the peer does not allow to read it back (status %d)", found.status)}
 			}
 			res.Reason = "written, and not read back: " + res.Reason
@@ -230,19 +252,19 @@ func (c *Channel) prove(ctx context.Context, sent *element.Value, a answer) outb
 		}
 		v, err := element.Parse(found.body, element.Limits{})
 		if err != nil || v.ResourceType() != "Bundle" || v.Str("type") != "searchset" {
-			return outbound.Result{State: outbound.Retry, Status: found.status, Evidence: found.body,
+			return outbound.Result{State: outbound.Retry, Status: found.status, Evidence: found.evidence(),
 				Reason: "written, and the answer to reading it back is no searchset"}
 		}
 		switch n := matches(v, r.ResourceType(), system, value); {
 		case n == 0:
-			return outbound.Result{State: outbound.Retry, Status: found.status, Evidence: a.body,
+			return outbound.Result{State: outbound.Retry, Status: found.status, Evidence: a.evidence(),
 				Reason: fmt.Sprintf("the peer accepted entry %d and does not find it", i)}
 		case n > 1:
-			return outbound.Result{State: outbound.Dead, Status: found.status, Evidence: found.body,
+			return outbound.Result{State: outbound.Dead, Status: found.status, Evidence: found.evidence(),
 				Reason: fmt.Sprintf("entry %d stands %d times in the record", i, n)}
 		}
 	}
-	return outbound.Result{State: outbound.Proven, Status: a.status, Evidence: a.body}
+	return outbound.Result{State: outbound.Proven, Status: a.status, Evidence: a.evidence()}
 }
 
 // matches counts what carries the identifier itself: a peer that does not know

@@ -2,6 +2,8 @@ package fhirapi_test
 
 import (
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -45,7 +47,7 @@ func (p *peer) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		fmt.Fprint(w, `{"resourceType":"Bundle","type":"transaction-response","entry":[{"response":{"status":"201 Created"}},{"response":{"status":"200"}}]}`)
 		return
 	}
-	if q.ContentLength != 0 || q.Header.Get("Content-Type") != "" {
+	if q.ContentLength != 0 || q.Header.Get("Content-Type") != "" || q.Header.Get("Cache-Control") != "no-cache" {
 		w.WriteHeader(http.StatusTeapot)
 		return
 	}
@@ -165,6 +167,12 @@ func TestConfig(t *testing.T) {
 		"a file":        {func(c *fhirapi.Config) { c.BaseURL = "file:///etc/passwd" }, "base_url"},
 		"user":          {func(c *fhirapi.Config) { c.BaseURL = "https://u:p@record.example" }, "base_url"},
 		"query":         {func(c *fhirapi.Config) { c.BaseURL = "https://record.example?key=1" }, "base_url"},
+		"empty query":   {func(c *fhirapi.Config) { c.BaseURL = "https://record.example/fhir?" }, "base_url"},
+		"fragment":      {func(c *fhirapi.Config) { c.BaseURL = "https://record.example/fhir#x" }, "base_url"},
+		"line in token": {func(c *fhirapi.Config) { c.Token += "\n" }, "token"},
+		"no ASCII":      {func(c *fhirapi.Config) { c.Token += "\u00e9" }, "token"},
+		"no token":      {func(c *fhirapi.Config) { c.Token = "" }, ""},
+		"odd wish":      {func(c *fhirapi.Config) { c.MaxRetryAfter = -1 }, "max_retry_after"},
 		"no time":       {func(c *fhirapi.Config) { c.RequestTimeout = 0 }, "time-outs"},
 		"small answers": {func(c *fhirapi.Config) { c.MaxAnswer = 10 }, "max_answer"},
 	} {
@@ -179,8 +187,36 @@ func TestConfig(t *testing.T) {
 		}
 	}
 	cfg := good
-	cfg.BaseURL, cfg.RequestTimeout, cfg.MaxAnswer = "", 0, 0
-	if err := cfg.Validate(); err == nil || strings.Count(err.Error(), "\n") != 2 {
+	cfg.BaseURL, cfg.Token, cfg.RequestTimeout, cfg.MaxAnswer, cfg.MaxRetryAfter = "", " ", 0, 0, -1
+	if err := cfg.Validate(); err == nil || strings.Count(err.Error(), "\n") != 4 {
 		t.Errorf("not every problem at once: %v", err)
+	}
+}
+
+// TestEvidenceIsBounded: every attempt stays on record, so a peer with long
+// error pages must not fill the store.
+func TestEvidenceIsBounded(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadGateway)
+		fmt.Fprint(w, strings.Repeat("x", 300<<10))
+	}))
+	defer srv.Close()
+	res := open(t, srv.URL).Deliver(t.Context(), outbound.Delivery{Payload: outboundtest.Payload("t1")})
+	if len(res.Evidence) != 16<<10 || cap(res.Evidence) > 32<<10 {
+		t.Errorf("%d bytes of evidence in %d", len(res.Evidence), cap(res.Evidence))
+	}
+}
+
+// TestCertificate: a peer whose certificate is not trusted gets nothing, and the
+// reason says so, because waiting alone will not help.
+func TestCertificate(t *testing.T) {
+	asked := false
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.StartTLS()
+	defer srv.Close()
+	res := open(t, srv.URL).Deliver(t.Context(), outbound.Delivery{Payload: outboundtest.Payload("t1")})
+	if res.State != outbound.Retry || !strings.Contains(res.Reason, "certificate") || asked {
+		t.Errorf("%s (%s), asked: %t", res.State, res.Reason, asked)
 	}
 }

@@ -22,7 +22,7 @@ import (
 //   - 412 says that a condition matched more than one: a human.
 //   - everything else will be refused every time: a human.
 func classify(a answer, maxRetryAfter time.Duration) outbound.Result {
-	res := outbound.Result{State: outbound.Dead, Status: a.status, Evidence: a.body}
+	res := outbound.Result{State: outbound.Dead, Status: a.status, Evidence: a.evidence()}
 	switch s := a.status; {
 	case s == http.StatusRequestTimeout, s == http.StatusTooEarly, s == http.StatusTooManyRequests,
 		s >= 200 && s < 300, s == http.StatusConflict, s == http.StatusLocked, s == http.StatusUnauthorized,

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/linkloop/linkloop/adapter/outbound"
 )
@@ -65,6 +66,8 @@ func (s suite) brokenPeers(t *testing.T) {
 		"is no HTTP server":       func(w http.ResponseWriter, _ *http.Request) { raw(w, "220 mail ready "+Canary+"\r\n") },
 		"status out of range":     func(w http.ResponseWriter, _ *http.Request) { raw(w, "HTTP/1.1 20 "+Canary+"\r\n\r\n") },
 		"never ends":              endless,
+		"a byte at a time":        trickle,
+		"a long answer of 500":    func(w http.ResponseWriter, q *http.Request) { w.WriteHeader(500); endless(w, q) },
 		"an endless header": func(w http.ResponseWriter, _ *http.Request) {
 			raw(w, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 20<<20))
 		},
@@ -116,6 +119,23 @@ func endless(w http.ResponseWriter, _ *http.Request) {
 	for range 1 << 12 { // 256 MiB
 		if _, err := w.Write(line); err != nil {
 			return
+		}
+	}
+}
+
+// trickle is never silent for long, and never done.
+func trickle(w http.ResponseWriter, q *http.Request) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-q.Context().Done():
+			return
+		case <-tick.C:
+			if _, err := io.WriteString(w, " "); err != nil {
+				return
+			}
+			_ = http.NewResponseController(w).Flush()
 		}
 	}
 }

@@ -26,7 +26,7 @@ type Open func(t *testing.T, baseURL string) outbound.Channel
 // Bounds of what a channel may hand on.
 const (
 	maxAsked    = 24 * time.Hour // of a peer's wish to wait
-	maxEvidence = 5 << 20
+	maxEvidence = 64 << 10       // kept for every attempt, for ever
 )
 
 // Run runs the contract of a channel over HTTP that delivers transactions. The
