@@ -135,7 +135,22 @@ func (m *memory) Settle(d store.Delivery, a store.Attempt) error {
 	return nil
 }
 
-func (m *memory) Release(int64, store.DeliveryState, time.Time) error { return nil }
+func (m *memory) Release(id int64, to store.DeliveryState, now time.Time) error {
+	d := &m.rows[id-1]
+	d.State, d.Settled = to, time.Time{}
+	if to == store.Owed {
+		d.Due = now
+	}
+	return nil
+}
+
+// release is a human's move.
+func (h *house) release(id int64, to store.DeliveryState) {
+	h.store.mu.Lock()
+	_ = h.store.Release(id, to, time.Now())
+	h.store.mu.Unlock()
+	h.relay.Notify()
+}
 
 // peek reads a row and its attempts.
 func (m *memory) peek(id int64) (store.Delivery, []store.Attempt) {

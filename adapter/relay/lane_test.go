@@ -73,7 +73,7 @@ func TestOnePracticeDown(t *testing.T) {
 	if g.calls["WELL"] != 50 {
 		t.Errorf("%d calls to the practice that is well, want 50", g.calls["WELL"])
 	}
-	if n := g.calls["DOWN"]; n < 5 || n > 20 {
+	if n := g.calls["DOWN"]; n < 5 || n > 35 { // chance gives 14 to 21; without the breaker it is 200
 		t.Errorf("%d calls in 50 minutes to the practice that is down, want few", n)
 	}
 	if g.most["DOWN"] > 2 {

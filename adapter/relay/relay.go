@@ -26,7 +26,7 @@ type Config struct {
 	Lease       time.Duration // how long one attempt may take before it counts as lost
 	BackoffMin  time.Duration // first wait after a failure, doubled each time
 	BackoffMax  time.Duration // longest wait between attempts
-	GiveUpAfter time.Duration // age at which a delivery goes in front of a human
+	GiveUpAfter time.Duration // how long is tried before a delivery goes in front of a human; again after a human released it
 	TripAfter   int           // failures in a row after which a practice is left alone for a while
 	Idle        time.Duration // longest sleep when nothing is due, against a missed wake-up
 }
@@ -205,10 +205,13 @@ func (r *Relay) deliver(ctx context.Context, d store.Delivery) {
 	res := r.attempt(ctx, d)
 	ended := r.now()
 	r.judge(d.Lane, res.State, ended)
-	next := r.settle(d, res, ended)
+	next := r.settle(d, res, ended, r.since(ctx, d, ended))
 	a := store.Attempt{
 		Delivery: d.ID, Number: d.Attempts + 1, Started: started, Ended: ended,
 		State: string(res.State), Status: res.Status, Reason: res.Reason, Evidence: res.Evidence,
+	}
+	if next.State == store.Dead {
+		a.State = string(outbound.Dead) // since then nobody tries; see since
 	}
 	err := r.store.Decide(ctx, func(tx store.Tx) error { return tx.Deliveries().Settle(next, a) })
 	if err != nil {
@@ -243,8 +246,30 @@ func (r *Relay) attempt(ctx context.Context, d store.Delivery) (res outbound.Res
 	})
 }
 
-// settle is the delivery after an attempt.
-func (r *Relay) settle(d store.Delivery, res outbound.Result, now time.Time) store.Delivery {
+// since is when it began to be tried, for its age: what a human released after
+// it was given up, or held before it was ever tried, gets the whole time again.
+// Attempts are looked at only when the delivery itself is that old.
+func (r *Relay) since(ctx context.Context, d store.Delivery, now time.Time) time.Time {
+	if now.Sub(d.Created) < r.cfg.GiveUpAfter {
+		return d.Created
+	}
+	var made []store.Attempt
+	err := r.store.View(ctx, func(rd store.Reader) (err error) {
+		made, err = rd.Deliveries().Attempts(d.ID)
+		return err
+	})
+	if err != nil {
+		return now // trying once more is the lesser evil
+	}
+	began := d.Due // nothing was tried since it was owed or released
+	for i := len(made) - 1; i >= 0 && made[i].State != string(outbound.Dead); i-- {
+		began = made[i].Started
+	}
+	return began
+}
+
+// settle is the delivery after an attempt; began is when it began to be tried.
+func (r *Relay) settle(d store.Delivery, res outbound.Result, now, began time.Time) store.Delivery {
 	d.Attempts++
 	d.Reason = res.Reason
 	switch res.State {
@@ -253,9 +278,9 @@ func (r *Relay) settle(d store.Delivery, res outbound.Result, now time.Time) sto
 	case outbound.Delivered:
 		d.State, d.Settled, d.Reason = store.Delivered, now, ""
 	case outbound.Retry:
-		if now.Sub(d.Created) >= r.cfg.GiveUpAfter {
+		if age := now.Sub(began); age >= r.cfg.GiveUpAfter {
 			d.State, d.Settled = store.Dead, now
-			d.Reason = fmt.Sprintf("given up after %d attempts in %s; the last: %s", d.Attempts, now.Sub(d.Created).Round(time.Minute), res.Reason)
+			d.Reason = fmt.Sprintf("given up after %s and %d attempts in all; the last: %s", age.Round(time.Minute), d.Attempts, res.Reason)
 			break
 		}
 		d.State, d.Due = store.Owed, now.Add(r.backoff(d.Attempts, res.RetryAfter))

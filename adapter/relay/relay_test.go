@@ -80,6 +80,46 @@ func TestLies(t *testing.T) {
 	})
 }
 
+// TestReleased: what a human releases is tried for the whole time again, not
+// once: a peer that has just come back may be slow for a while.
+func TestReleased(t *testing.T) {
+	limit := relay.DefaultConfig().GiveUpAfter
+	inTime(t, nil, always(outbound.Retry), func(h *house) {
+		given := h.owe("A81001", "t1")
+		h.store.mu.Lock() // so that it is held before the relay can see it
+		held, _, _ := h.store.Owe(store.Delivery{Key: "t2", Lane: "A81002", Channel: "gp", Due: time.Now(), Created: time.Now()})
+		_ = h.store.Release(held, store.Held, time.Now())
+		h.store.mu.Unlock()
+		h.after(limit + time.Hour)
+		h.is(given, store.Dead)
+		h.is(held, store.Held)
+		h.after(limit)
+		for _, id := range []int64{given, held} {
+			h.release(id, store.Owed)
+		}
+		h.after(limit - time.Hour)
+		h.is(given, store.Owed)
+		h.is(held, store.Owed)
+		h.after(3 * time.Hour)
+		for _, id := range []int64{given, held} {
+			d, _ := h.is(id, store.Dead)
+			if !strings.HasPrefix(d.Reason, "given up after 72h") {
+				t.Errorf("reason %q", d.Reason)
+			}
+		}
+		dead := 0
+		_, attempts := h.store.peek(given)
+		for _, a := range attempts {
+			if a.State == string(outbound.Dead) {
+				dead++
+			}
+		}
+		if dead != 2 {
+			t.Errorf("%d attempts ended it, want one for each time it was given up", dead)
+		}
+	})
+}
+
 // TestRefused: what the peer refuses is not sent twice.
 func TestRefused(t *testing.T) {
 	for _, c := range []struct {
@@ -262,6 +302,38 @@ func TestStoreAway(t *testing.T) {
 		h.store.mu.Unlock()
 		h.after(time.Minute)
 		h.is(id, store.Proven)
+	})
+}
+
+// TestStoreAwayWhenOld: nobody gives up because the record of attempts cannot
+// be read.
+func TestStoreAwayWhenOld(t *testing.T) {
+	var h *house
+	calls := 0
+	ch := channel(func(context.Context, outbound.Delivery) outbound.Result {
+		if calls++; calls == 1 {
+			h.store.mu.Lock()
+			h.store.away = true
+			h.store.mu.Unlock()
+		}
+		return outbound.Result{State: outbound.Retry, Reason: "down"}
+	})
+	inTime(t, nil, ch, func(in *house) {
+		h = in
+		h.store.mu.Lock()
+		old := time.Now().Add(-2 * relay.DefaultConfig().GiveUpAfter)
+		id, _, _ := h.store.Owe(store.Delivery{Key: "t1", Lane: "A81001", Channel: "gp", Due: time.Now(), Created: old})
+		h.store.mu.Unlock()
+		h.relay.Notify()
+		h.after(time.Hour)
+		h.store.mu.Lock()
+		h.store.away = false
+		h.store.mu.Unlock()
+		h.after(time.Hour)
+		h.is(id, store.Owed)
+		if calls < 3 {
+			t.Errorf("%d calls", calls)
+		}
 	})
 }
 
