@@ -262,7 +262,7 @@ func entriesOf(t recordtest.Tally) int {
 }
 
 // serve starts a peer for the length of the test. httptest is not used, since
-// this package is also part of the demo and httptest adds flags to a program.
+// its Close waits for requests in work, and some peers here never answer.
 func serve(t *testing.T, h http.Handler) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
