@@ -131,3 +131,38 @@ func TestOnlyThisMachine(t *testing.T) {
 		t.Errorf("another name for this machine: status %d, want 403", res.StatusCode)
 	}
 }
+
+// TestHeadAndHeaders: HEAD answers as GET without a body, a preference counts
+// in any of several headers, and the mark of a weak tag may be small.
+func TestHeadAndHeaders(t *testing.T) {
+	h := open(t, nil)
+	task := h.unowned(1)
+	get := h.want(h.call("GET", "/fhir/Task/"+task, nil), 200)
+	for _, path := range []string{"/fhir/Task/" + task, "/fhir/Task/" + task + "/_history/1"} {
+		head := h.want(h.call("HEAD", path, nil), 200)
+		if len(head.body) != 0 || head.header.Get("ETag") != get.header.Get("ETag") {
+			t.Errorf("HEAD %s: %d bytes, ETag %s", path, len(head.body), head.header.Get("ETag"))
+		}
+	}
+	h.want(h.call("HEAD", "/fhir/metadata", nil), 200)
+
+	claimed := get.value(t)
+	claimBy("a")(claimed)
+	req, err := http.NewRequest("PUT", h.base+"/fhir/Task/"+task, strings.NewReader(string(claimed.JSON())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", fhirJSON)
+	req.Header.Set("If-Match", `w/"1"`)
+	req.Header.Add("Prefer", "handling=lenient")
+	req.Header.Add("Prefer", "return=minimal")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != 200 || len(body) != 0 || res.Header.Get("ETag") != `W/"2"` {
+		t.Errorf("status %d, %d bytes, ETag %s, err %v", res.StatusCode, len(body), res.Header.Get("ETag"), err)
+	}
+}
