@@ -60,16 +60,19 @@ func (s *Service) withdraw(tx store.Tx, task *element.Value) error {
 		return err
 	}
 	for _, d := range list {
-		switch d.State {
-		case store.Owed:
+		if d.State == store.Owed {
 			if err := tx.Deliveries().Release(d.ID, store.Held, tx.Time()); err != nil {
 				return err
 			}
-		case store.Leased, store.Delivered, store.Proven:
+		}
+		// What was tried may be there although its answer was lost.
+		tried := d.Attempts > 0 && (d.State == store.Owed || d.State == store.Held)
+		switch {
+		case tried, d.State == store.Leased, d.State == store.Delivered, d.State == store.Proven:
 			_, _, err := tx.Deliveries().Owe(store.Delivery{
 				Key: d.Key + "/withdraw", Lane: d.Lane, Channel: d.Channel, Task: d.Task, Patient: d.Patient,
 				State: store.Dead, Created: tx.Time(), Settled: tx.Time(), Payload: []byte("{}"),
-				Reason: "the Task was entered in error after its outcome was sent or while it was being sent: look for it in the record and take it out by hand",
+				Reason: "the Task was entered in error after its outcome was sent, tried, or while it was being sent: look for it in the record and take it out by hand",
 			})
 			if err != nil {
 				return err
