@@ -65,6 +65,7 @@ type Relay struct {
 	BackoffMax     time.Duration `mapstructure:"backoff_max"`
 	GiveUpAfter    time.Duration `mapstructure:"give_up_after"`
 	Lease          time.Duration `mapstructure:"lease"`
+	AttemptTimeout time.Duration `mapstructure:"attempt_timeout"`
 	ConnectTimeout time.Duration `mapstructure:"connect_timeout"`
 	RequestTimeout time.Duration `mapstructure:"request_timeout"`
 }
@@ -146,7 +147,8 @@ func Default() Config {
 			BackoffMin:     5 * time.Second,
 			BackoffMax:     15 * time.Minute,
 			GiveUpAfter:    72 * time.Hour,
-			Lease:          2 * time.Minute,
+			Lease:          10 * time.Second,
+			AttemptTimeout: 2 * time.Minute,
 			ConnectTimeout: 5 * time.Second,
 			RequestTimeout: 30 * time.Second,
 		},

@@ -155,7 +155,8 @@ func (k *checker) relay() {
 	k.between("relay.backoff_min", r.BackoffMin, time.Millisecond, time.Hour)
 	k.between("relay.backoff_max", r.BackoffMax, time.Millisecond, 24*time.Hour)
 	k.between("relay.give_up_after", r.GiveUpAfter, time.Second, 90*24*time.Hour)
-	k.between("relay.lease", r.Lease, 2*time.Millisecond, time.Hour)
+	k.between("relay.lease", r.Lease, 100*time.Millisecond, time.Hour)
+	k.between("relay.attempt_timeout", r.AttemptTimeout, 2*time.Millisecond, time.Hour)
 	k.between("relay.connect_timeout", r.ConnectTimeout, time.Millisecond, 10*time.Minute)
 	k.between("relay.request_timeout", r.RequestTimeout, time.Millisecond, 10*time.Minute)
 	if r.BackoffMax < r.BackoffMin {
@@ -164,8 +165,8 @@ func (k *checker) relay() {
 	if r.GiveUpAfter < r.BackoffMax {
 		k.add("relay.give_up_after", "is shorter than relay.backoff_max", "")
 	}
-	if r.Lease <= r.RequestTimeout {
-		k.add("relay.lease", "is not longer than relay.request_timeout", "a delivery still being sent would be sent a second time; make the lease longer")
+	if r.AttemptTimeout <= r.RequestTimeout {
+		k.add("relay.attempt_timeout", "is not longer than relay.request_timeout", "no attempt could ever read back what it sent; make it longer")
 	}
 }
 

@@ -65,7 +65,7 @@ func TestValidate(t *testing.T) {
 		{"unknown workflow", func(c *config.Config) { c.Workflow.Table = "bars" }, []string{"workflow.table"}},
 		{"own workflow", func(c *config.Config) { c.Workflow.Table = "/etc/linkloop/workflow.yaml" }, nil},
 		{"no workers", func(c *config.Config) { c.Relay.Workers = 0 }, []string{"relay.workers"}},
-		{"lease shorter than a request", func(c *config.Config) { c.Relay.Lease = time.Second }, []string{"relay.lease"}},
+		{"attempt shorter than a request", func(c *config.Config) { c.Relay.AttemptTimeout = time.Second }, []string{"relay.attempt_timeout"}},
 		{"give up before the longest wait", func(c *config.Config) { c.Relay.GiveUpAfter = time.Minute }, []string{"relay.give_up_after"}},
 		{"log words", func(c *config.Config) { c.Log.Level, c.Log.Format = "INFO", "" }, []string{"log.level", "log.format"}},
 

@@ -79,17 +79,21 @@ func (c storeCollector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(waitingDesc, prometheus.GaugeValue, float64(st.Waiting))
 	ch <- prometheus.MustNewConstMetric(commitsDesc, prometheus.CounterValue, float64(st.Commits))
 	ch <- prometheus.MustNewConstMetric(decisionsDesc, prometheus.CounterValue, float64(st.Decisions))
-	ch <- prometheus.MustNewConstMetric(walDesc, prometheus.GaugeValue, float64(st.WALBytes))
+	ch <- prometheus.MustNewConstMetric(walDesc, prometheus.GaugeValue, float64(st.LogBytes))
 	ch <- prometheus.MustNewConstMetric(dataDesc, prometheus.GaugeValue, float64(st.DataBytes))
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	_ = c.s.View(ctx, func(r store.Reader) error {
-		counts, err := r.Deliveries().Counts()
-		for state, n := range counts {
-			ch <- prometheus.MustNewConstMetric(deliveriesDesc, prometheus.GaugeValue, float64(n), string(state))
-		}
-		return err // a scrape without the gauge says enough
+	var counts map[store.DeliveryState]int64
+	err := c.s.View(ctx, func(r store.Reader) (err error) {
+		counts, err = r.Deliveries().Counts()
+		return err
 	})
+	if err != nil {
+		return // a scrape without the gauge says enough
+	}
+	for state, n := range counts {
+		ch <- prometheus.MustNewConstMetric(deliveriesDesc, prometheus.GaugeValue, float64(n), string(state))
+	}
 }
 
 // opsHandler serves /healthz (the process lives), /readyz (it can take work)

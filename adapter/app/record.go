@@ -55,7 +55,7 @@ func (a *App) newRelay() (*relay.Relay, error) {
 	a.records = &records{}
 	a.records.byODS.Store(&byODS)
 	rc := relay.DefaultConfig()
-	rc.Workers, rc.Lease = a.cfg.Relay.Workers, a.cfg.Relay.Lease
+	rc.Workers, rc.Lease, rc.Attempt = a.cfg.Relay.Workers, a.cfg.Relay.Lease, a.cfg.Relay.AttemptTimeout
 	rc.BackoffMin, rc.BackoffMax, rc.GiveUpAfter = a.cfg.Relay.BackoffMin, a.cfg.Relay.BackoffMax, a.cfg.Relay.GiveUpAfter
 	return relay.New(rc, relay.Parts{
 		Store: a.store, Channels: map[string]outbound.Channel{channelName: a.records},

@@ -51,9 +51,10 @@ func (g *Gateway) messages(c *gin.Context) {
 		g.fail(c, err)
 		return
 	}
-	views := []MessageView{}
+	var views []MessageView
 	err = g.cfg.Store.View(c.Request.Context(), func(r store.Reader) error {
 		list, err := r.Inbox().List(f)
+		views = make([]MessageView, 0, len(list))
 		for _, m := range list {
 			views = append(views, messageView(m))
 		}
@@ -154,9 +155,10 @@ func (g *Gateway) deliveries(c *gin.Context) {
 		g.fail(c, err)
 		return
 	}
-	views := []DeliveryView{}
+	var views []DeliveryView
 	err = g.cfg.Store.View(c.Request.Context(), func(r store.Reader) error {
 		list, err := r.Deliveries().List(f)
+		views = make([]DeliveryView, 0, len(list))
 		for _, d := range list {
 			views = append(views, deliveryView(d, nil))
 		}

@@ -140,7 +140,7 @@ func (s *Service) process(ctx context.Context, sender Sender, sub Submission, ag
 		var err error
 		res, err = s.decide(tx, sender, sub, msg, d, f, row)
 		return err
-	})
+	}, d.reads(key))
 	if err != nil && fault.KindOf(err) != fault.Transient && f == nil {
 		// Something of ours went wrong with this message. Nothing of it was
 		// written; it is kept among the failed ones, not only answered.

@@ -60,7 +60,7 @@ func (b broken) View(ctx context.Context, fn func(store.Reader) error) error {
 	return fault.New(fault.Transient, "", "the store cannot be read")
 }
 
-func (b broken) Decide(ctx context.Context, fn func(store.Tx) error) error {
+func (b broken) Decide(ctx context.Context, fn func(store.Tx) error, _ ...store.Hint) error {
 	if b.Store != nil {
 		// The decision runs and is then lost, as when the disk fails at the end.
 		lost := errors.New("disk")

@@ -50,8 +50,9 @@ func (s *Service) plan(tx store.Tx, d *draft) (*plan, error) {
 	}
 	for _, r := range late {
 		if len(p.flags) > len(d.flags) {
-			flagTask(r.root, p.flags[len(d.flags):])
-			r.body = element.Canonical(r.root)
+			root := r.root.Clone() // the draft stays as it is: the decision may run again
+			flagTask(root, p.flags[len(d.flags):])
+			r.body = element.Canonical(root)
 		}
 		p.add(r, 0)
 	}

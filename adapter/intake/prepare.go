@@ -95,6 +95,18 @@ func (d *draft) add(ix *resource.Indexer, root *element.Value, place string) {
 	})
 }
 
+// reads tells the store what the decision about this draft looks at.
+func (d *draft) reads(dedupe [32]byte) store.Hint {
+	h := store.Hint{Dedupe: [][32]byte{dedupe}}
+	if d != nil {
+		h.Keys = make([]store.Key, len(d.resources))
+		for i, r := range d.resources {
+			h.Keys[i] = r.key
+		}
+	}
+	return h
+}
+
 // merge makes one of resources that turned out to be the same, such as a
 // practice that employs its own link worker: the first stands, and the others
 // add what it lacks.

@@ -56,7 +56,7 @@ func (m *memory) View(_ context.Context, fn func(store.Reader) error) error {
 	return fn(snapshot{memory: m})
 }
 
-func (m *memory) Decide(_ context.Context, fn func(store.Tx) error) error {
+func (m *memory) Decide(_ context.Context, fn func(store.Tx) error, _ ...store.Hint) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.away {
@@ -66,7 +66,13 @@ func (m *memory) Decide(_ context.Context, fn func(store.Tx) error) error {
 	return fn(decision{memory: m})
 }
 
-func (m *memory) Close() error { return nil }
+func (m *memory) Close() error                { return nil }
+func (m *memory) Now() time.Time              { return time.Now() }
+func (m *memory) Check(context.Context) error { return nil }
+func (m *memory) Stats() store.Stats          { return store.Stats{} }
+func (m *memory) Prune(context.Context, store.Retention) (int, bool, error) {
+	return 0, false, nil
+}
 
 func (m *memory) Get(id int64) (store.Delivery, error) { return m.rows[id-1], nil }
 
@@ -123,6 +129,15 @@ func (m *memory) Lease(now, until time.Time, n int, except []string) ([]store.De
 		out = append(out, *d)
 	}
 	return out, nil
+}
+
+func (m *memory) Extend(id, fence int64, until time.Time) error {
+	have := &m.rows[id-1]
+	if have.State != store.Leased || have.Fence != fence {
+		return fault.New(fault.Conflict, "", "the lease is over")
+	}
+	have.LeaseUntil = until
+	return nil
 }
 
 func (m *memory) Settle(d store.Delivery, a store.Attempt) error {

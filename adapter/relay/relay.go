@@ -1,7 +1,8 @@
 // Package relay brings what is owed to where it belongs. It leases due
 // deliveries, lets the channel deliver each once, settles the result with the
 // attempt on record, and alone decides on trying again. A crash in between
-// costs nothing: the lease runs out and the delivery is due again.
+// costs nothing: the lease runs out and the delivery is due again, for this
+// instance or for another one on the same database.
 package relay
 
 import (
@@ -23,20 +24,21 @@ import (
 type Config struct {
 	Workers     int           // deliveries in flight at once
 	PerLane     int           // of those, to one practice
-	Lease       time.Duration // how long one attempt may take before it counts as lost
+	Attempt     time.Duration // how long one attempt may take
+	Lease       time.Duration // how long a delivery stays ours without a sign of life; renewed while an attempt lasts
 	BackoffMin  time.Duration // first wait after a failure, doubled each time
 	BackoffMax  time.Duration // longest wait between attempts
 	GiveUpAfter time.Duration // how long is tried before a delivery goes in front of a human; again after a human released it
 	TripAfter   int           // failures in a row after which a practice is left alone for a while
-	Idle        time.Duration // longest sleep when nothing is due, against a missed wake-up
+	Idle        time.Duration // longest sleep when nothing is due: what other instances leave behind is found then
 }
 
 // DefaultConfig suits one server of two cores.
 func DefaultConfig() Config {
 	return Config{
-		Workers: 4, PerLane: 2, Lease: 2 * time.Minute,
+		Workers: 4, PerLane: 2, Attempt: 2 * time.Minute, Lease: 10 * time.Second,
 		BackoffMin: 5 * time.Second, BackoffMax: 15 * time.Minute, GiveUpAfter: 72 * time.Hour,
-		TripAfter: 5, Idle: 30 * time.Second,
+		TripAfter: 5, Idle: 5 * time.Second,
 	}
 }
 
@@ -50,6 +52,7 @@ func (c Config) Validate() error {
 	}
 	positive("workers", c.Workers > 0)
 	positive("per_lane", c.PerLane > 0)
+	positive("attempt", c.Attempt > 0)
 	positive("lease", c.Lease > 0)
 	positive("backoff_min", c.BackoffMin > 0)
 	positive("give_up_after", c.GiveUpAfter > 0)
@@ -226,8 +229,8 @@ func (r *Relay) deliver(ctx context.Context, d store.Delivery) {
 	}
 }
 
-// attempt calls the channel within the lease; a channel that panics has
-// delivered nothing that is known.
+// attempt calls the channel and keeps the lease meanwhile; a channel that panics
+// has delivered nothing that is known.
 func (r *Relay) attempt(ctx context.Context, d store.Delivery) (res outbound.Result) {
 	ch := r.channels[d.Channel]
 	if ch == nil {
@@ -239,8 +242,9 @@ func (r *Relay) attempt(ctx context.Context, d store.Delivery) (res outbound.Res
 			r.log.Error("channel panicked", "delivery", d.ID, "channel", d.Channel)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(ctx, r.cfg.Lease*9/10)
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.Attempt)
 	defer cancel()
+	defer r.hold(ctx, cancel, d)()
 	return ch.Deliver(ctx, outbound.Delivery{
 		ID: d.ID, Key: d.Key, Destination: d.Lane, Payload: d.Payload, Attempt: d.Attempts + 1,
 	})

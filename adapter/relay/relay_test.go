@@ -267,9 +267,9 @@ func TestStop(t *testing.T) {
 	})
 }
 
-// TestAttemptEndsBeforeLease: a channel that hears its context is done before
-// anybody else may take the delivery.
-func TestAttemptEndsBeforeLease(t *testing.T) {
+// TestAttemptIsBounded: a channel that hears its context is done in time, and
+// nobody else takes the delivery meanwhile although it lasts many leases.
+func TestAttemptIsBounded(t *testing.T) {
 	ch := channel(func(ctx context.Context, _ outbound.Delivery) outbound.Result {
 		<-ctx.Done()
 		return outbound.Result{State: outbound.Retry, Reason: "no answer in time"}
@@ -277,16 +277,53 @@ func TestAttemptEndsBeforeLease(t *testing.T) {
 	inTime(t, nil, ch, func(h *house) {
 		id := h.owe("A81001", "t1")
 		h.after(10 * time.Minute)
-		_, attempts := h.store.peek(id)
+		d, attempts := h.store.peek(id)
 		for _, a := range attempts {
-			if took := a.Ended.Sub(a.Started); took >= relay.DefaultConfig().Lease {
+			if took := a.Ended.Sub(a.Started); took != relay.DefaultConfig().Attempt {
 				t.Errorf("attempt %d took %s", a.Number, took)
 			}
 		}
 		if len(attempts) < 2 {
 			t.Errorf("%d attempts", len(attempts))
 		}
+		if leases := int(d.Fence); leases > len(attempts)+1 {
+			t.Errorf("%d leases for %d attempts: one was lost while it was held", leases, len(attempts))
+		}
 	})
+}
+
+// TestLeaseLost: an attempt whose lease cannot be renewed, or was taken by
+// another instance, is broken off before the other one could be done.
+func TestLeaseLost(t *testing.T) {
+	for name, lose := range map[string]func(*memory){
+		"store away":   func(m *memory) { m.away = true },
+		"taken over":   func(m *memory) { m.rows[0].Fence++ },
+		"settled":      func(m *memory) { m.rows[0].State = store.Proven },
+		"held by hand": func(m *memory) { m.rows[0].State = store.Held },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var broken time.Duration
+			ch := channel(func(ctx context.Context, _ outbound.Delivery) outbound.Result {
+				began := time.Now()
+				<-ctx.Done()
+				if broken == 0 {
+					broken = time.Since(began)
+				}
+				return outbound.Result{State: outbound.Retry, Reason: "broken off"}
+			})
+			inTime(t, nil, ch, func(h *house) {
+				h.owe("A81001", "t1")
+				h.after(time.Second)
+				h.store.mu.Lock()
+				lose(h.store)
+				h.store.mu.Unlock()
+				h.after(time.Minute)
+			})
+			if lease := relay.DefaultConfig().Lease; broken == 0 || broken >= lease {
+				t.Errorf("broken off after %s, the lease is %s", broken, lease)
+			}
+		})
+	}
 }
 
 // TestStoreAway: the relay outlives a store that cannot be asked.

@@ -18,19 +18,68 @@ import (
 //
 // Decide runs fn in a transaction and returns when its effects are on disk, or
 // returns fn's error with nothing changed. Concurrent decisions share commits;
-// each sees what earlier ones did. fn may run again after a lost race, must not
-// block on anything but tx, and must not keep tx. Errors: what fn returned, or
-// a *fault.Fault of kind Transient when the store cannot take the decision now.
+// each sees what earlier ones did, those of other instances on the same
+// database included. fn may run again after a lost race, must not block on
+// anything but tx, and must not keep tx: what it sets outside of itself it sets
+// anew each time. Errors: what fn returned, or a *fault.Fault of kind Transient
+// when the store cannot take the decision now. A decision whose commit got no
+// answer is Transient too, and may have happened.
 //
 // View runs fn on a consistent snapshot: no later commit shows in it. It waits
-// while the store has no reader to spare.
+// while the store has no reader to spare. fn may run again.
 //
 // A decision that panics is undone and is fault.Internal. After Close both
 // return Transient.
+//
+// Now is the clock of the store, the same for all instances on one database;
+// unlike Tx.Time it may go back.
+//
+// Check is for readiness: it goes through the queue and to the disk and back.
+//
+// Prune removes some of what is older than the retention: a bounded step, so
+// that decisions beside it hardly wait; more says that there is more to remove.
+// The space is used again, and what is not needed goes back to the file system.
 type Store interface {
-	Decide(ctx context.Context, fn func(tx Tx) error) error
+	Decide(ctx context.Context, fn func(tx Tx) error, hints ...Hint) error
 	View(ctx context.Context, fn func(r Reader) error) error
+	Now() time.Time
+	Check(ctx context.Context) error
+	Stats() Stats
+	Prune(ctx context.Context, r Retention) (removed int, more bool, err error)
 	Close() error
+}
+
+// Hint says what a decision is going to read, so that a store behind a network
+// fetches it for a whole group of decisions at once. It is only about speed: a
+// store may ignore it, and what is not hinted at is read all the same.
+type Hint struct {
+	Keys   []Key      // resources that it will Get or Put
+	Dedupe [][32]byte // messages that it will Find
+}
+
+// Retention says before which time things are old enough to be removed; a zero
+// time keeps them for ever. Current versions of resources, failed messages,
+// and deliveries that are owed or in front of a human are never removed.
+type Retention struct {
+	Messages   time.Time // accepted messages with their answers, by when they were received
+	Deliveries time.Time // delivered and proven deliveries with their attempts, by when they were settled
+	History    time.Time // versions of resources that are no longer current, by when they were written
+	Audit      time.Time // the audit trail
+}
+
+// Stats is what the metrics show. Counts are since the store was opened.
+type Stats struct {
+	Waiting       int   // decisions in the queue
+	Decisions     int64 // answered after a commit
+	Failed        int64 // of these, those that returned an error
+	Refused       int64 // turned away: queue full or closing
+	Commits       int64
+	FailedCommits int64
+	LogBytes      int64 // size of the write-ahead log that is ours; 0 when the database server keeps it
+	DataBytes     int64 // size of the data with its indexes
+	// ClockAhead is how far the last commit time is in front of the clock:
+	// seconds or more mean that the clock has gone back.
+	ClockAhead time.Duration
 }
 
 // Reader is one snapshot, by rooms.
@@ -254,6 +303,9 @@ type DeliveryWriter interface {
 	// delivery that is not leased, is fault.Conflict. A lease that ran out
 	// still counts while nobody else has taken the delivery.
 	Settle(d Delivery, a Attempt) error
+	// Extend moves the end of a lease that is still the current one; else it
+	// is fault.Conflict, and whoever holds it must stop.
+	Extend(id, fence int64, until time.Time) error
 	// Release sets a dead or held delivery to owed and due at once, or an
 	// owed one to held. Other moves are fault.IllegalMove.
 	Release(id int64, to DeliveryState, now time.Time) error

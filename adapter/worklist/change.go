@@ -54,7 +54,7 @@ func (s *Service) Create(ctx context.Context, who Caller, typ string, body []byt
 			return err
 		}
 		return s.audit(tx, who, "create", out, "success")
-	})
+	}, s.reads(write.Key, v))
 	return out, err
 }
 
@@ -95,6 +95,7 @@ func (s *Service) Update(ctx context.Context, who Caller, c Change) (store.Versi
 	var out store.Version
 	var owes bool
 	err = s.cfg.Store.Decide(ctx, func(tx store.Tx) error {
+		v := v.Clone() // changed below, and the decision may run again
 		cur, err := tx.Resources().Get(key)
 		if err != nil {
 			return err
@@ -124,12 +125,28 @@ func (s *Service) Update(ctx context.Context, who Caller, c Change) (store.Versi
 			return err
 		}
 		return s.audit(tx, who, "update", out, "success")
-	})
+	}, s.reads(key, v))
 	if err == nil && owes {
 		s.cfg.Owed()
 	}
 	return out, err
 }
+
+// reads tells the store what a decision about a resource looks at: itself and
+// what it refers to.
+func (s *Service) reads(key store.Key, v *element.Value) store.Hint {
+	h := store.Hint{Keys: []store.Key{key}}
+	for _, f := range v.Fields {
+		typ, id, ok := strings.Cut(f.Value.Str("reference"), "/")
+		if ok && typ != "" && !strings.Contains(id, "/") && len(h.Keys) < maxHints {
+			h.Keys = append(h.Keys, store.Key{Type: typ, ID: id})
+		}
+	}
+	return h
+}
+
+// maxHints bounds what a hostile resource makes the store read ahead.
+const maxHints = 16
 
 // keepFlags carries data-quality tags over: a client that sends a resource back
 // without its meta has not looked into what they say.

@@ -149,7 +149,7 @@ func BenchmarkReferral(b *testing.B) {
 			b.ReportMetric(float64(took[b.N/2].Microseconds()), "p50-us")
 			b.ReportMetric(float64(took[b.N*99/100].Microseconds()), "p99-us")
 			b.ReportMetric(float64(b.N)/float64(after.Commits-before.Commits), "referrals/commit")
-			b.ReportMetric(float64(after.WALBytes)/(1<<20), "wal-MB")
+			b.ReportMetric(float64(after.LogBytes)/(1<<20), "wal-MB")
 			if err := s.Close(); err != nil {
 				b.Fatal(err)
 			}

@@ -71,3 +71,6 @@ func (b *Bare) File(m store.Message, writes []store.Write, d store.Delivery) err
 		s.int(b.seq).text("Task/" + m.Task)
 	})
 }
+
+// WALFrames is how many pages the log holds since it last began anew.
+func (s *Store) WALFrames() int64 { return s.stats.walFrames.Load() }

@@ -135,6 +135,22 @@ func (w deliveryWriter) Settle(d store.Delivery, a store.Attempt) error {
 		optional(a.State).int(int64(a.Status)).optional(a.Reason).blob(a.Evidence).exec())
 }
 
+// Extend moves the end of the current lease.
+func (w deliveryWriter) Extend(id, fence int64, until time.Time) error {
+	if err := w.t.writing(); err != nil {
+		return err
+	}
+	s := w.c.stmt("UPDATE delivery SET wake = ? WHERE id = ? AND state = 1 AND fence = ?")
+	defer s.done()
+	if err := s.int(micros(until)).int(id).int(fence).exec(); err != nil {
+		return w.t.breaks(err)
+	}
+	if w.c.changed() == 0 {
+		return fault.New(fault.Conflict, "", "the lease is over: another one has been taken or the delivery is settled")
+	}
+	return nil
+}
+
 // Release is a human's move: dead or held to owed, owed to held.
 func (w deliveryWriter) Release(id int64, to store.DeliveryState, now time.Time) error {
 	have, err := w.Get(id)

@@ -230,3 +230,6 @@ func (s *Store) release() error {
 type counters struct {
 	decisions, failed, refused, commits, failedCommits, walFrames, clockAhead atomic.Int64
 }
+
+// Now is the clock of this machine, which nobody else shares the data with.
+func (s *Store) Now() time.Time { return s.cfg.Now().UTC() }

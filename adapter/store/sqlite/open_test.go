@@ -171,7 +171,7 @@ func TestStatsAndChecks(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	got := s.Stats()
-	if got.Decisions != 3 || got.Failed != 1 || got.Commits == 0 || got.WALBytes == 0 || got.DataBytes == 0 || got.FailedCommits != 0 {
+	if got.Decisions != 3 || got.Failed != 1 || got.Commits == 0 || got.LogBytes == 0 || got.DataBytes == 0 || got.FailedCommits != 0 {
 		t.Errorf("stats are %+v", got)
 	}
 	at = at.Add(-time.Minute)
@@ -194,7 +194,7 @@ func TestTheLogIsBounded(t *testing.T) {
 		}
 	}
 	write(400)
-	if frames := s.Stats().WALFrames; frames > 300 {
+	if frames := s.WALFrames(); frames > 300 {
 		t.Errorf("%d frames in the log", frames)
 	}
 	if err := s.View(context.Background(), func(r store.Reader) error {
@@ -207,7 +207,7 @@ func TestTheLogIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(200)
-	if frames := s.Stats().WALFrames; frames > 300 {
+	if frames := s.WALFrames(); frames > 300 {
 		t.Errorf("%d frames in the log after a long reader", frames)
 	}
 }

@@ -10,28 +10,12 @@ import (
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
-// Stats is what the metrics show. Counts are since Open.
-type Stats struct {
-	Waiting       int   // decisions in the queue
-	Decisions     int64 // answered after a commit
-	Failed        int64 // of these, those that returned an error
-	Refused       int64 // turned away: queue full or closing
-	Commits       int64
-	FailedCommits int64
-	WALFrames     int64 // pages in the log since it last began anew
-	WALBytes      int64
-	DataBytes     int64
-	// ClockAhead is how far the last commit time is in front of the clock:
-	// seconds or more mean that the clock has gone back.
-	ClockAhead time.Duration
-}
-
 // Stats never waits.
-func (s *Store) Stats() Stats {
-	return Stats{
+func (s *Store) Stats() store.Stats {
+	return store.Stats{
 		Waiting: len(s.queue), Decisions: s.stats.decisions.Load(), Failed: s.stats.failed.Load(), Refused: s.stats.refused.Load(),
-		Commits: s.stats.commits.Load(), FailedCommits: s.stats.failedCommits.Load(), WALFrames: s.stats.walFrames.Load(),
-		WALBytes: fileSize(s.file + "-wal"), DataBytes: fileSize(s.file),
+		Commits: s.stats.commits.Load(), FailedCommits: s.stats.failedCommits.Load(),
+		LogBytes: fileSize(s.file + "-wal"), DataBytes: fileSize(s.file),
 		ClockAhead: time.Duration(s.stats.clockAhead.Load()) * time.Microsecond,
 	}
 }

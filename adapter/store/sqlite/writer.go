@@ -30,8 +30,9 @@ const (
 // Decide queues fn for the writer and waits until its effects are on disk. A
 // full queue is refused at once: the caller, who holds the message in memory,
 // must slow its sender down rather than pile up here. Once fn has begun, a
-// cancelled ctx is not obeyed any more, because the outcome must be told.
-func (s *Store) Decide(ctx context.Context, fn func(tx store.Tx) error) error {
+// cancelled ctx is not obeyed any more, because the outcome must be told. Hints
+// are ignored: reading one row is as quick as reading it ahead.
+func (s *Store) Decide(ctx context.Context, fn func(tx store.Tx) error, _ ...store.Hint) error {
 	if err := ctx.Err(); err != nil {
 		return asFault(err)
 	}

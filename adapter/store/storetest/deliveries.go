@@ -195,6 +195,25 @@ func testLeases(t *testing.T, open Open) {
 		want(t, "settled after expiry", settle(s, third[0], store.Proven, store.Attempt{}), nil)
 		wantKind(t, settle(s, store.Delivery{ID: 99}, store.Dead, store.Attempt{}), fault.NotFound)
 	})
+	t.Run("renewed", func(t *testing.T) {
+		s := setup(t)
+		first := lease(t, s, at(1), at(2), 1)[0]
+		extend := func(d store.Delivery, until time.Time) error {
+			return s.Decide(ctx(), func(tx store.Tx) error { return tx.Deliveries().Extend(d.ID, d.Fence, until) })
+		}
+		want(t, "extended", extend(first, at(4)), nil)
+		want(t, "not due at its old end", keys(lease(t, s, at(2), at(3), 1)), "d")
+		second := lease(t, s, at(4), at(5), 10)
+		want(t, "due at its new end", keys(second), "cdbe")
+		wantKind(t, extend(first, at(9)), fault.Conflict)
+		wantKind(t, extend(store.Delivery{ID: 99, Fence: 1}, at(9)), fault.Conflict)
+		for _, d := range second {
+			if d.ID == first.ID {
+				want(t, "settled", settle(s, d, store.Proven, store.Attempt{}), nil)
+				wantKind(t, extend(d, at(9)), fault.Conflict)
+			}
+		}
+	})
 	t.Run("attempts", func(t *testing.T) { attempts(t, setup(t)) })
 	t.Run("at once", func(t *testing.T) {
 		s := fresh(t, open)
