@@ -5,16 +5,17 @@ import "time"
 // Config is everything that a deployment may choose. Its zero value is not
 // useful; start from Default or Load.
 type Config struct {
-	HTTP     HTTP     `mapstructure:"http"`
-	Admin    Admin    `mapstructure:"admin"`
-	Data     Data     `mapstructure:"data"`
-	Mappings Mappings `mapstructure:"mappings"`
-	Workflow Workflow `mapstructure:"workflow"`
-	Relay    Relay    `mapstructure:"relay"`
-	Log      Log      `mapstructure:"log"`
-	Senders  []Sender `mapstructure:"senders"`
-	Clients  []Client `mapstructure:"clients"`
-	Records  []Record `mapstructure:"records"`
+	HTTP      HTTP      `mapstructure:"http"`
+	Admin     Admin     `mapstructure:"admin"`
+	Data      Data      `mapstructure:"data"`
+	Retention Retention `mapstructure:"retention"`
+	Mappings  Mappings  `mapstructure:"mappings"`
+	Workflow  Workflow  `mapstructure:"workflow"`
+	Relay     Relay     `mapstructure:"relay"`
+	Log       Log       `mapstructure:"log"`
+	Senders   []Sender  `mapstructure:"senders"`
+	Clients   []Client  `mapstructure:"clients"`
+	Records   []Record  `mapstructure:"records"`
 
 	places places // where each value that is not a default came from
 }
@@ -31,6 +32,8 @@ type HTTP struct {
 	HeaderLimit       Size          `mapstructure:"header_limit"`
 	BodyLimit         Size          `mapstructure:"body_limit"`
 	MaxConcurrent     int           `mapstructure:"max_concurrent"`
+	MaxWorking        int           `mapstructure:"max_working"`
+	BodyMemory        Size          `mapstructure:"body_memory"`
 }
 
 // Admin is the port for operations: /healthz, /readyz and /metrics.
@@ -38,9 +41,25 @@ type Admin struct {
 	Listen string `mapstructure:"listen"`
 }
 
-// Data is where the embedded store lives.
+// Data is where everything is kept: in the embedded database, or in PostgreSQL
+// when Postgres is not empty.
 type Data struct {
-	Folder string `mapstructure:"folder"`
+	Folder               string `mapstructure:"folder"`
+	Postgres             string `mapstructure:"postgres"`
+	PostgresPasswordFile string `mapstructure:"postgres_password_file"`
+	PostgresPasswordEnv  string `mapstructure:"postgres_password_env"`
+
+	// PostgresPassword is what PostgresPasswordFile or PostgresPasswordEnv held
+	// when the configuration was loaded; empty when neither is set.
+	PostgresPassword Secret `mapstructure:"-"`
+}
+
+// Retention is after how many days things are removed; 0 keeps them for ever.
+type Retention struct {
+	MessagesDays   int `mapstructure:"messages_days"`
+	DeliveriesDays int `mapstructure:"deliveries_days"`
+	HistoryDays    int `mapstructure:"history_days"`
+	AuditDays      int `mapstructure:"audit_days"`
 }
 
 // Mappings is where sender mappings are read from; an empty folder means the
@@ -138,6 +157,8 @@ func Default() Config {
 			HeaderLimit:       64 * Kibibyte,
 			BodyLimit:         5 * Megabyte,
 			MaxConcurrent:     512,
+			MaxWorking:        16,
+			BodyMemory:        128 * Megabyte,
 		},
 		Admin:    Admin{Listen: "127.0.0.1:8081"},
 		Data:     Data{Folder: "./data"},

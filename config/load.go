@@ -98,31 +98,35 @@ func merge(layers ...map[string]any) (Config, error) {
 	return c, err
 }
 
-// readSecrets fills the tokens of the records.
+// readSecrets fills the tokens of the records and the password of the database.
 func (c *Config) readSecrets(env []string, before Problems) Problems {
 	var out Problems
-	for i := range c.Records {
-		r := &c.Records[i]
-		key := fmt.Sprintf("records[%d].token_file", i+1)
-		var err error
+	read := func(into *Secret, key, file, variable, what string) {
 		switch {
-		case before.about(key) || r.TokenFile != "" && r.TokenEnv != "":
-		case r.TokenFile != "":
-			if r.Token, err = readSecretFile(r.TokenFile); err != nil {
-				out = append(out, c.problem(key, "the file "+err.Error(), "put the token alone into the file"))
+		case before.about(key+"_file") || before.about(key+"_env") || file != "" && variable != "":
+		case file != "":
+			secret, err := readSecretFile(file)
+			if err != nil {
+				out = append(out, c.problem(key+"_file", "the file "+err.Error(), "put the "+what+" alone into the file"))
 			}
-		case r.TokenEnv != "":
-			key = fmt.Sprintf("records[%d].token_env", i+1)
-			words, ok := lookup(env, r.TokenEnv)
-			if err = checkSecret(words); !ok {
-				out = append(out, c.problem(key, "names an environment variable that is not set", ""))
+			*into = secret
+		case variable != "":
+			words, ok := lookup(env, variable)
+			if err := checkSecret(words); !ok {
+				out = append(out, c.problem(key+"_env", "names an environment variable that is not set", ""))
 			} else if err != nil {
-				out = append(out, c.problem(key, "the variable "+err.Error(), ""))
+				out = append(out, c.problem(key+"_env", "the variable "+err.Error(), ""))
 			} else {
-				r.Token = NewSecret(words)
+				*into = NewSecret(words)
 			}
 		}
 	}
+	for i := range c.Records {
+		r := &c.Records[i]
+		read(&r.Token, fmt.Sprintf("records[%d].token", i+1), r.TokenFile, r.TokenEnv, "token")
+	}
+	d := &c.Data
+	read(&d.PostgresPassword, "data.postgres_password", d.PostgresPasswordFile, d.PostgresPasswordEnv, "password")
 	return out
 }
 

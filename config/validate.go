@@ -22,6 +22,7 @@ func (c Config) check(before Problems) Problems {
 	k := &checker{config: &c, before: before}
 	k.listeners()
 	k.limits()
+	k.data()
 	k.relay()
 	k.choices()
 	k.senders()
@@ -125,9 +126,58 @@ func (k *checker) limits() {
 	}
 	k.sizes("http.header_limit", h.HeaderLimit, 4*Kibibyte, Mebibyte)
 	k.sizes("http.body_limit", h.BodyLimit, 4*Kibibyte, 100*Megabyte)
-	k.count("http.max_concurrent", h.MaxConcurrent, 1, 100_000)
-	if k.config.Data.Folder == "" {
+	k.count("http.max_concurrent", h.MaxConcurrent, 2, 100_000)
+	k.count("http.max_working", h.MaxWorking, 1, 10_000)
+	k.sizes("http.body_memory", h.BodyMemory, 4*Kibibyte, 1<<40)
+	if h.BodyMemory < h.BodyLimit && !k.found.about("http.body_limit") {
+		k.add("http.body_memory", "is less than http.body_limit, so that the largest message would never fit", "")
+	}
+}
+
+// data checks where everything is kept and for how long.
+func (k *checker) data() {
+	d := k.config.Data
+	if d.Folder == "" {
 		k.add("data.folder", "is empty", "name a folder, such as ./data")
+	}
+	if d.Postgres != "" {
+		k.postgres(d.Postgres)
+	}
+	if d.PostgresPasswordFile != "" && d.PostgresPasswordEnv != "" {
+		k.add("data.postgres_password_env", "is given beside data.postgres_password_file", "use one of them")
+	}
+	if d.Postgres == "" && (d.PostgresPasswordFile != "" || d.PostgresPasswordEnv != "") {
+		k.add("data.postgres", "is missing while its password is given", "")
+	}
+	const century = 36525
+	r := k.config.Retention
+	k.count("retention.messages_days", r.MessagesDays, 0, century)
+	k.count("retention.deliveries_days", r.DeliveriesDays, 0, century)
+	k.count("retention.history_days", r.HistoryDays, 0, century)
+	k.count("retention.audit_days", r.AuditDays, 0, century)
+}
+
+// postgres checks the address of a database.
+// https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS
+func (k *checker) postgres(s string) {
+	const key = "data.postgres"
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || strings.Trim(u.Path, "/") == "" {
+		k.add(key, "is not an address of a database", "write it like postgres://linkloop@db.example.nhs.uk/linkloop?sslmode=verify-full")
+		return
+	}
+	q := u.Query()
+	if _, has := u.User.Password(); has || q.Has("password") {
+		k.add(key, "holds a password", "secrets are never written here: use data.postgres_password_file or data.postgres_password_env")
+		return
+	}
+	host := u.Hostname()
+	if q.Has("host") {
+		host = q.Get("host")
+	}
+	local := host == "" || strings.HasPrefix(host, "/") || Loopback(host)
+	if mode := q.Get("sslmode"); !local && mode != "verify-full" && mode != "verify-ca" && mode != "require" {
+		k.add(key, "would carry patient data to another machine unprotected", "add sslmode=verify-full")
 	}
 }
 

@@ -65,6 +65,26 @@ func TestValidate(t *testing.T) {
 		{"unknown workflow", func(c *config.Config) { c.Workflow.Table = "bars" }, []string{"workflow.table"}},
 		{"own workflow", func(c *config.Config) { c.Workflow.Table = "/etc/linkloop/workflow.yaml" }, nil},
 		{"no workers", func(c *config.Config) { c.Relay.Workers = 0 }, []string{"relay.workers"}},
+		{"memory for bodies below one body", func(c *config.Config) { c.HTTP.BodyMemory = c.HTTP.BodyLimit - 1 }, []string{"http.body_memory"}},
+		{"nobody works", func(c *config.Config) { c.HTTP.MaxWorking = 0 }, []string{"http.max_working"}},
+		{"a database here", func(c *config.Config) { c.Data.Postgres = "postgres://linkloop@127.0.0.1:5432/linkloop" }, nil},
+		{"a database by its socket", func(c *config.Config) { c.Data.Postgres = "postgres:///linkloop?host=/var/run/postgresql" }, nil},
+		{"a database elsewhere, protected", func(c *config.Config) {
+			c.Data.Postgres = "postgres://u@db.example.nhs.uk/linkloop?sslmode=verify-full"
+		}, nil},
+		{"a database elsewhere, unprotected", func(c *config.Config) { c.Data.Postgres = "postgres://u@db.example.nhs.uk/linkloop" }, []string{"data.postgres"}},
+		{"a database elsewhere by parameter", func(c *config.Config) { c.Data.Postgres = "postgres:///linkloop?host=db.example.nhs.uk" }, []string{"data.postgres"}},
+		{"a password in the address", func(c *config.Config) { c.Data.Postgres = "postgres://u:hunter2@127.0.0.1/linkloop" }, []string{"data.postgres"}},
+		{"a password in the parameters", func(c *config.Config) { c.Data.Postgres = "postgres://u@127.0.0.1/linkloop?password=x" }, []string{"data.postgres"}},
+		{"no address of a database", func(c *config.Config) { c.Data.Postgres = "host=127.0.0.1 dbname=x" }, []string{"data.postgres"}},
+		{"a password without a database", func(c *config.Config) { c.Data.PostgresPasswordEnv = "X" }, []string{"data.postgres"}},
+		{"two passwords", func(c *config.Config) {
+			c.Data.Postgres = "postgres:///linkloop"
+			c.Data.PostgresPasswordEnv, c.Data.PostgresPasswordFile = "X", "x"
+		}, []string{"data.postgres_password_env"}},
+		{"retention before the beginning", func(c *config.Config) {
+			c.Retention = config.Retention{MessagesDays: -1, DeliveriesDays: -1, HistoryDays: -1, AuditDays: 40_000}
+		}, []string{"retention.audit_days", "retention.deliveries_days", "retention.history_days", "retention.messages_days"}},
 		{"attempt shorter than a request", func(c *config.Config) { c.Relay.AttemptTimeout = time.Second }, []string{"relay.attempt_timeout"}},
 		{"give up before the longest wait", func(c *config.Config) { c.Relay.GiveUpAfter = time.Minute }, []string{"relay.give_up_after"}},
 		{"log words", func(c *config.Config) { c.Log.Level, c.Log.Format = "INFO", "" }, []string{"log.level", "log.format"}},
