@@ -135,6 +135,7 @@ func (a *App) gatewayConfig() gateway.Config {
 		Intake: a.intake, Worklist: a.worklist, Store: a.store, Clients: a.clients(a.cfg),
 		BaseURL: a.BaseURL(), Version: Version,
 		MaxBody: int64(a.cfg.HTTP.BodyLimit), MaxConcurrent: a.cfg.HTTP.MaxConcurrent,
+		MaxWorking: a.cfg.HTTP.MaxWorking, BodyMemory: int64(a.cfg.HTTP.BodyMemory),
 		RequestTime: a.cfg.HTTP.ReadTimeout, DeliveryDue: a.relay.Notify, Observer: a.metrics, Log: a.log,
 	}
 }

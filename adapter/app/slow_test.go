@@ -50,3 +50,63 @@ func TestOperations(t *testing.T) {
 	}
 	h.refused(h.call("GET", "/metrics", nil), 404, "not-found", "")
 }
+
+// slow opens a request that never sends its body.
+func (h *house) slow(sender string, length int) net.Conn {
+	h.t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(h.base, "http://"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { conn.Close() })
+	fmt.Fprintf(conn, "POST /intake/%s HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", sender, length)
+	// The server asks for the body when it begins to read it.
+	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.Contains(line, "100") {
+		h.t.Fatalf("instead of being asked for the body: %q, %v", line, err)
+	}
+	return conn
+}
+
+// TestGreedySender: one that takes its share of open requests is told so, and
+// others are served; when it hangs up it is served again.
+func TestGreedySender(t *testing.T) {
+	h := open(t, func(c *config.Config) { c.HTTP.MaxConcurrent, c.HTTP.MaxWorking = 4, 1 })
+	held := []net.Conn{h.slow("hl7v2-ref", 1000), h.slow("hl7v2-ref", 1000)}
+	r := h.call("POST", "/intake/hl7v2-ref", referral(1, "9990000018"))
+	h.refused(r, http.StatusTooManyRequests, "throttled", "too many requests open")
+	if r.header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	h.want(h.call("POST", "/intake/generic-json", []byte(`{}`)), http.StatusUnprocessableEntity)
+	for _, c := range held {
+		c.Close()
+	}
+	for range 100 {
+		if r = h.call("POST", "/intake/hl7v2-ref", referral(1, "9990000018")); r.status == http.StatusOK {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Errorf("after hanging up: status %d", r.status)
+}
+
+// TestBodyMemory: bodies that are on their way count, by what their callers
+// say or by what could come.
+func TestBodyMemory(t *testing.T) {
+	h := open(t, func(c *config.Config) { c.HTTP.BodyLimit, c.HTTP.BodyMemory = 100_000, 100_000 })
+	conn := h.slow("hl7v2-ref", 99_000)
+	r := h.call("POST", "/intake/generic-json", []byte("{"+strings.Repeat(" ", 2000)+"}"))
+	h.refused(r, http.StatusServiceUnavailable, "transient", "memory")
+	if r.header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	h.want(h.call("POST", "/intake/generic-json", []byte(`{}`)), http.StatusUnprocessableEntity)
+	conn.Close()
+	for range 100 {
+		if r = h.call("POST", "/intake/generic-json", []byte("{"+strings.Repeat(" ", 2000)+"}")); r.status == http.StatusUnprocessableEntity {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Errorf("after hanging up: status %d", r.status)
+}

@@ -40,7 +40,9 @@ type Config struct {
 	BaseURL       string   // public base without trailing slash, without /fhir
 	Version       string
 	MaxBody       int64         // bytes
-	MaxConcurrent int           // requests in work at once
+	MaxConcurrent int           // open requests at once; one caller has half of them
+	MaxWorking    int           // of those, worked on at once
+	BodyMemory    int64         // bytes for the bodies of all open requests
 	RequestTime   time.Duration // from the first byte to the answer
 	DeliveryDue   func()        // told when an operator releases a delivery
 	Observer      Observer
@@ -53,12 +55,20 @@ type Gateway struct {
 	handler    http.Handler
 	auth       atomic.Pointer[authenticator]
 	slots      chan struct{}
+	shares     *shares
+	turnstile  *turnstile
+	purse      *purse
 	capability []byte
 }
 
 // New builds the handler.
 func New(cfg Config) (*Gateway, error) {
-	g := &Gateway{cfg: cfg, slots: make(chan struct{}, cfg.MaxConcurrent)}
+	g := &Gateway{
+		cfg: cfg, slots: make(chan struct{}, cfg.MaxConcurrent),
+		shares:    &shares{most: max(1, cfg.MaxConcurrent/2), open: map[string]int{}},
+		turnstile: newTurnstile(cfg.MaxWorking, patience),
+		purse:     &purse{size: cfg.BodyMemory},
+	}
 	if err := g.Use(cfg.Clients); err != nil {
 		return nil, err
 	}
@@ -94,11 +104,11 @@ func (g *Gateway) Use(clients []Client) error {
 func (g *Gateway) routes(r *gin.Engine) {
 	r.GET("/fhir/metadata", g.metadata)
 	r.HEAD("/fhir/metadata", g.metadata)
-	in := r.Group("/", g.authenticate)
+	in := r.Group("/", g.authenticate, g.share)
 	in.POST("/intake/:sender", g.intake)
 	in.POST("/fhir/$process-message", g.processMessage)
 
-	f := r.Group("/fhir", g.authenticate, g.reader, g.negotiate)
+	f := r.Group("/fhir", g.authenticate, g.reader, g.share, g.negotiate)
 	f.GET("/:type", g.search)
 	f.POST("/:type", g.create)
 	f.POST("/:type/_search", g.search)
@@ -110,7 +120,7 @@ func (g *Gateway) routes(r *gin.Engine) {
 	f.GET("/:type/:id/_history/:version", g.vread)
 	f.HEAD("/:type/:id/_history/:version", g.vread)
 
-	a := r.Group("/admin", g.authenticate, g.operator)
+	a := r.Group("/admin", g.authenticate, g.operator, g.share)
 	a.GET("/messages", g.messages)
 	a.GET("/messages/:id", g.message)
 	a.POST("/messages/:id/replay", g.replay)
@@ -118,7 +128,7 @@ func (g *Gateway) routes(r *gin.Engine) {
 	a.GET("/deliveries/:id", g.delivery)
 	a.POST("/deliveries/:id/retry", g.release(store.Owed))
 	a.POST("/deliveries/:id/hold", g.release(store.Held))
-	r.Group("/referrals", g.authenticate, g.follower).GET("/:task/timeline", g.timeline)
+	r.Group("/referrals", g.authenticate, g.follower, g.share).GET("/:task/timeline", g.timeline)
 }
 
 // trimSlash serves [base]/ and [base] alike: clients send both, and a redirect
@@ -144,6 +154,7 @@ func (g *Gateway) around(c *gin.Context) {
 			g.cfg.Log.Error("handler panicked", "request", id, "route", c.FullPath())
 			g.fail(c, fault.New(fault.Internal, "", "internal error; quote the X-Request-Id to the operator"))
 		}
+		g.purse.settle(c, 0)
 		method := knownMethod(c.Request.Method)
 		g.cfg.Observer.Request(c.FullPath(), method, c.Writer.Status(), time.Since(start))
 		g.cfg.Log.Debug("request", "request", id, "route", c.FullPath(), "method", method,
@@ -187,7 +198,15 @@ func (g *Gateway) body(c *gin.Context) ([]byte, error) {
 	if c.Request.ContentLength > g.cfg.MaxBody {
 		return nil, tooLarge(g.cfg.MaxBody)
 	}
+	expect := c.Request.ContentLength
+	if expect < 0 { // not said: as much as may come
+		expect = g.cfg.MaxBody
+	}
+	if err := g.purse.hold(c, expect); err != nil {
+		return nil, err
+	}
 	b, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, g.cfg.MaxBody))
+	g.purse.settle(c, int64(len(b)))
 	var big *http.MaxBytesError
 	switch {
 	case errors.As(err, &big):

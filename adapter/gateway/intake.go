@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -47,7 +48,11 @@ func (g *Gateway) accept(c *gin.Context, sender string) {
 	if client := clientOf(c); client != nil {
 		sub.Client = client.Name
 	}
-	res, err := g.cfg.Intake.Accept(c.Request.Context(), sub)
+	var res intake.Result
+	err = g.work(c, sender, func(ctx context.Context) (err error) {
+		res, err = g.cfg.Intake.Accept(ctx, sub)
+		return err
+	})
 	if err != nil {
 		g.fail(c, err)
 		return

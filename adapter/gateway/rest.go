@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -66,7 +67,9 @@ func (g *Gateway) fhirBody(c *gin.Context) ([]byte, error) {
 }
 
 func (g *Gateway) read(c *gin.Context) {
-	v, err := g.cfg.Worklist.Read(c.Request.Context(), c.Param("type"), c.Param("id"))
+	v, err := g.one(c, func(ctx context.Context) (store.Version, error) {
+		return g.cfg.Worklist.Read(ctx, c.Param("type"), c.Param("id"))
+	})
 	g.version(c, v, err)
 }
 
@@ -76,8 +79,33 @@ func (g *Gateway) vread(c *gin.Context) {
 		g.fail(c, fault.New(fault.NotFound, "", "no such version"))
 		return
 	}
-	v, err := g.cfg.Worklist.VRead(c.Request.Context(), c.Param("type"), c.Param("id"), n)
+	v, err := g.one(c, func(ctx context.Context) (store.Version, error) {
+		return g.cfg.Worklist.VRead(ctx, c.Param("type"), c.Param("id"), n)
+	})
 	g.version(c, v, err)
+}
+
+// one does work that comes to one version.
+func (g *Gateway) one(c *gin.Context, fn func(context.Context) (store.Version, error)) (v store.Version, err error) {
+	err = g.work(c, "", func(ctx context.Context) (err error) {
+		v, err = fn(ctx)
+		return err
+	})
+	return v, err
+}
+
+// bundle does work that comes to a Bundle.
+func (g *Gateway) bundle(c *gin.Context, fn func(context.Context) ([]byte, error)) {
+	var b []byte
+	err := g.work(c, "", func(ctx context.Context) (err error) {
+		b, err = fn(ctx)
+		return err
+	})
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	c.Data(http.StatusOK, contentType, b)
 }
 
 // version answers a read: stored bytes, ETag, Last-Modified, 304 where the
@@ -122,7 +150,9 @@ func (g *Gateway) create(c *gin.Context) {
 		g.fail(c, err)
 		return
 	}
-	v, err := g.cfg.Worklist.Create(c.Request.Context(), caller(c), c.Param("type"), body)
+	v, err := g.one(c, func(ctx context.Context) (store.Version, error) {
+		return g.cfg.Worklist.Create(ctx, caller(c), c.Param("type"), body)
+	})
 	g.written(c, v, err, http.StatusCreated)
 }
 
@@ -132,8 +162,10 @@ func (g *Gateway) update(c *gin.Context) {
 		g.fail(c, err)
 		return
 	}
-	v, err := g.cfg.Worklist.Update(c.Request.Context(), caller(c), worklist.Change{
-		Type: c.Param("type"), ID: c.Param("id"), Body: body, IfMatch: ifMatch(c),
+	v, err := g.one(c, func(ctx context.Context) (store.Version, error) {
+		return g.cfg.Worklist.Update(ctx, caller(c), worklist.Change{
+			Type: c.Param("type"), ID: c.Param("id"), Body: body, IfMatch: ifMatch(c),
+		})
 	})
 	g.written(c, v, err, http.StatusOK)
 }
@@ -190,12 +222,9 @@ func (g *Gateway) search(c *gin.Context) {
 	}
 	params.Del("_format")
 	params.Del("_pretty")
-	b, err := g.cfg.Worklist.Search(c.Request.Context(), c.Param("type"), params, prefers(c, "handling=strict"))
-	if err != nil {
-		g.fail(c, err)
-		return
-	}
-	c.Data(http.StatusOK, contentType, b)
+	g.bundle(c, func(ctx context.Context) ([]byte, error) {
+		return g.cfg.Worklist.Search(ctx, c.Param("type"), params, prefers(c, "handling=strict"))
+	})
 }
 
 // form adds the parameters of a posted search.
@@ -222,10 +251,7 @@ func (g *Gateway) history(c *gin.Context) {
 	params := c.Request.URL.Query()
 	params.Del("_format")
 	params.Del("_pretty")
-	b, err := g.cfg.Worklist.History(c.Request.Context(), c.Param("type"), c.Param("id"), params)
-	if err != nil {
-		g.fail(c, err)
-		return
-	}
-	c.Data(http.StatusOK, contentType, b)
+	g.bundle(c, func(ctx context.Context) ([]byte, error) {
+		return g.cfg.Worklist.History(ctx, c.Param("type"), c.Param("id"), params)
+	})
 }

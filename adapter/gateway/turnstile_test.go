@@ -1,0 +1,108 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/linkloop/linkloop/adapter/fault"
+)
+
+// TestTurns: with one place, a caller with fifty waiting requests does not keep
+// others from being let in next.
+func TestTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTurnstile(1, time.Hour)
+		if err := s.enter(t.Context(), "first"); err != nil {
+			t.Fatal(err)
+		}
+		var mu sync.Mutex
+		var order []string
+		var all sync.WaitGroup
+		come := func(caller string) {
+			all.Go(func() {
+				if err := s.enter(t.Context(), caller); err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				order = append(order, caller)
+				mu.Unlock()
+				s.leave()
+			})
+			synctest.Wait()
+		}
+		for range 50 {
+			come("greedy")
+		}
+		come("a")
+		come("b")
+		come("a")
+		s.leave()
+		all.Wait()
+		if got := strings.Join(order[:6], " "); got != "greedy a b greedy a greedy" {
+			t.Errorf("let in: %s …", got)
+		}
+		if len(order) != 53 || s.free != 1 || len(s.lines) != 0 {
+			t.Errorf("%d let in, %d places free, %d lines left", len(order), s.free, len(s.lines))
+		}
+	})
+}
+
+// TestPatience: a request that waits too long, or whose caller hung up, goes
+// away and leaves nothing behind.
+func TestPatience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTurnstile(1, 5*time.Second)
+		_ = s.enter(t.Context(), "x")
+		if err := s.enter(t.Context(), "y"); fault.KindOf(err) != fault.Transient || fault.Of(err).RetryAfter == 0 {
+			t.Errorf("after patience: %v", err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := s.enter(ctx, "y"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("after hanging up: %v", err)
+		}
+		if len(s.lines) != 0 {
+			t.Errorf("%d lines are left", len(s.lines))
+		}
+		s.leave()
+		if s.free != 1 {
+			t.Errorf("%d places are free, want 1", s.free)
+		}
+	})
+}
+
+// TestPlaces: never are more let in than there are places, and none is lost,
+// whoever gives up in between.
+func TestPlaces(t *testing.T) {
+	const places = 3
+	s := newTurnstile(places, time.Millisecond)
+	var in, most atomic.Int64
+	var all sync.WaitGroup
+	for i := range 40 {
+		all.Go(func() {
+			for range 200 {
+				ctx, cancel := context.WithTimeout(context.Background(), time.Duration(rand.N(int64(time.Millisecond))))
+				if err := s.enter(ctx, fmt.Sprint(i%5)); err == nil {
+					n := in.Add(1)
+					for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+					}
+					in.Add(-1)
+					s.leave()
+				}
+				cancel()
+			}
+		})
+	}
+	all.Wait()
+	if most.Load() > places || s.free != places || len(s.lines) != 0 {
+		t.Errorf("%d at once of %d places; %d free and %d lines at the end", most.Load(), places, s.free, len(s.lines))
+	}
+}
