@@ -19,7 +19,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/referral"
 	"github.com/linkloop/linkloop/adapter/relay"
 	"github.com/linkloop/linkloop/adapter/resource"
-	"github.com/linkloop/linkloop/adapter/store/sqlite"
+	"github.com/linkloop/linkloop/adapter/store"
 	"github.com/linkloop/linkloop/adapter/worklist"
 	"github.com/linkloop/linkloop/config"
 	"github.com/linkloop/linkloop/conformance"
@@ -39,7 +39,7 @@ type App struct {
 	cfg      config.Config
 	log      *slog.Logger
 	now      func() time.Time
-	store    *sqlite.Store
+	store    store.Store
 	intake   *intake.Service
 	worklist *worklist.Service
 	relay    *relay.Relay
@@ -50,10 +50,10 @@ type App struct {
 	public, ops         *http.Server
 	publicAddr, opsAddr net.Listener
 
-	stopRelay context.CancelFunc
-	running   sync.WaitGroup
-	stopOnce  sync.Once
-	stopErr   error
+	stopWork context.CancelFunc // of the relay and the retention
+	running  sync.WaitGroup
+	stopOnce sync.Once
+	stopErr  error
 }
 
 // New opens the store, reads mappings and code lists, and binds both ports;
@@ -77,14 +77,9 @@ func New(ctx context.Context, cfg config.Config, opt Options) (_ *App, err error
 	if a.opsAddr, err = net.Listen("tcp", cfg.Admin.Listen); err != nil {
 		return nil, fmt.Errorf("admin.listen: %w", err)
 	}
-	key, err := installationKey(cfg.Data.Folder)
-	if err != nil {
+	var key []byte
+	if a.store, key, err = openStore(ctx, cfg.Data, opt.Now); err != nil {
 		return nil, err
-	}
-	sc := sqlite.DefaultConfig()
-	sc.Path = cfg.Data.Folder
-	if a.store, err = sqlite.Open(ctx, sc); err != nil {
-		return nil, fmt.Errorf("data.folder: %w", err)
 	}
 	if err = a.wire(key); err != nil {
 		return nil, err
@@ -195,13 +190,17 @@ func (a *App) Start() {
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	a.stopRelay = cancel
-	a.running.Add(3)
+	a.stopWork = cancel
+	a.running.Add(4)
 	go serve(a.public, a.publicAddr)
 	go serve(a.ops, a.opsAddr)
 	go func() {
 		defer a.running.Done()
 		a.relay.Run(ctx)
+	}()
+	go func() {
+		defer a.running.Done()
+		a.keepRetention(ctx)
 	}()
 	a.log.Info("serving", "address", a.publicAddr.Addr().String(), "operations", a.opsAddr.Addr().String(), "version", Version)
 }
@@ -212,8 +211,8 @@ func (a *App) Stop(ctx context.Context) error {
 	a.stopOnce.Do(func() {
 		a.metrics.stopping.Store(true)
 		errs := []error{a.public.Shutdown(ctx)}
-		if a.stopRelay != nil {
-			a.stopRelay()
+		if a.stopWork != nil {
+			a.stopWork()
 		}
 		errs = append(errs, a.ops.Shutdown(ctx))
 		done := make(chan struct{})

@@ -13,7 +13,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/linkloop/linkloop/adapter/store"
-	"github.com/linkloop/linkloop/adapter/store/sqlite"
 )
 
 // metrics counts what operators watch. Labels are route templates, configured
@@ -23,10 +22,11 @@ type metrics struct {
 	requests *prometheus.HistogramVec
 	intakes  *prometheus.CounterVec
 	attempts *prometheus.CounterVec
+	pruned   prometheus.Counter
 	stopping atomic.Bool
 }
 
-func newMetrics(s *sqlite.Store) *metrics {
+func newMetrics(s store.Store) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -39,8 +39,11 @@ func newMetrics(s *sqlite.Store) *metrics {
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "linkloop_delivery_attempts_total", Help: "Write-back attempts by result.",
 		}, []string{"result"}),
+		pruned: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "linkloop_pruned_total", Help: "Rows removed because their retention was over.",
+		}),
 	}
-	m.registry.MustRegister(m.requests, m.intakes, m.attempts, storeCollector{s},
+	m.registry.MustRegister(m.requests, m.intakes, m.attempts, m.pruned, storeCollector{s},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -57,19 +60,22 @@ func (m *metrics) Request(route, method string, status int, took time.Duration) 
 func (m *metrics) Intake(sender, kind string) { m.intakes.WithLabelValues(sender, kind).Inc() }
 
 // storeCollector asks the store when it is scraped.
-type storeCollector struct{ s *sqlite.Store }
+type storeCollector struct{ s store.Store }
 
 var (
 	deliveriesDesc = prometheus.NewDesc("linkloop_deliveries", "Deliveries by state.", []string{"state"}, nil)
 	waitingDesc    = prometheus.NewDesc("linkloop_store_waiting", "Decisions that wait for the store.", nil, nil)
 	commitsDesc    = prometheus.NewDesc("linkloop_store_commits_total", "Commits; each holds the decisions of several requests.", nil, nil)
 	decisionsDesc  = prometheus.NewDesc("linkloop_store_decisions_total", "Decisions committed.", nil, nil)
-	walDesc        = prometheus.NewDesc("linkloop_store_wal_bytes", "Size of the write-ahead log.", nil, nil)
-	dataDesc       = prometheus.NewDesc("linkloop_store_data_bytes", "Size of the database file.", nil, nil)
+	refusedDesc    = prometheus.NewDesc("linkloop_store_refused_total", "Decisions turned away because too many waited.", nil, nil)
+	failedDesc     = prometheus.NewDesc("linkloop_store_failed_commits_total", "Commits that the disk or the database refused; nothing of them was acknowledged.", nil, nil)
+	aheadDesc      = prometheus.NewDesc("linkloop_store_clock_ahead_seconds", "How far the last commit time is in front of the clock, which has gone back then.", nil, nil)
+	walDesc        = prometheus.NewDesc("linkloop_store_wal_bytes", "Size of the write-ahead log of the embedded database.", nil, nil)
+	dataDesc       = prometheus.NewDesc("linkloop_store_data_bytes", "Size of the database.", nil, nil)
 )
 
 func (c storeCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{deliveriesDesc, waitingDesc, commitsDesc, decisionsDesc, walDesc, dataDesc} {
+	for _, d := range []*prometheus.Desc{deliveriesDesc, waitingDesc, commitsDesc, decisionsDesc, refusedDesc, failedDesc, aheadDesc, walDesc, dataDesc} {
 		ch <- d
 	}
 }
@@ -79,6 +85,9 @@ func (c storeCollector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(waitingDesc, prometheus.GaugeValue, float64(st.Waiting))
 	ch <- prometheus.MustNewConstMetric(commitsDesc, prometheus.CounterValue, float64(st.Commits))
 	ch <- prometheus.MustNewConstMetric(decisionsDesc, prometheus.CounterValue, float64(st.Decisions))
+	ch <- prometheus.MustNewConstMetric(refusedDesc, prometheus.CounterValue, float64(st.Refused))
+	ch <- prometheus.MustNewConstMetric(failedDesc, prometheus.CounterValue, float64(st.FailedCommits))
+	ch <- prometheus.MustNewConstMetric(aheadDesc, prometheus.GaugeValue, st.ClockAhead.Seconds())
 	ch <- prometheus.MustNewConstMetric(walDesc, prometheus.GaugeValue, float64(st.LogBytes))
 	ch <- prometheus.MustNewConstMetric(dataDesc, prometheus.GaugeValue, float64(st.DataBytes))
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)

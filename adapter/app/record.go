@@ -59,6 +59,6 @@ func (a *App) newRelay() (*relay.Relay, error) {
 	rc.BackoffMin, rc.BackoffMax, rc.GiveUpAfter = a.cfg.Relay.BackoffMin, a.cfg.Relay.BackoffMax, a.cfg.Relay.GiveUpAfter
 	return relay.New(rc, relay.Parts{
 		Store: a.store, Channels: map[string]outbound.Channel{channelName: a.records},
-		Observer: a.metrics, Log: a.log, Now: a.now,
+		Observer: a.metrics, Log: a.log, Now: a.store.Now,
 	})
 }
