@@ -165,6 +165,31 @@ func TestRecordOnce(t *testing.T) {
 	}
 }
 
+// TestRecordHolds: what stands where, and a patient nobody named.
+func TestRecordHolds(t *testing.T) {
+	r := recordtest.NewRecord()
+	srv := httptest.NewServer(r)
+	t.Cleanup(srv.Close)
+	if status, _, err := post(t, srv.URL, outboundtest.Payload("t1")); err != nil || status != 422 {
+		t.Fatalf("an unknown patient: %d %v, want 422", status, err)
+	}
+	r.KnowEveryone()
+	for range 2 {
+		if status, _, err := post(t, srv.URL, outboundtest.Payload("t1")); err != nil || status != 200 {
+			t.Fatalf("%d %v", status, err)
+		}
+	}
+	held := r.Held()
+	for name, n := range held {
+		if n != 1 {
+			t.Errorf("%s stands %d times", name, n)
+		}
+	}
+	if len(held) != 2 {
+		t.Errorf("%d identifiers are held, want those of two entries: %v", len(held), held)
+	}
+}
+
 // TestRecordModes: what each mode answers and what it keeps.
 func TestRecordModes(t *testing.T) {
 	for _, c := range []struct {
