@@ -52,6 +52,7 @@ type App struct {
 
 	stopWork context.CancelFunc // of the relay and the retention
 	running  sync.WaitGroup
+	failed   chan error // the first listener that ended by itself
 	stopOnce sync.Once
 	stopErr  error
 }
@@ -59,7 +60,7 @@ type App struct {
 // New opens the store, reads mappings and code lists, and binds both ports;
 // nothing is served yet. On an error nothing is left open.
 func New(ctx context.Context, cfg config.Config, opt Options) (_ *App, err error) {
-	a := &App{cfg: cfg, log: opt.Log, now: opt.Now}
+	a := &App{cfg: cfg, log: opt.Log, now: opt.Now, failed: make(chan error, 2)}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -187,6 +188,7 @@ func (a *App) Start() {
 		defer a.running.Done()
 		if err := s.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			a.log.Error("listener ended", "address", l.Addr().String(), "cause", fmt.Sprintf("%T", err))
+			a.failed <- fmt.Errorf("the listener on %s ended: %w", l.Addr(), err)
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -204,6 +206,10 @@ func (a *App) Start() {
 	}()
 	a.log.Info("serving", "address", a.publicAddr.Addr().String(), "operations", a.opsAddr.Addr().String(), "version", Version)
 }
+
+// Failed tells when a listener ended by itself: nobody is served there any
+// more, and only a new start helps.
+func (a *App) Failed() <-chan error { return a.failed }
 
 // Stop ends gracefully: no new requests, those in work are answered, the relay
 // finishes what it is sending, the store is closed. ctx bounds the wait.

@@ -110,3 +110,20 @@ func TestBodyMemory(t *testing.T) {
 	}
 	t.Errorf("after hanging up: status %d", r.status)
 }
+
+// TestListenerEnds: a house that nobody can reach any more says so instead of
+// looking alive.
+func TestListenerEnds(t *testing.T) {
+	h := open(t, nil)
+	if err := h.app.CloseListener(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-h.app.Failed():
+		if !strings.Contains(err.Error(), "listener") {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("nobody was told")
+	}
+}

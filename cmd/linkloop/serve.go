@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -53,8 +54,11 @@ func serveCommand() *cobra.Command {
 			fmt.Fprintf(cmd.ErrOrStderr(), "linkloop serves %s (FHIR: %s/fhir), operations on %s\n", a.BaseURL(), a.BaseURL(), a.OpsURL())
 			hangup := make(chan os.Signal, 1)
 			signal.Notify(hangup, syscall.SIGHUP)
+			var failed error
 			for serving := true; serving; {
 				select {
+				case failed = <-a.Failed():
+					serving = false
 				case <-hangup:
 					reload(a, file, cmd.ErrOrStderr())
 				case <-cmd.Context().Done():
@@ -63,7 +67,7 @@ func serveCommand() *cobra.Command {
 			}
 			ctx, cancel := context.WithTimeout(context.Background(), cfg.HTTP.ShutdownTimeout)
 			defer cancel()
-			return a.Stop(ctx)
+			return errors.Join(failed, a.Stop(ctx))
 		}}
 	configFile(cmd, &file)
 	return cmd
