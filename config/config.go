@@ -157,7 +157,7 @@ func Default() Config {
 			HeaderLimit:       64 * Kibibyte,
 			BodyLimit:         5 * Megabyte,
 			MaxConcurrent:     512,
-			MaxWorking:        16,
+			MaxWorking:        32,
 			BodyMemory:        128 * Megabyte,
 		},
 		Admin:    Admin{Listen: "127.0.0.1:8081"},

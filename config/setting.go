@@ -32,7 +32,7 @@ var settings = []Setting{
 		Doc: "Largest message or resource taken; larger ones are answered 413."},
 	{Key: "http.max_concurrent", Example: "512",
 		Doc: "Requests open at the same time, those that arrive, wait or are worked on; further ones are answered 503 and asked to try again in a second. One caller has at most half of them and is answered 429 above that."},
-	{Key: "http.max_working", Example: "16",
+	{Key: "http.max_working", Example: "32",
 		Doc: "Requests worked on at the same time. The others wait, and callers (each client, and each sender of one) are let in in turn: one that sends fifty times as much as the others waits longer, and the others do not."},
 	{Key: "http.body_memory", Example: "128MB",
 		Doc: "Memory for the bodies of all open requests together; a request whose body does not fit is answered 503. At least http.body_limit."},
