@@ -249,6 +249,14 @@ records:
 	if _, ok := config.Default().RecordFor("A81001"); ok {
 		t.Error("a record was found where none is configured")
 	}
+	db := "data: {postgres: 'postgres:///linkloop', postgres_password_file: " + file + "}"
+	if got, err = config.Parse("t.yaml", []byte(db), nil); err != nil || got.Data.PostgresPassword.Reveal() != "s3cret-token" {
+		t.Errorf("the password of the database is not the expected one: %v", err)
+	}
+	if _, err := config.Parse("t.yaml", []byte("data: {postgres: 'postgres:///linkloop', postgres_password_env: LINKLOOP_NO_SUCH}"), nil); err == nil ||
+		!strings.Contains(err.Error(), "data.postgres_password_env") {
+		t.Errorf("a password that is nowhere: %v", err)
+	}
 	for name, content := range map[string]string{"empty": "\n", "two lines": "a\nb\n", "large": strings.Repeat("x", 9<<10)} {
 		f := write(t, name, content)
 		_, err := config.Parse("t.yaml", []byte(`records: [{ods: "*", base_url: "https://a/b", token_file: "`+f+`"}]`), nil)
