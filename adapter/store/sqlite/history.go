@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
@@ -72,13 +73,16 @@ func (r resources) historyOfOne(q store.HistoryQuery) (store.Page, error) {
 	if err != nil || page.Next != "" || rid < micros(q.Since) || resumed && cur.number <= 1 {
 		return page, err
 	}
+	first, err := r.GetVersion(q.Key, 1)
+	if fault.KindOf(err) == fault.NotFound && err != nil {
+		return page, nil // pruned
+	}
+	if err != nil {
+		return store.Page{}, err
+	}
 	if len(page.Versions) >= q.Limit {
 		page.Next = cursor{order: byVersionNumber, number: page.Versions[len(page.Versions)-1].Number}.String()
 		return page, nil
-	}
-	first, err := r.GetVersion(q.Key, 1)
-	if err != nil {
-		return store.Page{}, err
 	}
 	page.Versions = append(page.Versions, first)
 	return page, nil

@@ -26,6 +26,9 @@ const (
 // written whole to the log.
 const pageSize = 4096
 
+// incremental is PRAGMA auto_vacuum of a file that can be cut, step by step.
+const incremental = 2
+
 // Store is an open data folder. It is safe for concurrent use.
 type Store struct {
 	cfg   Config
@@ -47,7 +50,8 @@ type Store struct {
 	checkpointed chan struct{} // closed when it has ended
 	checkpoint   sync.Mutex    // one checkpoint at a time
 
-	stats counters
+	stats  counters
+	pruner pruner
 }
 
 var _ store.Store = (*Store)(nil)
@@ -124,8 +128,9 @@ func (s *Store) openWriter() error {
 	if err != nil {
 		return err
 	}
-	// page_size must come before the first write, and the file keeps it.
-	if err := c.exec(fmt.Sprintf("PRAGMA page_size=%d; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "+
+	// page_size and auto_vacuum must come before the first write, and the file
+	// keeps them. The switch to WAL is one.
+	if err := c.exec(fmt.Sprintf("PRAGMA page_size=%d; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "+
 		"PRAGMA busy_timeout=5000; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-%d; "+
 		"PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=%d",
 		pageSize, s.cfg.CacheMB*1024, int64(s.cfg.WALPages*pageSize))); err != nil {

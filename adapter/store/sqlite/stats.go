@@ -45,11 +45,7 @@ func (s *Store) Check(ctx context.Context) error {
 // QuickCheck reads the whole data file and verifies its structure, for doctor:
 // seconds per gigabyte. Damage is fault.Internal.
 func (s *Store) QuickCheck(ctx context.Context) error {
-	return s.View(ctx, func(r store.Reader) error {
-		snap, ok := r.(*snapshot)
-		if !ok {
-			return fault.New(fault.Internal, "", "not a snapshot of this store")
-		}
+	return s.view(ctx, func(snap *snapshot) error {
 		q := snap.c.stmt("PRAGMA quick_check(10)")
 		defer q.done()
 		for {

@@ -40,6 +40,7 @@ func Run(t *testing.T, open Open) {
 		{"Deliveries", testDeliveries},
 		{"Leases", testLeases},
 		{"Ledger", testLedger},
+		{"Prune", testPrune},
 		{"Model", testModel},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, open) })
