@@ -9,9 +9,10 @@ FUZZTIME    ?= 60s
 TESTTIMEOUT ?= 10m
 RACETIMEOUT ?= 15m
 BENCHTIME   ?= 1s
-# Load figures: seconds for each phase, and crash rounds.
+# Load figures: seconds for each phase; crash rounds on each of the stores.
 LOADTIME    ?= 20s
 ROUNDS      ?= 5
+STORES      ?= sqlite
 
 # Packages in which goroutines meet; the race detector has nothing to find in the others.
 RACE_PACKAGES = $(shell grep -rlE '\bgo func|\bsync\.|\bsync/atomic|t\.Parallel' --include='*.go' adapter cmd config | xargs -n1 dirname | sort -u | sed 's,^,./,')
@@ -61,8 +62,8 @@ bench: build ## Run the Go benchmarks, then put a fresh server under load
 	./$(BIN) load --start --duration $(LOADTIME)
 
 .PHONY: crash
-crash: build ## Kill a server under load ROUNDS (5) times; nothing accepted may be lost or doubled
-	$(GO) test -count=1 -v -timeout 10m -run '^TestCrash$$' ./adapter/load -binary $(CURDIR)/$(BIN) -rounds $(ROUNDS)
+crash: build ## Kill servers under load ROUNDS (5) times on each of STORES; nothing accepted may be lost or doubled
+	$(GO) test -count=1 -v -timeout 2h -run '^TestCrash$$' ./adapter/load -binary $(CURDIR)/$(BIN) -rounds $(ROUNDS) -stores $(STORES)
 
 .PHONY: cover
 cover: ## Measure test coverage, write bin/cover.html

@@ -110,38 +110,59 @@ func (c *client) list(ctx context.Context, path string, most int) ([]stored, err
 		if err != nil {
 			return nil, fmt.Errorf("search: %w", plain(err))
 		}
-		var bundle struct {
-			Link []struct {
-				Relation string `json:"relation"`
-				URL      string `json:"url"`
-			} `json:"link"`
-			Entry []struct {
-				Resource json.RawMessage `json:"resource"`
-			} `json:"entry"`
-		}
-		if a.status != http.StatusOK || json.Unmarshal(a.body, &bundle) != nil {
+		b, err := bundleOf(a.body)
+		if a.status != http.StatusOK || err != nil {
 			return nil, fmt.Errorf("search: status %d without a Bundle", a.status)
 		}
-		for _, e := range bundle.Entry {
-			var r struct {
-				ID   string `json:"id"`
-				Meta struct {
-					VersionID string `json:"versionId"`
-				} `json:"meta"`
-			}
-			if json.Unmarshal(e.Resource, &r) == nil && r.ID != "" && len(out) < most {
-				out = append(out, stored{id: r.ID, body: e.Resource, etag: `W/"` + r.Meta.VersionID + `"`})
-			}
-		}
-		path = ""
-		for _, l := range bundle.Link {
-			// The server may know itself by another name than we do.
-			if at := strings.Index(l.URL, "/fhir"); l.Relation == "next" && at >= 0 {
-				path = l.URL[at:]
-			}
-		}
+		out = append(out, b.held[:min(len(b.held), most-len(out))]...)
+		path = b.next
 	}
 	return out, nil
+}
+
+// page is one page of a search or of a history.
+type page struct {
+	held []stored
+	next string // path of the next page; "" when this is the last
+}
+
+// bundleOf reads a Bundle. Entries without an id are left out.
+func bundleOf(body []byte) (page, error) {
+	var bundle struct {
+		Type string `json:"resourceType"`
+		Link []struct {
+			Relation string `json:"relation"`
+			URL      string `json:"url"`
+		} `json:"link"`
+		Entry []struct {
+			Resource json.RawMessage `json:"resource"`
+		} `json:"entry"`
+	}
+	if err := json.Unmarshal(body, &bundle); err != nil {
+		return page{}, err
+	}
+	if bundle.Type != "Bundle" {
+		return page{}, errors.New("the answer is no Bundle")
+	}
+	var p page
+	for _, e := range bundle.Entry {
+		var r struct {
+			ID   string `json:"id"`
+			Meta struct {
+				VersionID string `json:"versionId"`
+			} `json:"meta"`
+		}
+		if json.Unmarshal(e.Resource, &r) == nil && r.ID != "" {
+			p.held = append(p.held, stored{id: r.ID, body: e.Resource, etag: `W/"` + r.Meta.VersionID + `"`})
+		}
+	}
+	for _, l := range bundle.Link {
+		// The server may know itself by another name than we do.
+		if at := strings.Index(l.URL, "/fhir"); l.Relation == "next" && at >= 0 {
+			p.next = l.URL[at:]
+		}
+	}
+	return p, nil
 }
 
 // plain words a transport error without the address, which may hold an
@@ -165,6 +186,25 @@ func errorKind(err error) string {
 
 // statusKind is the error kind of a status that was not expected.
 func statusKind(status int) string { return "status " + strconv.Itoa(status) }
+
+// refusal is the error kind of an answer that was not expected: its status, and
+// the code of the first issue or of the acknowledgement when there is one.
+// Codes are words of HL7's own lists; anything else is left out.
+func refusal(a answer) string {
+	code := acked(a.body)
+	var outcome struct {
+		Issue []struct {
+			Code string `json:"code"`
+		} `json:"issue"`
+	}
+	if code == "" && json.Unmarshal(a.body, &outcome) == nil && len(outcome.Issue) > 0 {
+		code = outcome.Issue[0].Code
+	}
+	if code == "" || len(code) > 20 || strings.Trim(code, "abcdefghijklmnopqrstuvwxyzAERC-") != "" {
+		return statusKind(a.status)
+	}
+	return statusKind(a.status) + " " + code
+}
 
 // acked reads MSA-1 of an HL7 acknowledgement; "" when there is none.
 func acked(body []byte) string {

@@ -2,175 +2,246 @@ package load
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
+	"fmt"
+	"maps"
 	"math/rand/v2"
-	"net/http"
 	"os"
-	"sync"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/linkloop/linkloop/adapter/recordtest"
 )
 
 var (
 	crashBinary = flag.String("binary", "", "linkloop binary to crash; see make crash")
-	crashRounds = flag.Int("rounds", 3, "how often it is killed")
+	crashRounds = flag.Int("rounds", 4, "how often something is killed, on each store")
+	crashStores = flag.String("stores", "sqlite", "stores to crash on, with commas between")
 )
 
-// ledger is what a server acknowledged before it was killed.
-type ledger struct {
-	mu      sync.Mutex
-	replies map[int][]byte // answer to each message that was accepted
-	open    []int          // messages sent without an answer
-	moved   map[string]int // highest version acknowledged for each Task
+// crashSettings make a round short: leases that end soon, and no long waits
+// between attempts.
+var crashSettings = []string{
+	"LINKLOOP_RELAY_LEASE=1s", "LINKLOOP_RELAY_BACKOFF_MIN=50ms", "LINKLOOP_RELAY_BACKOFF_MAX=300ms",
 }
 
-// TestCrash kills a server under load again and again, on one data folder. What
-// it acknowledged must be there afterwards, to the byte, and nothing twice:
-// every message, sent again, gets its first answer; there is one Task and one
-// ServiceRequest for each; a moved Task has the version that was acknowledged.
+// crashTally is what the rounds of a store add up to.
+type crashTally struct {
+	rounds                                      map[string]int // by what was killed and when
+	messages, unanswered, tasks, steps, settled int
+	repeats                                     int // deliveries that the record had seen before
+	problems                                    int
+	waits                                       []time.Duration // of some measurement, such as taking over
+}
+
+func (c *crashTally) String() string {
+	var kinds []string
+	for _, k := range slices.Sorted(maps.Keys(c.rounds)) {
+		kinds = append(kinds, fmt.Sprintf("%s %d", k, c.rounds[k]))
+	}
+	return fmt.Sprintf("rounds: %s; %d messages acknowledged, %d without an answer at first, %d Tasks moved, %d outcomes in the record (%d entries sent again and recognised), %d problems",
+		strings.Join(kinds, ", "), c.messages, c.unanswered, c.tasks, c.settled, c.repeats, c.problems)
+}
+
+// add takes over what a series did, and says what went wrong.
+func (c *crashTally) add(t *testing.T, l *ledger, record *StandIn) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	tally := record.Tally()
+	c.messages += len(l.replies)
+	c.tasks += len(l.tasks)
+	c.settled += tally.Creating
+	c.repeats += tally.Repeats
+	c.problems += len(l.problems)
+	for _, p := range l.problems {
+		t.Error(p)
+	}
+}
+
+// TestCrash kills servers under load again and again. What was acknowledged must
+// be there afterwards, to the byte, and nothing twice: every message, sent again,
+// gets its first answer, and has one ServiceRequest and one Task; a moved Task
+// is where it was said to be; the outcome of a completed Task is in the record
+// once; commit times strictly increase.
 func TestCrash(t *testing.T) {
 	if *crashBinary == "" {
 		t.Skip("no -binary given; make crash builds one and runs this")
 	}
-	folder := t.TempDir()
-	c := DefaultConfig()
-	c.Run = "crash"
-	l := &ledger{replies: map[int][]byte{}, moved: map[string]int{}}
-	s := newSession(c)
-	for round := range *crashRounds {
-		srv := start(t, folder, s)
-		ctx, cancel := context.WithCancel(t.Context())
-		wg := l.load(ctx, s)
-		wait := time.Duration(300+rand.IntN(1500)) * time.Millisecond
-		time.Sleep(wait) // the moment of a crash is not ours to choose
-		srv.Kill()
-		cancel()
-		wg.Wait()
-		t.Logf("round %d: killed after %v; %d messages acknowledged so far, %d without an answer, %d Tasks moved",
-			round+1, wait, len(l.replies), len(l.open), len(l.moved))
-	}
-	if len(l.replies) == 0 {
-		t.Fatal("nothing was accepted: there was no load")
-	}
-	srv := start(t, folder, s)
-	l.check(t, s)
-	if err := srv.Stop(20 * time.Second); err != nil {
-		t.Error(err)
-	}
-}
-
-// start starts the server and points the session at it.
-func start(t *testing.T, folder string, s *session) *Server {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	srv, err := Start(ctx, *crashBinary, folder)
-	if err != nil {
-		if b, readErr := os.ReadFile(folder + "/server.log"); readErr == nil {
-			t.Logf("server.log:\n%s", b)
-		}
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Kill)
-	s.client.base = srv.URL
-	s.client.http.CloseIdleConnections()
-	return srv
-}
-
-// load sends new messages from several clients and moves Tasks from one, until
-// ctx ends.
-func (l *ledger) load(ctx context.Context, s *session) *sync.WaitGroup {
-	var wg sync.WaitGroup
-	for range 16 {
-		wg.Go(func() {
-			for ctx.Err() == nil {
-				l.send(ctx, s, int(s.nextHL7.Add(1)-1))
+	for _, store := range strings.Split(*crashStores, ",") {
+		t.Run(store, func(t *testing.T) {
+			switch store {
+			case "sqlite":
+				crashSQLite(t, *crashRounds)
+			default:
+				t.Fatalf("no store %q: sqlite or postgres", store)
 			}
 		})
 	}
-	wg.Go(func() {
-		held, err := s.client.list(ctx, "/fhir/Task?status=requested&_count=200", 1000)
-		if err != nil {
-			return // the server is gone before the first page
-		}
-		for _, h := range held {
-			l.move(ctx, s, h)
-		}
-	})
-	return &wg
 }
 
-func (l *ledger) send(ctx context.Context, s *session, i int) {
-	a, err := s.post(ctx, false, s.write.hl7(i))
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err == nil && a.status == http.StatusOK && acked(a.body) == "AA" {
-		l.replies[i] = a.body
-	} else {
-		l.open = append(l.open, i)
+// seriesRounds is how many rounds share one data folder, which bounds the disk
+// and the check of everything at the end.
+const seriesRounds = 40
+
+// crashSQLite kills one server on one data folder.
+func crashSQLite(t *testing.T, rounds int) {
+	sum := &crashTally{rounds: map[string]int{}}
+	begun := time.Now()
+	for done := 0; done < rounds && !t.Failed(); {
+		n := min(seriesRounds, rounds-done)
+		seriesSQLite(t, sum, n)
+		done += n
+		t.Logf("%5d rounds, %s: %d messages, %d outcomes, %d problems", done, time.Since(begun).Round(time.Second), sum.messages, sum.settled, sum.problems)
+	}
+	t.Logf("sqlite: %s", sum)
+	if sum.messages == 0 || sum.settled == 0 {
+		t.Error("nothing was accepted or nothing was delivered: there was no load")
 	}
 }
 
-func (l *ledger) move(ctx context.Context, s *session, h stored) {
-	body, _, err := moved(h.body, "")
-	if err != nil {
-		return
-	}
-	a, err := s.client.do(ctx, http.MethodPut, "/fhir/Task/"+h.id, "application/fhir+json", h.etag, body)
-	if err != nil || a.status != http.StatusOK {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.moved[h.id] = max(l.moved[h.id], version(a.body))
-}
-
-func version(body []byte) int {
-	var r struct {
-		Meta struct {
-			VersionID json.Number `json:"versionId"`
-		} `json:"meta"`
-	}
-	if json.Unmarshal(body, &r) != nil {
-		return 0
-	}
-	n, err := r.Meta.VersionID.Int64()
-	if err != nil {
-		return 0
-	}
-	return int(n)
-}
-
-// check compares a restarted server with the ledger.
-func (l *ledger) check(t *testing.T, s *session) {
+// crashFolder is a folder that stays when the test fails.
+func crashFolder(t *testing.T) string {
 	t.Helper()
-	for i, first := range l.replies {
-		a, err := s.post(t.Context(), false, s.write.hl7(i))
-		if err != nil || a.status != http.StatusOK || string(a.body) != string(first) {
-			t.Errorf("message %d was acknowledged and now gets another answer (status %d, %v)", i, a.status, err)
-		}
-	}
-	// A message without an answer may be in or not; sending it again settles it.
-	for _, i := range l.open {
-		if a, err := s.post(t.Context(), false, s.write.hl7(i)); err != nil || a.status != http.StatusOK || acked(a.body) != "AA" {
-			t.Errorf("message %d had no answer and is not taken now (status %d, %v)", i, a.status, err)
-		}
-	}
-	h, err := s.holdings(t.Context())
+	folder, err := os.MkdirTemp("", "linkloop-crash-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := int64(len(l.replies) + len(l.open)); h.Tasks != want || h.Requests != want {
-		t.Errorf("%d Tasks and %d ServiceRequests for %d messages", h.Tasks, h.Requests, want)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("kept: %s", folder)
+		} else if err := os.RemoveAll(folder); err != nil {
+			t.Error(err)
+		}
+	})
+	return folder
+}
+
+func crashRecord(t *testing.T) *StandIn {
+	t.Helper()
+	record, err := NewStandIn(nil)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for id, want := range l.moved {
-		a, err := s.client.do(t.Context(), http.MethodGet, "/fhir/Task/"+id, "", "", nil)
-		if err != nil || a.status != http.StatusOK || version(a.body) < want {
-			t.Errorf("Task %s was acknowledged at version %d and is at %d (status %d, %v)", id, want, version(a.body), a.status, err)
+	t.Cleanup(record.Close)
+	return record
+}
+
+// await waits until a launched server is ready.
+func await(t *testing.T, s *Server) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := s.Await(ctx); err != nil {
+		b, _ := os.ReadFile(s.log)
+		t.Fatalf("%v\nthe end of server.log:\n%s", err, b[max(0, len(b)-4000):])
+	}
+}
+
+func launch(t *testing.T, folder string, env ...string) *Server {
+	t.Helper()
+	s, err := Launch(*crashBinary, folder, env...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Kill)
+	return s
+}
+
+// short is a random time between two.
+func short(from, to time.Duration) time.Duration { return from + rand.N(to-from) }
+
+func seriesSQLite(t *testing.T, sum *crashTally, rounds int) {
+	folder, record := crashFolder(t), crashRecord(t)
+	env := append(record.Env(), crashSettings...)
+	l := newLedger("c")
+	srv := launch(t, folder, env...)
+	await(t, srv)
+	for range rounds {
+		l.s.client.base = srv.URL
+		record.Set(weather())
+		ctx, cancel := context.WithCancel(t.Context())
+		clients := l.load(ctx, l.s.client, 5, 5)
+		kind := killSQLite(srv, folder)
+		sum.rounds[kind]++
+		cancel()
+		clients.Wait()
+		sum.unanswered += len(l.open)
+		l.s.client.http.CloseIdleConnections()
+		srv = launch(t, folder, env...)
+		if rand.IntN(8) == 0 { // and once more while it starts
+			time.Sleep(rand.N(100 * time.Millisecond))
+			srv.Kill()
+			sum.rounds["while starting"]++
+			srv = launch(t, folder, env...)
+		}
+		await(t, srv)
+		l.s.client.base = srv.URL
+		l.settle(t.Context(), l.s.client)
+		l.checkRecent(t.Context(), l.s.client)
+		if len(l.problems) > 0 {
+			break
 		}
 	}
-	if !t.Failed() {
-		t.Logf("%d messages, %d moved Tasks: all there, none twice", len(l.replies)+len(l.open), len(l.moved))
+	record.Set(recordtest.Up)
+	l.checkAll(t.Context(), l.s.client, srv.Ops, record)
+	sum.add(t, l, record)
+	if err := srv.Stop(20 * time.Second); err != nil {
+		t.Error(err)
 	}
+	if b, err := os.ReadFile(srv.log); err != nil || strings.Contains(string(b), "panic") {
+		t.Errorf("the log speaks of a panic (%v)", err)
+	}
+}
+
+// weather is how the record behaves for a while: mostly well.
+func weather() recordtest.Mode {
+	switch rand.IntN(10) {
+	case 0:
+		return recordtest.LosesAnswers
+	case 1:
+		return recordtest.Down
+	}
+	return recordtest.Up
+}
+
+// killSQLite lets the load go on for a while and kills the server: at any
+// moment, while it stops, or while it copies its log into the data file, which
+// is when the data file changes.
+func killSQLite(s *Server, folder string) (kind string) {
+	kind = "under load"
+	switch rand.IntN(8) {
+	case 0:
+		if !changes(filepath.Join(folder, "data", "linkloop.db"), 2500*time.Millisecond) {
+			break
+		}
+		time.Sleep(rand.N(5 * time.Millisecond))
+		kind = "while copying the log"
+	case 1:
+		time.Sleep(short(50*time.Millisecond, 400*time.Millisecond))
+		s.ask()
+		time.Sleep(rand.N(60 * time.Millisecond))
+		kind = "while stopping"
+	default:
+		time.Sleep(short(50*time.Millisecond, 400*time.Millisecond))
+	}
+	s.Kill()
+	return kind
+}
+
+// changes waits until a file is written to.
+func changes(file string, patience time.Duration) bool {
+	before, err := os.Stat(file)
+	if err != nil {
+		return false
+	}
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(500 * time.Microsecond) {
+		if now, err := os.Stat(file); err == nil && !now.ModTime().Equal(before.ModTime()) {
+			return true
+		}
+	}
+	return false
 }

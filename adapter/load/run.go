@@ -170,7 +170,7 @@ func (s *schedule) work(ctx context.Context, do task, col *collector) {
 // Ready waits until the operations port of a server says that it serves, asking
 // again every few milliseconds. It returns the last refusal when ctx ends first.
 func Ready(ctx context.Context, ops string) error {
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	last := errors.New("never asked")
 	for {

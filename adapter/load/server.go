@@ -20,15 +20,31 @@ type Server struct {
 	PID int
 
 	cmd    *exec.Cmd
+	log    string
 	exited chan struct{}
 }
 
-// Start runs "binary serve" on free loopback ports with its data in folder, and
-// waits until it is ready. Settings of the environment do not reach it, so that
-// two measurements on one machine are the same. Its log is server.log in the
-// folder. ctx bounds the start only; the caller ends the server with Stop or
-// Kill.
-func Start(ctx context.Context, binary, folder string) (*Server, error) {
+// Start launches a server and waits until it is ready. ctx bounds the start
+// only; the caller ends the server with Stop or Kill.
+func Start(ctx context.Context, binary, folder string, env ...string) (*Server, error) {
+	s, err := Launch(binary, folder, env...)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Await(ctx); err != nil {
+		s.Kill()
+		return nil, fmt.Errorf("%w; see %s", err, s.log)
+	}
+	return s, nil
+}
+
+// Launch runs "binary serve" on free loopback ports with its data in folder and
+// does not wait for it. env holds further settings, such as
+// LINKLOOP_RELAY_LEASE=1s; those of our own environment do not reach it, so that
+// two measurements on one machine are the same. Several servers share a
+// database when each has a folder of its own and the same LINKLOOP_DATA_POSTGRES.
+// Its log is server.log in the folder.
+func Launch(binary, folder string, env ...string) (*Server, error) {
 	ports, err := freePorts(2)
 	if err != nil {
 		return nil, fmt.Errorf("start server: %w", err)
@@ -40,7 +56,7 @@ func Start(ctx context.Context, binary, folder string) (*Server, error) {
 	defer log.Close() // the child has its own
 	s := &Server{
 		URL: "http://" + ports[0], Ops: "http://" + ports[1],
-		cmd: exec.Command(binary, "serve"), exited: make(chan struct{}),
+		cmd: exec.Command(binary, "serve"), log: log.Name(), exited: make(chan struct{}),
 	}
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	for _, e := range os.Environ() {
@@ -50,6 +66,7 @@ func Start(ctx context.Context, binary, folder string) (*Server, error) {
 	}
 	s.cmd.Env = append(s.cmd.Env, "LINKLOOP_HTTP_LISTEN="+ports[0], "LINKLOOP_ADMIN_LISTEN="+ports[1],
 		"LINKLOOP_DATA_FOLDER="+filepath.Join(folder, "data"), "LINKLOOP_LOG_LEVEL=warn")
+	s.cmd.Env = append(s.cmd.Env, env...)
 	if err := s.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start server: %w", err)
 	}
@@ -58,6 +75,11 @@ func Start(ctx context.Context, binary, folder string) (*Server, error) {
 		_ = s.cmd.Wait() // how it ended is seen by Stop and Kill
 		close(s.exited)
 	}()
+	return s, nil
+}
+
+// Await waits until the server is ready, or has ended, or ctx ends.
+func (s *Server) Await(ctx context.Context) error {
 	ready, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -67,11 +89,7 @@ func Start(ctx context.Context, binary, folder string) (*Server, error) {
 		case <-ready.Done():
 		}
 	}()
-	if err := Ready(ready, s.Ops); err != nil {
-		s.Kill()
-		return nil, fmt.Errorf("%w; see %s", err, log.Name())
-	}
-	return s, nil
+	return Ready(ready, s.Ops)
 }
 
 // freePorts asks the system for addresses nobody listens on. Somebody else may
@@ -95,9 +113,12 @@ func (s *Server) Kill() {
 	<-s.exited
 }
 
+// ask asks the process to end, and does not wait.
+func (s *Server) ask() { _ = s.cmd.Process.Signal(syscall.SIGTERM) } // an error means that it has ended already
+
 // Stop asks the process to end, and kills it when it has not after patience.
 func (s *Server) Stop(patience time.Duration) error {
-	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+	s.ask()
 	select {
 	case <-s.exited:
 	case <-time.After(patience):
