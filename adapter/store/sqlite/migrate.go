@@ -51,8 +51,7 @@ func migrate(c *conn, readOnly bool) error {
 	}
 	switch {
 	case have > int64(len(all)):
-		return fault.New(fault.Conflict, "store.path",
-			"the data has schema %d and this binary knows up to %d: it was written by a newer version; run that version, or restore a backup made before the upgrade", have, len(all))
+		return newer(have, len(all))
 	case readOnly && have < int64(len(all)):
 		return fault.New(fault.Conflict, "store.path",
 			"the data has schema %d and this binary needs %d: start the server once to bring it up to date", have, len(all))
@@ -69,4 +68,9 @@ func migrate(c *conn, readOnly bool) error {
 		}
 	}
 	return nil
+}
+
+func newer(have int64, known int) error {
+	return fault.New(fault.Conflict, "store.path",
+		"the data has schema %d and this binary knows up to %d: it was written by a newer version; run that version, or restore a backup made before the upgrade", have, known)
 }

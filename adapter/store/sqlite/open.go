@@ -81,7 +81,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if s.cfg.ReadOnly {
 		err = s.openReadOnly()
 	} else {
-		err = s.openWriter()
+		err = s.openWriter(ctx)
 	}
 	if err != nil {
 		return nil, asFault(errors.Join(err, s.release()))
@@ -105,7 +105,7 @@ func (s *Store) openReadOnly() error {
 	return err
 }
 
-func (s *Store) openWriter() error {
+func (s *Store) openWriter(ctx context.Context) error {
 	if err := os.MkdirAll(s.cfg.Path, 0o700); err != nil {
 		return transient(err, "the data folder cannot be made; check that its parent exists and may be written to")
 	}
@@ -122,6 +122,9 @@ func (s *Store) openWriter() error {
 	}
 	var err error
 	if s.lock, err = takeLock(filepath.Join(s.cfg.Path, lockFile)); err != nil {
+		return err
+	}
+	if err := compactOld(ctx, s.file); err != nil {
 		return err
 	}
 	c, err := openConn(s.file, readWrite)

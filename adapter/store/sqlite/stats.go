@@ -45,18 +45,20 @@ func (s *Store) Check(ctx context.Context) error {
 // QuickCheck reads the whole data file and verifies its structure, for doctor:
 // seconds per gigabyte. Damage is fault.Internal.
 func (s *Store) QuickCheck(ctx context.Context) error {
-	return s.view(ctx, func(snap *snapshot) error {
-		q := snap.c.stmt("PRAGMA quick_check(10)")
-		defer q.done()
-		for {
-			ok, err := q.step()
-			if err != nil || !ok {
-				return asFault(err)
-			}
-			if q.string(0) != "ok" {
-				return fault.Wrap(fault.Internal, errors.New("sqlite: quick_check: "+q.string(0)),
-					"the data file is damaged; stop, keep a copy and restore the last backup")
-			}
+	return s.view(ctx, func(snap *snapshot) error { return quickCheck(snap.c) })
+}
+
+func quickCheck(c *conn) error {
+	q := c.stmt("PRAGMA quick_check(10)")
+	defer q.done()
+	for {
+		ok, err := q.step()
+		if err != nil || !ok {
+			return asFault(err)
 		}
-	})
+		if q.string(0) != "ok" {
+			return fault.Wrap(fault.Internal, errors.New("sqlite: quick_check: "+q.string(0)),
+				"the data file is damaged; stop, keep a copy and restore the last backup")
+		}
+	}
 }
