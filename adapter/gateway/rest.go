@@ -140,20 +140,31 @@ func versionHeaders(c *gin.Context, v store.Version) {
 	c.Header("Last-Modified", v.Updated.UTC().Format(http.TimeFormat))
 }
 
+// create makes a resource, with If-None-Exist only when there is none yet.
+// https://hl7.org/fhir/R4/http.html#create, #ccreate
 func (g *Gateway) create(c *gin.Context) {
-	if c.GetHeader("If-None-Exist") != "" {
-		g.fail(c, fault.New(fault.Unsupported, "If-None-Exist", "conditional create is not supported"))
-		return
-	}
 	body, err := g.fhirBody(c)
 	if err != nil {
 		g.fail(c, err)
 		return
 	}
-	v, err := g.one(c, func(ctx context.Context) (store.Version, error) {
-		return g.cfg.Worklist.Create(ctx, caller(c), c.Param("type"), body)
-	})
-	g.written(c, v, err, http.StatusCreated)
+	ctx, who, typ := c.Request.Context(), caller(c), c.Param("type")
+	condition := c.Request.Header.Values("If-None-Exist")
+	if len(condition) == 0 {
+		v, err := g.cfg.Worklist.Create(ctx, who, typ, body)
+		g.written(c, v, err, http.StatusCreated)
+		return
+	}
+	if len(condition) > 1 {
+		g.fail(c, fault.New(fault.Malformed, "If-None-Exist", "the header is expected once"))
+		return
+	}
+	v, made, err := g.cfg.Worklist.CreateUnless(ctx, who, typ, body, condition[0])
+	status := http.StatusOK
+	if made {
+		status = http.StatusCreated
+	}
+	g.written(c, v, err, status)
 }
 
 func (g *Gateway) update(c *gin.Context) {

@@ -53,7 +53,7 @@ func (d *Definition) capability() *element.Value {
 		element.S("versioning", "versioned-update"),
 		element.F("readHistory", element.NewBool(true)),
 		element.F("updateCreate", element.NewBool(false)),
-		element.F("conditionalCreate", element.NewBool(false)),
+		element.F("conditionalCreate", element.NewBool(d.Create)),
 		element.S("conditionalRead", "full-support"),
 		element.F("conditionalUpdate", element.NewBool(false)),
 		element.S("conditionalDelete", "not-supported"),

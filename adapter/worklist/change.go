@@ -13,26 +13,33 @@ import (
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/fhir"
 	"github.com/linkloop/linkloop/adapter/profile"
+	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
 // Create makes a resource with an id of ours.
 // https://hl7.org/fhir/R4/http.html#create
 func (s *Service) Create(ctx context.Context, who Caller, typ string, body []byte) (store.Version, error) {
+	v, _, err := s.create(ctx, who, typ, body, nil)
+	return v, err
+}
+
+// create makes a resource, unless one is found by the query; made says which.
+func (s *Service) create(ctx context.Context, who Caller, typ string, body []byte, unless *resource.Query) (out store.Version, made bool, err error) {
 	v, err := s.parse(typ, body)
 	if err != nil {
-		return store.Version{}, err
+		return store.Version{}, false, err
 	}
 	d, err := definition(typ)
 	if err != nil {
-		return store.Version{}, err
+		return store.Version{}, false, err
 	}
 	if !d.Create {
-		return store.Version{}, fault.New(fault.MethodNotAllowed, "", "this type cannot be created over the API")
+		return store.Version{}, false, fault.New(fault.MethodNotAllowed, "", "this type cannot be created over the API")
 	}
 	if typ == "Task" {
 		if f := s.cfg.Workflow.CheckCreate(v); f != nil {
-			return store.Version{}, f
+			return store.Version{}, false, f
 		}
 	}
 	id := s.cfg.NationalID(v)
@@ -41,21 +48,26 @@ func (s *Service) Create(ctx context.Context, who Caller, typ string, body []byt
 	}
 	v.SetString("id", id)
 	write := store.Write{Key: store.Key{Type: typ, ID: id}, Body: element.Canonical(v), Index: s.cfg.Indexer.Index(v)}
-	var out store.Version
 	err = s.cfg.Store.Decide(ctx, func(tx store.Tx) error {
 		if err := s.mayCreate(tx, who, v); err != nil {
 			return err
 		}
+		var found bool
 		var err error
+		if out, found, err = theOne(tx, unless); err != nil || found {
+			made = false
+			return err
+		}
 		if out, err = tx.Resources().Put(write); err != nil {
 			if fault.KindOf(err) == fault.VersionConflict {
 				return fault.New(fault.Conflict, "", "a resource with this national identifier is already held, as %s", write.Key)
 			}
 			return err
 		}
+		made = true
 		return s.audit(tx, who, "create", out, "success")
 	}, s.reads(write.Key, v))
-	return out, err
+	return out, made && err == nil, err
 }
 
 // Change is an update as a client asks for it.
