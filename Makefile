@@ -13,6 +13,8 @@ BENCHTIME   ?= 1s
 LOADTIME    ?= 20s
 ROUNDS      ?= 5
 STORES      ?= sqlite
+# How often sixteen identical requests are sent at once.
+TOGETHER    ?= 1000
 
 # Packages in which goroutines meet; the race detector has nothing to find in the others.
 RACE_PACKAGES = $(shell grep -rlE '\bgo func|\bsync\.|\bsync/atomic|t\.Parallel' --include='*.go' adapter cmd config | xargs -n1 dirname | sort -u | sed 's,^,./,')
@@ -64,6 +66,10 @@ bench: build ## Run the Go benchmarks, then put a fresh server under load
 .PHONY: crash
 crash: build ## Kill servers under load ROUNDS (5) times on each of STORES; nothing accepted may be lost or doubled
 	$(GO) test -count=1 -v -timeout 2h -run '^TestCrash$$' ./adapter/load -binary $(CURDIR)/$(BIN) -rounds $(ROUNDS) -stores $(STORES)
+
+.PHONY: together
+together: ## Send sixteen identical requests at once, TOGETHER (1000) times; each is done once
+	$(GO) test -count=1 -v -timeout 1h -run '^TestTogether$$' ./adapter/app -together $(TOGETHER)
 
 .PHONY: cover
 cover: ## Measure test coverage, write bin/cover.html
