@@ -48,6 +48,11 @@ func (l *lockedBuffer) String() string {
 // open starts a house on free ports over a new data folder.
 func open(t *testing.T, change func(*config.Config)) *house {
 	t.Helper()
+	return openWith(t, app.Options{}, change)
+}
+
+func openWith(t *testing.T, opt app.Options, change func(*config.Config)) *house {
+	t.Helper()
 	cfg := config.Default()
 	cfg.HTTP.Listen, cfg.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0"
 	cfg.Data.Folder = t.TempDir()
@@ -56,7 +61,8 @@ func open(t *testing.T, change func(*config.Config)) *house {
 		change(&cfg)
 	}
 	log := &lockedBuffer{}
-	a, err := app.New(t.Context(), cfg, app.Options{Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	opt.Log = slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	a, err := app.New(t.Context(), cfg, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
