@@ -127,17 +127,9 @@ func (s *Store) openWriter(ctx context.Context) error {
 	if err := compactOld(ctx, s.file); err != nil {
 		return err
 	}
-	c, err := openConn(s.file, readWrite)
+	c, err := s.writing()
 	if err != nil {
 		return err
-	}
-	// page_size and auto_vacuum must come before the first write, and the file
-	// keeps them. The switch to WAL is one.
-	if err := c.exec(fmt.Sprintf("PRAGMA page_size=%d; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "+
-		"PRAGMA busy_timeout=5000; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-%d; "+
-		"PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=%d",
-		pageSize, s.cfg.CacheMB*1024, int64(s.cfg.WALPages*pageSize))); err != nil {
-		return errors.Join(err, c.close())
 	}
 	err = migrate(c, false)
 	var w *writer
@@ -159,6 +151,22 @@ func (s *Store) openWriter(ctx context.Context) error {
 	go w.run()
 	go s.keepCheckpointing()
 	return nil
+}
+
+// writing opens the connection of the writer. page_size and auto_vacuum must
+// come before the first write, and the file keeps them. The switch to WAL is one.
+func (s *Store) writing() (*conn, error) {
+	c, err := openConn(s.file, readWrite)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.exec(fmt.Sprintf("PRAGMA page_size=%d; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "+
+		"PRAGMA busy_timeout=5000; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-%d; "+
+		"PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=%d",
+		pageSize, s.cfg.CacheMB*1024, int64(s.cfg.WALPages*pageSize))); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
 }
 
 // takeLock keeps other servers away for as long as the connection is open. The

@@ -82,6 +82,9 @@ type writer struct {
 	torn     error // pending postings of earlier decisions were written in part
 	frames   int64 // pages written when the log last began anew
 	asked    bool  // the background has been asked to copy since then
+	// distrusted: a write failed, so the connection is opened anew; full: for
+	// want of room.
+	distrusted, full bool
 }
 
 func newWriter(s *Store, c *conn) (*writer, error) {
@@ -124,6 +127,12 @@ func (w *writer) run() {
 
 // decideGroup runs the group in one transaction and answers all of it.
 func (w *writer) decideGroup() {
+	if w.distrusted {
+		if err := w.reopen(); err != nil {
+			w.giveUp(asFault(err))
+			return
+		}
+	}
 	if err := w.c.run("BEGIN IMMEDIATE"); err != nil {
 		w.giveUp(asFault(err))
 		return
@@ -182,6 +191,7 @@ func (w *writer) commit() error {
 // all: the group did not fail because of any one of them.
 func (w *writer) giveUp(err error) {
 	w.s.stats.failedCommits.Add(1)
+	w.distrusted, w.full = w.distrusted || distrusts(err), w.full || isFull(err)
 	if w.c.inTransaction() {
 		if back := w.c.run("ROLLBACK"); back != nil {
 			err = errors.Join(err, back)
