@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,13 +18,21 @@ type Config struct {
 	AllowRemote bool   // allow a target on another machine; a load test of a live service is an outage
 	Token       string // bearer token; empty: none is sent
 	PID         int    // process of the server, for processor time and memory; 0: not measured
+	Ops         string // base address of its operations port, for metrics and deliveries; empty: not asked
+
+	// Record is where the server delivers to, when that is ours: its content is
+	// compared with what was completed. nil: the server has records of its own.
+	Record *StandIn
 
 	HL7Sender  string // name in /intake/{sender} for HL7 v2 REF^I12
 	JSONSender string // name in /intake/{sender} for JSON referrals
+	FHIRSender string // name in /intake/{sender} for FHIR messages
 	Owner      string // reference put into Task.owner when a Task is accepted; empty: left as it is
 
 	Phases  []Phase
+	Mix     []Share       // what a phase of mixed work is made of
 	Timeout time.Duration // of one request
+	Drain   time.Duration // how long is waited at the end for what is owed to be delivered
 	Run     string        // makes message ids unique; empty: from the time
 	Seed    uint64        // of the made-up people
 }
@@ -32,17 +42,67 @@ type Work string
 
 // The kinds of work.
 const (
-	HL7    Work = "hl7"    // new referrals as HL7 v2 REF^I12
+	HL7    Work = "hl7"    // new referrals as HL7 v2 REF^I12 of 1.3 kB
+	Large  Work = "large"  // the same with the notes of years, 10 kB
 	JSON   Work = "json"   // new referrals as JSON
+	FHIR   Work = "fhir"   // new referrals as FHIR messages
 	Repeat Work = "repeat" // HL7 referrals that were accepted before, again
 	Bad    Work = "bad"    // messages that must be refused
 	Read   Work = "read"   // one Task or ServiceRequest by id
 	Search Work = "search" // the searches of a worklist
 	Move   Work = "move"   // Tasks accepted, begun and completed with If-Match
+	Mixed  Work = "mixed"  // all of them by turns
 )
 
 // Works lists every kind of work.
-func Works() []Work { return []Work{HL7, JSON, Repeat, Bad, Read, Search, Move} }
+func Works() []Work { return []Work{HL7, Large, JSON, FHIR, Repeat, Bad, Read, Search, Move, Mixed} }
+
+// Share is a part of a mix.
+type Share struct {
+	Work   Work
+	Weight int // of the sum of all weights
+}
+
+// DefaultMix is a day at a busy practice: of a hundred requests 38 are new
+// referrals, and link workers look more often than they write.
+func DefaultMix() []Share {
+	return []Share{
+		{HL7, 20}, {Large, 4}, {JSON, 8}, {FHIR, 6}, {Repeat, 5}, {Bad, 3}, {Read, 20}, {Search, 14}, {Move, 20},
+	}
+}
+
+// ParseMix reads hl7=20,json=8,move=20.
+func ParseMix(s string) ([]Share, error) {
+	var out []Share
+	for part := range strings.SplitSeq(s, ",") {
+		work, weight, _ := strings.Cut(part, "=")
+		n, err := strconv.Atoi(weight)
+		if err != nil {
+			return nil, fmt.Errorf("mix %q: kinds of work with whole weights are expected, such as hl7=20,move=20", s)
+		}
+		out = append(out, Share{Work(work), n})
+	}
+	return out, validMix(out)
+}
+
+func validMix(mix []Share) error {
+	seen := map[Work]bool{}
+	for _, s := range mix {
+		switch {
+		case s.Work == Mixed || !slices.Contains(Works(), s.Work):
+			return fmt.Errorf("mix: %q is no kind of work that can be mixed", s.Work)
+		case seen[s.Work]:
+			return fmt.Errorf("mix: %s is there twice", s.Work)
+		case s.Weight < 1 || s.Weight > 1000:
+			return fmt.Errorf("mix: the weight of %s must be between 1 and 1000", s.Work)
+		}
+		seen[s.Work] = true
+	}
+	if len(mix) == 0 {
+		return errors.New("mix: there is nothing in it")
+	}
+	return nil
+}
 
 // Phase is a stretch of one kind of work.
 type Phase struct {
@@ -55,7 +115,7 @@ type Phase struct {
 // String is the form that ParsePhase reads: work@rate or work*clients.
 func (p Phase) String() string {
 	if p.Rate > 0 {
-		return fmt.Sprintf("%s@%g", p.Work, p.Rate)
+		return fmt.Sprintf("%s@%.5g", p.Work, p.Rate)
 	}
 	return fmt.Sprintf("%s*%d", p.Work, p.Clients)
 }
@@ -88,12 +148,8 @@ func ParsePhase(s string, d time.Duration) (Phase, error) {
 }
 
 func (p Phase) validate() error {
-	known := false
-	for _, w := range Works() {
-		known = known || w == p.Work
-	}
 	switch {
-	case !known:
+	case !slices.Contains(Works(), p.Work):
 		return fmt.Errorf("phase %q: the work is one of %v", p.Work, Works())
 	case p.Rate < 0 || p.Rate > mostRate || p.Rate != p.Rate:
 		return fmt.Errorf("phase %s: the rate must be between 0 and %d", p.Work, mostRate)
@@ -127,9 +183,11 @@ func DefaultPhases(d time.Duration) []Phase {
 func DefaultConfig() Config {
 	return Config{
 		Target:    "http://127.0.0.1:8080",
-		HL7Sender: "hl7v2-ref", JSONSender: "generic-json",
+		HL7Sender: "hl7v2-ref", JSONSender: "generic-json", FHIRSender: "bars-r4",
 		Phases:  DefaultPhases(20 * time.Second),
+		Mix:     DefaultMix(),
 		Timeout: 10 * time.Second,
+		Drain:   30 * time.Second,
 		Seed:    1,
 	}
 }
@@ -146,12 +204,16 @@ func (c Config) Validate() error {
 	case !c.AllowRemote && !config.Loopback(u.Hostname()):
 		errs = append(errs, errors.New("target: is not on this machine; a load test of a live service is an outage, so another machine must be allowed explicitly"))
 	}
-	if c.HL7Sender == "" || c.JSONSender == "" {
-		errs = append(errs, errors.New("senders: both names are needed"))
+	if c.HL7Sender == "" || c.JSONSender == "" || c.FHIRSender == "" {
+		errs = append(errs, errors.New("senders: all three names are needed"))
 	}
-	if c.Timeout <= 0 {
-		errs = append(errs, errors.New("timeout: must be above 0"))
+	if c.Timeout <= 0 || c.Drain < 0 {
+		errs = append(errs, errors.New("timeout: must be above 0, and drain not below"))
 	}
+	if c.Record != nil && c.Ops == "" {
+		errs = append(errs, errors.New("ops: the address of the operations port is needed to compare the record"))
+	}
+	errs = append(errs, validMix(c.Mix))
 	if len(c.Phases) == 0 {
 		errs = append(errs, errors.New("phases: there is none"))
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/linkloop/linkloop/adapter/inbound"
+	"github.com/linkloop/linkloop/adapter/inbound/fhirmsg"
 	"github.com/linkloop/linkloop/adapter/inbound/hl7v2"
 	"github.com/linkloop/linkloop/adapter/inbound/jsondoc"
 	"github.com/linkloop/linkloop/adapter/mapping"
@@ -23,7 +24,9 @@ func TestReferralsFitTheShippedMappings(t *testing.T) {
 		make    func(int) ([]byte, error)
 	}{
 		{c.HL7Sender, hl7v2.New(), func(i int) ([]byte, error) { return w.hl7(i), nil }},
+		{c.HL7Sender, hl7v2.New(), func(i int) ([]byte, error) { return w.large(i), nil }},
 		{c.JSONSender, jsondoc.New(), w.json},
+		{c.FHIRSender, fhirmsg.New(), func(i int) ([]byte, error) { return w.fhir(i), nil }},
 	} {
 		t.Run(x.mapping, func(t *testing.T) {
 			if !slices.Contains(mappings.Names(), x.mapping) {

@@ -17,7 +17,7 @@ import (
 // that stops for a second delays 100 requests at 100 a second, not one.
 func TestStallIsSeenByEveryRequestThatWasDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		res := runPhase(t.Context(), Phase{Work: Read, Rate: 100, Clients: 1, Duration: 2 * time.Second}, 0,
+		res := runPhase(t.Context(), Phase{Work: Read, Rate: 100, Clients: 1, Duration: 2 * time.Second}, probe{},
 			func(_ context.Context, i int) verdict {
 				if i == 50 {
 					time.Sleep(time.Second) // in the bubble: no real time passes
@@ -42,7 +42,7 @@ func TestStallIsSeenByEveryRequestThatWasDue(t *testing.T) {
 // phase open for ever, and what was not sent is counted.
 func TestTooMuchIsSaid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		res := runPhase(t.Context(), Phase{Work: Read, Rate: 100, Clients: 1, Duration: 20 * time.Second}, 0,
+		res := runPhase(t.Context(), Phase{Work: Read, Rate: 100, Clients: 1, Duration: 20 * time.Second}, probe{},
 			func(context.Context, int) verdict {
 				time.Sleep(20 * time.Millisecond)
 				return verdict{class: done}
@@ -59,7 +59,7 @@ func TestTooMuchIsSaid(t *testing.T) {
 
 func TestClosedLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		res := runPhase(t.Context(), Phase{Work: Read, Clients: 4, Duration: time.Second}, 0,
+		res := runPhase(t.Context(), Phase{Work: Read, Clients: 4, Duration: time.Second}, probe{},
 			func(context.Context, int) verdict {
 				time.Sleep(10 * time.Millisecond)
 				return verdict{class: done}
@@ -159,6 +159,9 @@ func TestMessages(t *testing.T) {
 		if err != nil || len(j) < 500 {
 			t.Fatalf("JSON message %d: %d bytes, %v", i, len(j), err)
 		}
+	}
+	if n := len(w.large(3)); n < 9_000 || n > 11_000 {
+		t.Errorf("a large referral of %d bytes, want about 10,000", n)
 	}
 	if got := escape(`O'Brien|^~\&`); got != `O'Brien\F\\S\\R\\E\\T\` {
 		t.Errorf("escaped as %s", got)

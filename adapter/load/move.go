@@ -64,28 +64,44 @@ func (s *session) moves(ctx context.Context) (task, error) {
 		if !ok {
 			return verdict{class: exhausted}
 		}
-		body, ended, err := moved(t.body, s.cfg.Owner)
-		if err != nil {
-			return failure("a Task that cannot be moved")
+		return s.step(ctx, ready, t)
+	}, nil
+}
+
+// step takes a Task one step on and puts it back into the hands, unless that was
+// the last one.
+func (s *session) step(ctx context.Context, ready *hands, t stored) verdict {
+	body, ended, err := moved(t.body, s.cfg.Owner)
+	if err != nil {
+		return failure("a Task that cannot be moved")
+	}
+	a, err := s.client.do(ctx, http.MethodPut, "/fhir/Task/"+t.id, "application/fhir+json", t.etag, body)
+	switch {
+	case err != nil:
+		if ended {
+			s.doubtful.Add(1)
 		}
-		a, err := s.client.do(ctx, http.MethodPut, "/fhir/Task/"+t.id, "application/fhir+json", t.etag, body)
-		switch {
-		case err != nil:
-			return failure(errorKind(err))
-		case a.status != http.StatusOK:
-			return failure(statusKind(a.status))
-		}
-		if !ended {
-			if len(a.body) > 0 {
-				t.body = a.body
-			} else {
-				t.body = body
-			}
-			t.etag = a.etag
+		return failure(errorKind(err))
+	case a.status != http.StatusOK:
+		if retryable(a.status) {
 			ready.put(t)
 		}
+		return failure(refusal(a))
+	case ended:
+		s.completed.Add(1)
 		return verdict{class: done}
-	}, nil
+	}
+	if len(a.body) > 0 {
+		body = a.body
+	}
+	ready.put(stored{t.id, body, a.etag})
+	return verdict{class: done}
+}
+
+// retryable reports whether an answer says that nothing happened and that the
+// same request may do better later.
+func retryable(status int) bool {
+	return status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable
 }
 
 // moved returns the Task one step further, and whether that was the last step.

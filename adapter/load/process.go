@@ -64,12 +64,15 @@ func parseStat(stat []byte) (time.Duration, error) {
 }
 
 // statusSize finds a line such as "VmRSS:  1234 kB"; 0 when there is none.
-func statusSize(status []byte, name string) int64 {
+func statusSize(status []byte, name string) int64 { return int64(statusNumber(status, name)) * 1024 }
+
+// statusNumber finds a line such as "Threads:  12"; 0 when there is none.
+func statusNumber(status []byte, name string) int {
 	for line := range strings.Lines(string(status)) {
 		if rest, ok := strings.CutPrefix(line, name); ok {
-			n, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
+			n, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(rest), " kB"))
 			if err == nil {
-				return n * 1024
+				return n
 			}
 		}
 	}

@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// Content types of the two formats.
+// Content types of the formats.
 const (
 	typeHL7  = "x-application/hl7-v2+er7; charset=utf-8"
 	typeJSON = "application/json"
+	typeFHIR = "application/fhir+json"
 )
 
 // writer makes messages. The i-th message of a run is the same every time it is
@@ -30,8 +31,11 @@ func (w writer) id(kind byte, i int) string {
 // person is who the i-th message is about. JSON and HL7 messages take turns in
 // the range, so that a run of both has few people twice.
 func (w writer) person(kind byte, i int) person {
+	if kind == 'L' || kind == 'F' {
+		i += numbers / 4 // others than those of the small ones, for long
+	}
 	i *= 2
-	if kind == 'J' {
+	if kind == 'J' || kind == 'F' {
 		i++
 	}
 	return personOf(w.seed, nhsNumber(w.seed, i))
@@ -40,15 +44,21 @@ func (w writer) person(kind byte, i int) person {
 // hl7 is the i-th referral as HL7 v2.4 REF^I12: the segments and the size of
 // what an integration engine sends. Every second one names the service it is
 // for, the others wait to be claimed.
-func (w writer) hl7(i int) []byte {
-	p, id := w.person('H', i), w.id('H', i)
+func (w writer) hl7(i int) []byte { return w.ref('H', i, 0) }
+
+// large is the i-th referral of 10 kB: the same with what was noted in years.
+func (w writer) large(i int) []byte { return w.ref('L', i, 46) }
+
+// ref writes a REF^I12 with some notes more than a small one has.
+func (w writer) ref(kind byte, i, notes int) []byte {
+	p, id := w.person(kind, i), w.id(kind, i)
 	stamp, day := w.at.Format("20060102150405-0700"), w.at.Format("20060102")
 	sex := "M"
 	if p.female {
 		sex = "F"
 	}
 	var b strings.Builder
-	b.Grow(1500)
+	b.Grow(1500 + 200*notes)
 	seg := func(fields ...string) {
 		for n, f := range fields {
 			if n > 0 {
@@ -73,6 +83,9 @@ func (w writer) hl7(i int) []byte {
 	seg("NTE", "1", "P", p.need.story)
 	seg("NTE", "2", "P", "Blood pressure and weight were reviewed last month. No change to medication. No known risks to a lone visitor. Speaks English, reads without help, uses the bus. Has no carer and is not one.")
 	seg("NTE", "3", "P", "Please see within four weeks. Prefers mornings. Best reached by mobile phone. Happy for the practice to be told what comes of it.")
+	for n := range notes {
+		seg("NTE", strconv.Itoa(n+4), "P", w.at.AddDate(0, -n-1, 0).Format("02/01/2006")+" Seen in surgery. "+p.need.story+" Review as planned.")
+	}
 	return []byte(b.String())
 }
 

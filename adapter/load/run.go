@@ -28,6 +28,16 @@ func Run(ctx context.Context, c Config, out io.Writer) (Report, error) {
 	if err != nil {
 		return Report{}, fmt.Errorf("%s does not answer as a linkloop: %w", s.client.base, err)
 	}
+	if c.Ops != "" {
+		m, err := scrape(ctx, c.Ops)
+		if err != nil {
+			return Report{}, err
+		}
+		before.Deliveries = m.deliveries()
+	}
+	if c.Record != nil {
+		before.Outcomes = int64(c.Record.Tally().Creating)
+	}
 	rep := Report{Target: s.client.base, Run: s.write.run, Before: before}
 	p := printer{out}
 	p.head(rep)
@@ -39,7 +49,7 @@ func Run(ctx context.Context, c Config, out io.Writer) (Report, error) {
 		if err != nil {
 			return rep, fmt.Errorf("phase %s: %w", ph, err)
 		}
-		res := runPhase(ctx, ph, c.PID, work)
+		res := runPhase(ctx, ph, probe{c.PID, c.Ops}, work)
 		rep.Phases = append(rep.Phases, res)
 		p.phase(res)
 	}
@@ -48,6 +58,13 @@ func Run(ctx context.Context, c Config, out io.Writer) (Report, error) {
 	defer cancel()
 	if rep.After, err = s.holdings(last); err != nil {
 		return rep, fmt.Errorf("the server does not say what it holds after the load: %w", err)
+	}
+	rep.Primed = int(s.primedAccepted.Load())
+	rep.Completed, rep.Doubtful = s.completed.Load(), s.doubtful.Load()
+	if c.Ops != "" {
+		if err := rep.settle(last, c); err != nil {
+			return rep, err
+		}
 	}
 	rep.reconcile()
 	p.end(rep)
@@ -82,17 +99,23 @@ type collector struct {
 func (c *collector) add(v verdict, took time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.res.counts[v.class]++
-	if v.kind != "" {
-		c.res.Errors[v.kind]++
+	c.res.add(v, took)
+	if v.work == "" {
+		return
 	}
-	c.res.Latency.Add(took)
+	part := c.res.Parts[v.work]
+	if part == nil {
+		part = newResult(Phase{Work: v.work})
+		c.res.Parts[v.work] = part
+	}
+	part.add(v, took)
 }
 
 // runPhase does the work of a phase and measures it.
-func runPhase(ctx context.Context, p Phase, pid int, do task) *PhaseResult {
-	res := &PhaseResult{Phase: p, Errors: map[string]int{}}
-	before, err := usageOf(pid)
+func runPhase(ctx context.Context, p Phase, look probe, do task) *PhaseResult {
+	res := newResult(p)
+	samples := look.watch(ctx, p.Duration)
+	before, err := usageOf(look.pid)
 	start := time.Now()
 	sch := schedule{start: start, end: start.Add(p.Duration), rate: p.Rate}
 	col := &collector{res: res}
@@ -106,7 +129,11 @@ func runPhase(ctx context.Context, p Phase, pid int, do task) *PhaseResult {
 		res.NotSent = max(0, sch.total()-int(res.Latency.Count()))
 	}
 	res.Exhausted = sch.exhausted.Load()
-	if after, errAfter := usageOf(pid); pid > 0 && err == nil && errAfter == nil {
+	res.Samples = samples()
+	for _, part := range res.Parts {
+		part.Elapsed = res.Elapsed
+	}
+	if after, errAfter := usageOf(look.pid); look.pid > 0 && err == nil && errAfter == nil {
 		res.CPU, res.RSS, res.Peak = after.CPU-before.CPU, after.RSS, after.Peak
 	}
 	return res

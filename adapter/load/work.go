@@ -18,6 +18,7 @@ import (
 type verdict struct {
 	class class
 	kind  string // of a failure, one of a few words
+	work  Work   // in a mix, what it was
 }
 
 // class is how a request ended.
@@ -34,13 +35,13 @@ const (
 	classes
 )
 
-func failure(kind string) verdict { return verdict{failed, kind} }
+func failure(kind string) verdict { return verdict{class: failed, kind: kind} }
 
 // lost is the verdict on a request without an answer. Without a connection it
 // cannot have been taken.
 func lost(err error) verdict {
 	if k := errorKind(err); k != "no connection" {
-		return verdict{unknown, k}
+		return verdict{class: unknown, kind: k}
 	}
 	return failure("no connection")
 }
@@ -58,10 +59,15 @@ type session struct {
 	write  writer
 	hash   maphash.Seed
 
-	nextHL7, nextJSON, nextBad atomic.Int64
+	nextHL7, nextLarge, nextJSON, nextFHIR, nextBad atomic.Int64
+
+	primed, primedAccepted atomic.Int64 // referrals that a mix begins with: sent, and accepted
+	completed, doubtful    atomic.Int64 // Tasks completed, and those whose completion got no answer
+	mixHands               *hands
 
 	mu       sync.Mutex
 	accepted []remembered
+	begun    map[string]bool // Tasks that were in hand in a mix
 }
 
 // remembered is an accepted HL7 message and the hash of its answer.
@@ -76,7 +82,10 @@ func newSession(c Config) *session {
 	if run == "" {
 		run = strconv.FormatInt(now.UnixMilli(), 36)
 	}
-	return &session{cfg: c, client: newClient(c), write: writer{run: run, seed: c.Seed, at: now}, hash: maphash.MakeSeed()}
+	return &session{
+		cfg: c, client: newClient(c), write: writer{run: run, seed: c.Seed, at: now}, hash: maphash.MakeSeed(),
+		mixHands: &hands{}, begun: map[string]bool{},
+	}
 }
 
 // work prepares a kind of work. The preparation is not part of the phase.
@@ -86,8 +95,12 @@ func (s *session) work(ctx context.Context, w Work) (task, error) {
 	switch w {
 	case HL7:
 		return s.sendHL7, nil
+	case Large:
+		return s.sendLarge, nil
 	case JSON:
 		return s.sendJSON, nil
+	case FHIR:
+		return s.sendFHIR, nil
 	case Repeat:
 		return s.repeats()
 	case Bad:
@@ -98,31 +111,47 @@ func (s *session) work(ctx context.Context, w Work) (task, error) {
 		return s.searches(ctx)
 	case Move:
 		return s.moves(ctx)
+	case Mixed:
+		return s.mix(ctx)
 	}
 	return nil, errors.New("unknown work")
 }
 
-func (s *session) post(ctx context.Context, isJSON bool, body []byte) (answer, error) {
-	if isJSON {
-		return s.client.do(ctx, http.MethodPost, "/intake/"+url.PathEscape(s.cfg.JSONSender), typeJSON, "", body)
-	}
-	return s.client.do(ctx, http.MethodPost, "/intake/"+url.PathEscape(s.cfg.HL7Sender), typeHL7, "", body)
+// post sends a message as one of the senders.
+func (s *session) post(ctx context.Context, sender, contentType string, body []byte) (answer, error) {
+	return s.client.do(ctx, http.MethodPost, "/intake/"+url.PathEscape(sender), contentType, "", body)
+}
+
+func (s *session) postHL7(ctx context.Context, body []byte) (answer, error) {
+	return s.post(ctx, s.cfg.HL7Sender, typeHL7, body)
 }
 
 func (s *session) sendHL7(ctx context.Context, _ int) verdict {
 	i := int(s.nextHL7.Add(1) - 1)
-	a, err := s.post(ctx, false, s.write.hl7(i))
+	a, err := s.postHL7(ctx, s.write.hl7(i))
+	v := hl7Verdict(a, err)
+	if v.class == accepted {
+		s.remember(i, a.body)
+	}
+	return v
+}
+
+func (s *session) sendLarge(ctx context.Context, _ int) verdict {
+	return hl7Verdict(s.postHL7(ctx, s.write.large(int(s.nextLarge.Add(1)-1))))
+}
+
+// hl7Verdict judges the answer to a new referral as HL7.
+func hl7Verdict(a answer, err error) verdict {
 	if err != nil {
 		return lost(err)
 	}
 	switch code := acked(a.body); {
 	case a.status == http.StatusOK && (code == "AA" || code == "CA"):
-		s.remember(i, a.body)
 		return verdict{class: accepted}
 	case a.status >= 400 && a.status < 500 && a.status != http.StatusTooManyRequests && code != "":
 		return verdict{class: refused}
 	}
-	return failure(statusKind(a.status))
+	return failure(refusal(a))
 }
 
 func (s *session) remember(i int, reply []byte) {
@@ -139,7 +168,16 @@ func (s *session) sendJSON(ctx context.Context, _ int) verdict {
 	if err != nil {
 		return failure("message not made")
 	}
-	a, err := s.post(ctx, true, body)
+	return statusVerdict(s.post(ctx, s.cfg.JSONSender, typeJSON, body))
+}
+
+func (s *session) sendFHIR(ctx context.Context, _ int) verdict {
+	return statusVerdict(s.post(ctx, s.cfg.FHIRSender, typeFHIR, s.write.fhir(int(s.nextFHIR.Add(1)-1))))
+}
+
+// statusVerdict judges the answer to a new referral of a format whose answers
+// say by their status what became of it.
+func statusVerdict(a answer, err error) verdict {
 	switch {
 	case err != nil:
 		return lost(err)
@@ -148,13 +186,17 @@ func (s *session) sendJSON(ctx context.Context, _ int) verdict {
 	case a.status >= 400 && a.status < 500 && a.status != http.StatusTooManyRequests:
 		return verdict{class: refused}
 	}
-	return failure(statusKind(a.status))
+	return failure(refusal(a))
 }
 
 // sendBad sends what must be refused with a reason.
 func (s *session) sendBad(ctx context.Context, _ int) verdict {
 	body, isJSON := s.write.bad(int(s.nextBad.Add(1) - 1))
-	a, err := s.post(ctx, isJSON, body)
+	sender, contentType := s.cfg.HL7Sender, typeHL7
+	if isJSON {
+		sender, contentType = s.cfg.JSONSender, typeJSON
+	}
+	a, err := s.post(ctx, sender, contentType, body)
 	switch {
 	case err != nil:
 		return failure(errorKind(err))
@@ -163,7 +205,7 @@ func (s *session) sendBad(ctx context.Context, _ int) verdict {
 	case a.status >= 400 && a.status < 500 && a.status != http.StatusTooManyRequests && len(a.body) > 0:
 		return verdict{class: refused}
 	}
-	return failure(statusKind(a.status))
+	return failure(refusal(a))
 }
 
 // repeats sends accepted messages again: the answer must be the first one, to
@@ -176,18 +218,21 @@ func (s *session) repeats() (task, error) {
 		return nil, errors.New("nothing was accepted that could be repeated: put a phase of hl7 before it")
 	}
 	return func(ctx context.Context, i int) verdict {
-		m := sent[i%len(sent)]
-		a, err := s.post(ctx, false, s.write.hl7(m.index))
-		switch {
-		case err != nil:
-			return failure(errorKind(err))
-		case a.status != http.StatusOK:
-			return failure(statusKind(a.status))
-		case maphash.Bytes(s.hash, a.body) != m.reply:
-			return failure("another answer to a repeat")
-		}
-		return verdict{class: duplicate}
+		return s.repeat(ctx, sent[i%len(sent)])
 	}, nil
+}
+
+func (s *session) repeat(ctx context.Context, m remembered) verdict {
+	a, err := s.postHL7(ctx, s.write.hl7(m.index))
+	switch {
+	case err != nil:
+		return failure(errorKind(err))
+	case a.status != http.StatusOK:
+		return failure(refusal(a))
+	case maphash.Bytes(s.hash, a.body) != m.reply:
+		return failure("another answer to a repeat")
+	}
+	return verdict{class: duplicate}
 }
 
 // mostHeld bounds how many resources are held for reading and moving.
@@ -221,7 +266,7 @@ func (s *session) get(ctx context.Context, path, words string) verdict {
 	case err != nil:
 		return failure(errorKind(err))
 	case a.status != http.StatusOK:
-		return failure(statusKind(a.status))
+		return failure(refusal(a))
 	case !bytes.Contains(a.body, []byte(words)):
 		return failure("unexpected answer")
 	}
