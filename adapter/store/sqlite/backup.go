@@ -95,11 +95,15 @@ func (s *Store) backupInto(ctx context.Context, work string, beside []string) er
 	if err := m.verify(ctx, work); err != nil {
 		return err
 	}
+	return m.save(work)
+}
+
+func (m manifest) save(folder string) error {
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err
 	}
-	_, err = writeFile(filepath.Join(work, manifestFile), func(w io.Writer) error { _, err := w.Write(append(text, '\n')); return err })
+	_, err = writeFile(filepath.Join(folder, manifestFile), func(w io.Writer) error { _, err := w.Write(append(text, '\n')); return err })
 	return err
 }
 
