@@ -148,18 +148,19 @@ func (g *Gateway) create(c *gin.Context) {
 		g.fail(c, err)
 		return
 	}
-	ctx, who, typ := c.Request.Context(), caller(c), c.Param("type")
 	condition := c.Request.Header.Values("If-None-Exist")
-	if len(condition) == 0 {
-		v, err := g.cfg.Worklist.Create(ctx, who, typ, body)
-		g.written(c, v, err, http.StatusCreated)
-		return
-	}
 	if len(condition) > 1 {
 		g.fail(c, fault.New(fault.Malformed, "If-None-Exist", "the header is expected once"))
 		return
 	}
-	v, made, err := g.cfg.Worklist.CreateUnless(ctx, who, typ, body, condition[0])
+	made := true
+	v, err := g.one(c, func(ctx context.Context) (v store.Version, err error) {
+		if len(condition) == 0 {
+			return g.cfg.Worklist.Create(ctx, caller(c), c.Param("type"), body)
+		}
+		v, made, err = g.cfg.Worklist.CreateUnless(ctx, caller(c), c.Param("type"), body, condition[0])
+		return v, err
+	})
 	status := http.StatusOK
 	if made {
 		status = http.StatusCreated
