@@ -11,6 +11,7 @@ RACETIMEOUT ?= 15m
 BENCHTIME   ?= 1s
 # Load figures: seconds for each phase; crash rounds on each of the stores.
 LOADTIME    ?= 20s
+SOAKTIME    ?= 10m
 ROUNDS      ?= 5
 STORES      ?= sqlite
 # How often sixteen identical requests are sent at once.
@@ -62,6 +63,11 @@ fuzz: ## Run every fuzz target for FUZZTIME (60s) each
 bench: build ## Run the Go benchmarks, then put a fresh server under load
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 	./$(BIN) load --start --duration $(LOADTIME)
+	./$(BIN) load --start --fairness --duration $(LOADTIME)
+
+.PHONY: soak
+soak: build ## Mixed load at 70 % of the peak for SOAKTIME (10m); shows what grows, and compares the books
+	./$(BIN) load --start --soak --duration $(SOAKTIME)
 
 .PHONY: crash
 crash: build ## Kill servers under load ROUNDS (5) times on each of STORES; nothing accepted may be lost or doubled

@@ -132,6 +132,9 @@ func (f *fake) search(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Sscan(q.Get("page"), &from)
 		var entries []any
 		for i := from; i < min(from+3, len(f.tasks)); i++ { // small pages, so that paging is followed
+			if q.Get("status") == "requested" && f.tasks[i]["status"] != "requested" {
+				continue
+			}
 			entries = append(entries, map[string]any{"resource": f.tasks[i]})
 		}
 		bundle["entry"] = entries
