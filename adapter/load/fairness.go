@@ -73,6 +73,8 @@ func RunFairness(ctx context.Context, c Config, f Fairness, out io.Writer) (Fair
 	greedy.Seed++
 	m, g := newSession(modest), newSession(greedy)
 	g.write.run += "g"
+	defer m.client.http.CloseIdleConnections()
+	defer g.client.http.CloseIdleConnections()
 	before, err := m.holdings(ctx)
 	if err != nil {
 		return FairnessReport{}, fmt.Errorf("%s does not answer as a linkloop: %w", m.client.base, err)

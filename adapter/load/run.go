@@ -24,6 +24,7 @@ func Run(ctx context.Context, c Config, out io.Writer) (Report, error) {
 		return Report{}, err
 	}
 	s := newSession(c)
+	defer s.client.http.CloseIdleConnections()
 	before, err := s.holdings(ctx)
 	if err != nil {
 		return Report{}, fmt.Errorf("%s does not answer as a linkloop: %w", s.client.base, err)
