@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"context"
+	"errors"
 	"path/filepath"
 
 	"github.com/linkloop/linkloop/adapter/element"
@@ -74,3 +76,19 @@ func (b *Bare) File(m store.Message, writes []store.Write, d store.Delivery) err
 
 // WALFrames is how many pages the log holds since it last began anew.
 func (s *Store) WALFrames() int64 { return s.stats.walFrames.Load() }
+
+// VacuumInto is the other way to copy a store that is in use.
+func (s *Store) VacuumInto(file string) error {
+	return s.view(context.Background(), func(snap *snapshot) error {
+		if err := snap.c.run("COMMIT"); err != nil { // it cannot run inside of a transaction
+			return err
+		}
+		if err := snap.c.exec("PRAGMA query_only=0"); err != nil {
+			return err
+		}
+		q := snap.c.stmt("VACUUM INTO ?")
+		err := q.text(file).exec()
+		q.done()
+		return errors.Join(err, snap.c.exec("PRAGMA query_only=1"), snap.c.run("BEGIN"))
+	})
+}
