@@ -103,21 +103,21 @@ func crashSQLite(t *testing.T, rounds int) {
 	}
 }
 
-// crashFolder is a folder that stays when the test fails.
-func crashFolder(t *testing.T) string {
+// crashFolder is a folder for a series, in which it leaves its data and logs
+// when something went wrong.
+func crashFolder(t *testing.T) (folder string, done func()) {
 	t.Helper()
 	folder, err := os.MkdirTemp("", "linkloop-crash-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	return folder, func() {
 		if t.Failed() {
 			t.Logf("kept: %s", folder)
 		} else if err := os.RemoveAll(folder); err != nil {
 			t.Error(err)
 		}
-	})
-	return folder
+	}
 }
 
 func crashRecord(t *testing.T) *StandIn {
@@ -155,8 +155,10 @@ func launch(t *testing.T, folder string, env ...string) *Server {
 func short(from, to time.Duration) time.Duration { return from + rand.N(to-from) }
 
 func seriesSQLite(t *testing.T, sum *crashTally, rounds int) {
-	folder, record := crashFolder(t), crashRecord(t)
-	env := append(record.Env(), crashSettings...)
+	folder, done := crashFolder(t)
+	defer done()
+	record := crashRecord(t)
+	env := append(record.Env(""), crashSettings...)
 	l := newLedger("c")
 	srv := launch(t, folder, env...)
 	await(t, srv)

@@ -36,9 +36,10 @@ func NewStandIn(wrap func(http.Handler) http.Handler) (*StandIn, error) {
 	return s, nil
 }
 
-// Env are the settings that make a server deliver here.
-func (s *StandIn) Env() []string {
-	return []string{fmt.Sprintf(`LINKLOOP_RECORDS=[{ods: "*", base_url: %q}]`, s.URL)}
+// Env are the settings that make a server deliver here, under a path such as /a
+// where servers are to be told apart.
+func (s *StandIn) Env(path string) []string {
+	return []string{fmt.Sprintf(`LINKLOOP_RECORDS=[{ods: "*", base_url: %q}]`, s.URL+path)}
 }
 
 // Close stops serving.

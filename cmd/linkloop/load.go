@@ -161,7 +161,7 @@ func loadOwn(cmd *cobra.Command, c load.Config, o loadFlags) error {
 		return err
 	}
 	defer record.Close()
-	env := record.Env()
+	env := record.Env("")
 	if o.fairness {
 		env = append(env, o.contest().Env()...)
 	}
