@@ -217,6 +217,30 @@ func TestBackupsThatAreNotSound(t *testing.T) {
 			t.Errorf("%d names are left, %v", len(left), err)
 		}
 	})
+	t.Run("after one that was interrupted", func(t *testing.T) {
+		backup, folder := filepath.Join(t.TempDir(), "b"), t.TempDir()
+		if err := os.WriteFile(filepath.Join(place, keyFile), []byte("secret"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Backup(ctx, backup, keyFile); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, keyFile), []byte("another"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := sqlite.Restore(ctx, backup, folder); fault.KindOf(err) != fault.Conflict {
+			t.Errorf("over the key of another installation: %v", err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, keyFile), []byte("secret"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := sqlite.Restore(ctx, backup, folder); err != nil {
+			t.Errorf("beside its own key: %v", err)
+		}
+		if err := os.Remove(filepath.Join(place, keyFile)); err != nil {
+			t.Fatal(err)
+		}
+	})
 	t.Run("a missing key", func(t *testing.T) {
 		if err := s.Backup(ctx, filepath.Join(t.TempDir(), "b"), keyFile); err == nil {
 			t.Error("a backup without the key it should hold")

@@ -30,11 +30,11 @@ func Compact(ctx context.Context, folder string) error {
 		return asFault(err)
 	}
 	err = compact(ctx, file)
-	return diskFault(asFault(errors.Join(err, lock.close())), "the data cannot be rewritten")
+	return diskFault(errors.Join(err, lock.close()), "the data cannot be rewritten")
 }
 
 // compactOld rewrites a small file that cannot be cut yet. Where there is no
-// room for it, things stay as they were.
+// room for it, or somebody reads it, things stay as they were.
 func compactOld(ctx context.Context, file string) error {
 	c, err := openConn(file, readWrite)
 	if err != nil {
@@ -48,7 +48,7 @@ func compactOld(ctx context.Context, file string) error {
 	if err = errors.Join(err, c.close()); err != nil || mode == incremental || pages == 0 || pages > compactAtStart {
 		return err
 	}
-	if err := compact(ctx, file); err != nil && fault.KindOf(diskFault(asFault(err), "")) != fault.Transient {
+	if err := diskFault(compact(ctx, file), "the data cannot be rewritten"); err != nil && fault.KindOf(err) == fault.Internal {
 		return err
 	}
 	return nil

@@ -19,8 +19,9 @@ func diskFault(err error, what string) error {
 		return nil
 	}
 	var f *fault.Fault
-	if errors.As(err, &f) {
-		return err
+	var e *sqliteError
+	if errors.As(err, &f) || errors.As(err, &e) {
+		return asFault(err)
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return transient(err, "stopped before it was complete; nothing was left behind")

@@ -106,8 +106,14 @@ func (s *Store) openReadOnly() error {
 }
 
 func (s *Store) openWriter(ctx context.Context) error {
+	_, missing := os.Stat(s.cfg.Path)
 	if err := os.MkdirAll(s.cfg.Path, 0o700); err != nil {
 		return transient(err, "the data folder cannot be made; check that its parent exists and may be written to")
+	}
+	if missing != nil {
+		if err := syncFolder(filepath.Dir(filepath.Clean(s.cfg.Path))); err != nil {
+			return diskFault(err, "the name of the data folder may not be on disk")
+		}
 	}
 	// Made here because SQLite would let everybody read them; its log follows
 	// the permissions of the database.
@@ -119,6 +125,10 @@ func (s *Store) openWriter(ctx context.Context) error {
 		if err := f.Close(); err != nil {
 			return transient(err, "the files of the data folder cannot be closed")
 		}
+	}
+	// SQLite syncs the names of its logs, not that of a file that is there.
+	if err := syncFolder(s.cfg.Path); err != nil {
+		return diskFault(err, "the names of the data files may not be on disk")
 	}
 	var err error
 	if s.lock, err = takeLock(filepath.Join(s.cfg.Path, lockFile)); err != nil {

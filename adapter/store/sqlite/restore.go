@@ -6,8 +6,10 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/linkloop/linkloop/adapter/fault"
 )
@@ -70,14 +72,19 @@ func readManifest(backup string) (m manifest, err error) {
 }
 
 func (m manifest) restore(ctx context.Context, backup, folder string) error {
-	names := []string{dataFile + "-wal", dataFile + "-journal"}
-	for name := range m.Files {
-		names = append(names, name)
-	}
-	for _, name := range names {
-		if _, err := os.Lstat(filepath.Join(folder, name)); !errors.Is(err, fs.ErrNotExist) {
-			return fault.New(fault.Conflict, "", "the data folder holds %s already; a backup is restored into an empty folder, move the old data away", name)
+	names := slices.Sorted(maps.Keys(m.Files))
+	for _, name := range append(names, dataFile+"-wal", dataFile+"-journal") {
+		there := filepath.Join(folder, name)
+		if _, err := os.Lstat(there); errors.Is(err, fs.ErrNotExist) {
+			continue
 		}
+		// What a restore that was interrupted has put there already may stay.
+		if want, ours := m.Files[name]; ours && name != dataFile {
+			if have, err := sumFile(ctx, there); err == nil && have == want {
+				continue
+			}
+		}
+		return fault.New(fault.Conflict, "", "the data folder holds %s already; a backup is restored into an empty folder, move the old data away", name)
 	}
 	work, err := os.MkdirTemp(folder, ".restoring-")
 	if err != nil {
