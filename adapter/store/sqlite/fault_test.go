@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -182,7 +183,7 @@ func TestDiskFaults(t *testing.T) {
 // TestRandomFaults: a disk that fails at random under several writers, cut from
 // its power at random; then well, and opened again.
 func TestRandomFaults(t *testing.T) {
-	rounds := uint64(12)
+	rounds := uint64(9)
 	if testing.Short() {
 		rounds = 3
 	}
@@ -247,6 +248,25 @@ func randomFaults(t *testing.T, seed uint64) {
 		acked map[string]bool
 	}
 	var cuts []moment
+	// Upkeep goes on meanwhile: it does its work or says that it cannot now.
+	wg.Go(func() {
+		for range 40 {
+			if _, _, err := s.Prune(t.Context(), store.Retention{History: time.Now().AddDate(1, 0, 0)}); err != nil && fault.KindOf(err) != fault.Transient {
+				t.Errorf("prune: %v (%v)", err, errors.Unwrap(err))
+			}
+		}
+	})
+	var backups []moment
+	wg.Go(func() {
+		for range 4 {
+			m := moment{filepath.Join(t.TempDir(), "backup"), b.acknowledged()}
+			if err := s.Backup(t.Context(), m.place); err == nil {
+				backups = append(backups, m)
+			} else if fault.KindOf(err) != fault.Transient {
+				t.Errorf("backup: %v (%v)", err, errors.Unwrap(err))
+			}
+		}
+	})
 	for range 4 {
 		time.Sleep(time.Duration(seed%5+1) * 3 * time.Millisecond)
 		m := moment{t.TempDir(), b.acknowledged()}
@@ -261,12 +281,19 @@ func randomFaults(t *testing.T, seed uint64) {
 		t.Errorf("on a disk that is well again: %v (%v)", err, errors.Unwrap(err))
 	}
 	acked := b.acknowledged()
-	t.Logf("%d of %d acknowledged, %d commits failed", len(acked), len(b.tried), s.Stats().FailedCommits)
+	t.Logf("%d of %d acknowledged, %d commits failed, %d backups", len(acked), len(b.tried), s.Stats().FailedCommits, len(backups))
 	b.balance(t, "healed", s, acked)
 	if err := s.Close(); err != nil {
 		t.Errorf("close: %v", err)
 	}
 	cuts = append(cuts, moment{place, acked})
+	for _, m := range backups {
+		folder := t.TempDir()
+		if err := sqlite.Restore(t.Context(), m.place, folder); err != nil {
+			t.Errorf("restore: %v", err)
+		}
+		cuts = append(cuts, moment{folder, m.acked})
+	}
 	for i, m := range cuts {
 		again := open(t, sqlite.Config{Path: m.place})
 		b.balance(t, fmt.Sprint("opened again ", i), again, m.acked)
