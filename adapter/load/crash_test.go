@@ -30,11 +30,14 @@ var crashSettings = []string{
 
 // crashTally is what the rounds of a store add up to.
 type crashTally struct {
-	rounds                                      map[string]int // by what was killed and when
-	messages, unanswered, tasks, steps, settled int
-	repeats                                     int // deliveries that the record had seen before
-	problems                                    int
-	waits                                       []time.Duration // of some measurement, such as taking over
+	rounds                               map[string]int // by what was killed and when
+	messages, unanswered, tasks, settled int
+	repeats                              int // deliveries that the record had seen before
+	problems                             int
+	cured                                int             // requests that were answered when tried again
+	longest                              time.Duration   // until a request was answered, all tries together
+	waits                                []time.Duration // from the death of a server until another one had sent its deliveries
+	recoveries                           []time.Duration // from the return of the database until every server answered
 }
 
 func (c *crashTally) String() string {
@@ -87,37 +90,44 @@ func TestCrash(t *testing.T) {
 // and the check of everything at the end.
 const seriesRounds = 40
 
-// crashSQLite kills one server on one data folder.
+// crashSQLite kills one server on one data folder: mostly round by round, each
+// with a check, and in every fifth series under load that never stops.
 func crashSQLite(t *testing.T, rounds int) {
 	sum := &crashTally{rounds: map[string]int{}}
 	begun := time.Now()
 	for done := 0; done < rounds && !t.Failed(); {
 		n := min(seriesRounds, rounds-done)
-		seriesSQLite(t, sum, n)
+		if done/seriesRounds%5 == 1 {
+			crashFolder(t, func(folder string) { (&shared{t: t, sum: sum, folder: folder}).series(1, n) })
+		} else {
+			crashFolder(t, func(folder string) { seriesSQLite(t, sum, folder, n) })
+		}
 		done += n
 		t.Logf("%5d rounds, %s: %d messages, %d outcomes, %d problems", done, time.Since(begun).Round(time.Second), sum.messages, sum.settled, sum.problems)
 	}
 	t.Logf("sqlite: %s", sum)
+	t.Logf("sqlite: while callers tried again, the longest wait for an answer was %s", sum.longest.Round(time.Millisecond))
 	if sum.messages == 0 || sum.settled == 0 {
 		t.Error("nothing was accepted or nothing was delivered: there was no load")
 	}
 }
 
-// crashFolder is a folder for a series, in which it leaves its data and logs
-// when something went wrong.
-func crashFolder(t *testing.T) (folder string, done func()) {
+// crashFolder gives a series a folder. Data and logs stay in it when something
+// went wrong.
+func crashFolder(t *testing.T, series func(folder string)) {
 	t.Helper()
 	folder, err := os.MkdirTemp("", "linkloop-crash-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return folder, func() {
+	defer func() {
 		if t.Failed() {
 			t.Logf("kept: %s", folder)
 		} else if err := os.RemoveAll(folder); err != nil {
 			t.Error(err)
 		}
-	}
+	}()
+	series(folder)
 }
 
 func crashRecord(t *testing.T) *StandIn {
@@ -154,12 +164,16 @@ func launch(t *testing.T, folder string, env ...string) *Server {
 // short is a random time between two.
 func short(from, to time.Duration) time.Duration { return from + rand.N(to-from) }
 
-func seriesSQLite(t *testing.T, sum *crashTally, rounds int) {
-	folder, done := crashFolder(t)
-	defer done()
+func seriesSQLite(t *testing.T, sum *crashTally, folder string, rounds int) {
 	record := crashRecord(t)
 	env := append(record.Env(""), crashSettings...)
 	l := newLedger("c")
+	for range rand.IntN(4) { // the first start of all makes the data
+		srv := launch(t, folder, env...)
+		time.Sleep(rand.N(80 * time.Millisecond))
+		srv.Kill()
+		sum.rounds["in the first start"]++
+	}
 	srv := launch(t, folder, env...)
 	await(t, srv)
 	for range rounds {
