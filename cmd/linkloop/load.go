@@ -21,6 +21,7 @@ type loadFlags struct {
 	start          bool
 	soak, fairness bool
 	rate           float64
+	postgres       string
 }
 
 func loadCommand() *cobra.Command {
@@ -53,6 +54,7 @@ of it for --duration. --fairness measures what a sender at 50 times the rate
 	f := cmd.Flags()
 	f.StringVar(&c.Target, "target", c.Target, "address of the linkloop to load")
 	f.BoolVar(&o.start, "start", false, "start one for this run, over a new data folder, and stop it afterwards")
+	f.StringVar(&o.postgres, "postgres", "", "with --start: address of an empty PostgreSQL database to use instead of the embedded one")
 	f.IntVar(&c.PID, "pid", 0, "process of the server, for processor time and memory")
 	f.StringVar(&c.Ops, "ops", "", "address of its operations port, such as http://127.0.0.1:8081, for metrics and deliveries")
 	f.StringArrayVar(&o.phases, "phase", nil, "what to do, repeatable (default: all of it)")
@@ -97,6 +99,8 @@ func (o loadFlags) apply(c *load.Config) error {
 	switch {
 	case o.soak && o.fairness:
 		return errors.New("--soak and --fairness are two runs")
+	case o.postgres != "" && !o.start:
+		return errors.New("--postgres is about the server that --start starts")
 	case o.fairness && !o.start:
 		return errors.New("--fairness needs --start: the server must know its two senders")
 	}
@@ -164,6 +168,9 @@ func loadOwn(cmd *cobra.Command, c load.Config, o loadFlags) error {
 	env := record.Env("")
 	if o.fairness {
 		env = append(env, o.contest().Env()...)
+	}
+	if o.postgres != "" {
+		env = append(env, "LINKLOOP_DATA_POSTGRES="+o.postgres)
 	}
 	server, err := load.Start(cmd.Context(), self, folder, env...)
 	if err != nil {
