@@ -22,6 +22,7 @@ type loadFlags struct {
 	soak, fairness bool
 	rate           float64
 	postgres       string
+	settings       []string
 }
 
 func loadCommand() *cobra.Command {
@@ -55,6 +56,7 @@ of it for --duration. --fairness measures what a sender at 50 times the rate
 	f.StringVar(&c.Target, "target", c.Target, "address of the linkloop to load")
 	f.BoolVar(&o.start, "start", false, "start one for this run, over a new data folder, and stop it afterwards")
 	f.StringVar(&o.postgres, "postgres", "", "with --start: address of an empty PostgreSQL database to use instead of the embedded one")
+	f.StringArrayVar(&o.settings, "setting", nil, "with --start: a setting of the server, such as LINKLOOP_HTTP_MAX_WORKING=8, repeatable")
 	f.IntVar(&c.PID, "pid", 0, "process of the server, for processor time and memory")
 	f.StringVar(&c.Ops, "ops", "", "address of its operations port, such as http://127.0.0.1:8081, for metrics and deliveries")
 	f.StringArrayVar(&o.phases, "phase", nil, "what to do, repeatable (default: all of it)")
@@ -99,8 +101,8 @@ func (o loadFlags) apply(c *load.Config) error {
 	switch {
 	case o.soak && o.fairness:
 		return errors.New("--soak and --fairness are two runs")
-	case o.postgres != "" && !o.start:
-		return errors.New("--postgres is about the server that --start starts")
+	case (o.postgres != "" || len(o.settings) > 0) && !o.start:
+		return errors.New("--postgres and --setting are about the server that --start starts")
 	case o.fairness && !o.start:
 		return errors.New("--fairness needs --start: the server must know its two senders")
 	}
@@ -165,7 +167,7 @@ func loadOwn(cmd *cobra.Command, c load.Config, o loadFlags) error {
 		return err
 	}
 	defer record.Close()
-	env := record.Env("")
+	env := append(record.Env(""), o.settings...)
 	if o.fairness {
 		env = append(env, o.contest().Env()...)
 	}
