@@ -16,7 +16,7 @@ func TestFairness(t *testing.T) {
 	c := load.DefaultConfig()
 	c.Target = srv.URL
 	f := load.DefaultFairness()
-	f.Rate, f.Factor, f.Each = 50, 5, 300*time.Millisecond
+	f.Modest, f.Rate, f.Factor, f.Each = 3, 50, 5, 300*time.Millisecond
 	var out bytes.Buffer
 	r, err := load.RunFairness(t.Context(), c, f, &out)
 	if err != nil {
@@ -25,13 +25,13 @@ func TestFairness(t *testing.T) {
 	if len(r.Problems) > 0 {
 		t.Errorf("problems with a good server: %q", r.Problems)
 	}
-	if n := r.Alone.Accepted(); n != 15 {
-		t.Errorf("50 a second for 300 ms: %d accepted, want 15", n)
+	if m, g := r.Fair.Modest.Accepted(), r.Fair.Greedy.Accepted(); m != 45 || g != 15 {
+		t.Errorf("three times 50 a second for 300 ms, and once: %d and %d accepted, want 45 and 15", m, g)
 	}
-	if len(r.Contests) != 2 || r.Contests[0].Modest.Accepted() != 15 || r.Contests[0].Greedy.Accepted() != 75 || r.Contests[1].Greedy.Accepted() == 0 {
+	if len(r.Contests) != 2 || r.Contests[0].Modest.Accepted() != 45 || r.Contests[0].Greedy.Accepted() != 75 || r.Contests[1].Greedy.Accepted() == 0 {
 		t.Errorf("the contests are not what was asked for:\n%s", out.String())
 	}
-	for _, want := range []string{"modest, alone", "greedy hl7@250", "greedy hl7*20", "times"} {
+	for _, want := range []string{"modest ", "greedy hl7@50 ", "greedy hl7@250", "greedy hl7*20", "times"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the report does not say %q:\n%s", want, out.String())
 		}

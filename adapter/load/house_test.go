@@ -90,15 +90,15 @@ func TestOutcomesThatAreNotThere(t *testing.T) {
 // right.
 func TestFairnessOnAHouse(t *testing.T) {
 	f := load.DefaultFairness()
-	f.Rate, f.Factor, f.Each = 20, 10, 300*time.Millisecond
-	r, err := load.RunFairness(t.Context(), serve(t, f.Modest, f.Greedy), f, &bytes.Buffer{})
+	f.Modest, f.Rate, f.Factor, f.Each = 2, 20, 10, 300*time.Millisecond
+	r, err := load.RunFairness(t.Context(), serve(t, "modest-1", "modest-2", "greedy"), f, &bytes.Buffer{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range r.Problems {
 		t.Error(p)
 	}
-	if r.Alone.Accepted() == 0 || r.Contests[1].Greedy.Accepted() == 0 {
+	if r.Fair.Modest.Accepted() == 0 || r.Contests[1].Greedy.Accepted() == 0 {
 		t.Error("nothing was accepted")
 	}
 }

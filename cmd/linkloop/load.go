@@ -41,8 +41,8 @@ hl7, large, json, fhir, repeat, bad, read, search, move, and mixed, which is all
 of them by turns, as --mix says.
 
 --soak finds the peak of the mix, unless --rate gives one, and then stays at 70 %
-of it for --duration. --fairness measures what a sender at 50 times the rate
-(--rate, of the modest one) costs another; it needs --start.`,
+of it for --duration. --fairness measures what one of eight senders at 50 times its
+share (--rate, per second) costs the others; it needs --start.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.apply(&c); err != nil {
 				return err
@@ -63,8 +63,8 @@ of it for --duration. --fairness measures what a sender at 50 times the rate
 	f.StringVar(&o.mix, "mix", "", "weights of the mix, such as hl7=20,json=8,move=20")
 	f.DurationVar(&o.duration, "duration", 20*time.Second, "length of each phase")
 	f.BoolVar(&o.soak, "soak", false, "stay at 70 % of the peak, and see what grows")
-	f.BoolVar(&o.fairness, "fairness", false, "measure what a greedy sender costs another")
-	f.Float64Var(&o.rate, "rate", 0, "requests a second of --soak, or of the modest sender of --fairness")
+	f.BoolVar(&o.fairness, "fairness", false, "measure what a greedy sender costs the others")
+	f.Float64Var(&o.rate, "rate", 0, "requests a second of --soak, or of each sender of --fairness")
 	f.StringVar(&o.tokenFile, "token-file", "", "file with a bearer token")
 	f.StringVar(&c.Owner, "owner", "Organization/load", "who accepts Tasks")
 	f.BoolVar(&c.AllowRemote, "allow-remote", false, "allow a target on another machine")
@@ -104,7 +104,7 @@ func (o loadFlags) apply(c *load.Config) error {
 	case (o.postgres != "" || len(o.settings) > 0) && !o.start:
 		return errors.New("--postgres and --setting are about the server that --start starts")
 	case o.fairness && !o.start:
-		return errors.New("--fairness needs --start: the server must know its two senders")
+		return errors.New("--fairness needs --start: the server must know its senders")
 	}
 	return nil
 }
