@@ -11,6 +11,15 @@
 // its next request when the last one is answered, which measures what the server
 // can do and not what a caller waits.
 //
+// A phase of mixed work has everything by turns, and shows each kind of work by
+// itself and what the server used in its first and in its last third. When the
+// server delivers to a record of ours, the books go on to the end: Tasks that
+// were completed, deliveries owed and proven, outcomes in the record, once each.
+//
+// The tests of this package also kill servers: see make crash. SIGKILL ends a
+// process at any moment and leaves to the operating system what was written; a
+// loss of power, which does not, is imitated in the tests of the stores.
+//
 // Referrals are made up from a seed. NHS numbers are valid and from the range
 // 999 000 0000 to 999 999 9999, which is never given to a person.
 package load
