@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"errors"
 	"time"
 
 	sqlite3 "modernc.org/sqlite/lib"
@@ -26,10 +27,34 @@ func (s *Store) keepCheckpointing() {
 	defer close(s.checkpointed)
 	for range s.wake {
 		s.checkpoint.Lock()
-		// Trouble shows again at the writer's next commit, which reports it.
-		_, _, _ = s.checkpointer.checkpoint(checkpointPassive)
+		_ = s.copyInBackground() // the writer sees to it, see recover.go
 		s.checkpoint.Unlock()
 	}
+}
+
+// copyInBackground copies what can be copied beside the writer. The caller holds
+// s.checkpoint.
+func (s *Store) copyInBackground() error {
+	if s.checkpointer == nil {
+		c, err := openCheckpointer(s.file)
+		if err != nil {
+			return err
+		}
+		s.checkpointer = c
+	}
+	return s.copyTo(s.checkpointer, checkpointPassive)
+}
+
+func openCheckpointer(file string) (*conn, error) {
+	c, err := openConn(file, readWrite)
+	if err != nil {
+		return nil, err
+	}
+	c.leaveLog()
+	if err := c.exec("PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0"); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
 }
 
 // afterCommit bounds the log. At CheckpointPages the background is asked to
@@ -63,7 +88,7 @@ func (w *writer) afterCommit() {
 	}
 	defer w.s.checkpoint.Unlock()
 	w.c.busyTimeout(shortWait)
-	_, _, err := w.c.checkpoint(checkpointRestart)
+	err := w.s.copyTo(w.c, checkpointRestart)
 	w.c.busyTimeout(longWait)
 	w.frames, w.asked = written, false
 	if err != nil {

@@ -175,6 +175,12 @@ func (c *conn) checkpoint(mode int32) (frames, copied int32, err error) {
 	return frames, copied, nil
 }
 
+// leaveLog keeps SQLite from copying the log when the last connection closes:
+// whether it may be copied is for the store to say.
+func (c *conn) leaveLog() {
+	sqlite3.Xsqlite3_db_config(c.tls, c.db, sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, libc.VaList(c.cell, int32(1), uintptr(0)))
+}
+
 func (c *conn) busyTimeout(d time.Duration) {
 	sqlite3.Xsqlite3_busy_timeout(c.tls, c.db, int32(d/time.Millisecond))
 }

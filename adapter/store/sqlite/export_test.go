@@ -92,3 +92,10 @@ func (s *Store) VacuumInto(file string) error {
 		return errors.Join(err, snap.c.exec("PRAGMA query_only=1"), snap.c.run("BEGIN"))
 	})
 }
+
+// CopyLog is what the background does when it is asked.
+func (s *Store) CopyLog() error {
+	s.checkpoint.Lock()
+	defer s.checkpoint.Unlock()
+	return s.copyInBackground()
+}

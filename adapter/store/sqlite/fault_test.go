@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -305,6 +306,59 @@ func randomFaults(t *testing.T, seed uint64) {
 			t.Errorf("close: %v", err)
 		}
 	}
+}
+
+// TestACopyThatFailedIsDoneAgain: a reader keeps the log from being copied
+// whole; then the sync of the rest fails, and with it the pages that were copied
+// before are lost. They must be copied again before the log is overwritten.
+func TestACopyThatFailedIsDoneAgain(t *testing.T) {
+	place, b := t.TempDir(), newBooks()
+	d := sqlite.NewFaultyDisk(place, 1)
+	s := open(t, sqlite.Config{Path: place, CheckpointPages: 5000, WALPages: 5000})
+	defer s.Close()
+	n := 0
+	write := func() {
+		t.Helper()
+		for range 100 {
+			n++
+			if err := b.decide(t.Context(), s, fmt.Sprint("task-", n)); err != nil {
+				t.Fatalf("%v (%v)", err, errors.Unwrap(err))
+			}
+		}
+	}
+	write()
+	if err := s.View(t.Context(), func(r store.Reader) error {
+		if _, err := r.Deliveries().NextDue(); err != nil {
+			return err
+		}
+		write()
+		return s.CopyLog()
+	}); err != nil {
+		t.Fatal(err)
+	}
+	d.Fail(refuse(sqlite.DiskSync, ".db", sqlite.SyncError))
+	if err := s.CopyLog(); err == nil {
+		t.Fatal("the copy did not fail")
+	}
+	d.Fail(nil)
+	if err := s.CopyLog(); err == nil {
+		t.Error("the log was copied on, though part of it is lost")
+	}
+	write()
+	if err := s.CopyLog(); err != nil {
+		t.Errorf("on a disk that is well again: %v", err)
+	}
+	cut, acked := t.TempDir(), b.acknowledged()
+	if err := d.PowerCut(cut); err != nil {
+		t.Fatal(err)
+	}
+	// Without its log the data file must hold everything.
+	if err := os.Remove(filepath.Join(cut, "linkloop.db-wal")); err != nil {
+		t.Fatal(err)
+	}
+	after := open(t, sqlite.Config{Path: cut})
+	defer after.Close()
+	b.balance(t, "after a power cut", after, acked)
 }
 
 // TestClockJumps: commit times increase whatever the clock does, and the

@@ -48,7 +48,8 @@ type Store struct {
 	checkpointer *conn
 	wake         chan struct{} // asks the checkpointer to look
 	checkpointed chan struct{} // closed when it has ended
-	checkpoint   sync.Mutex    // one checkpoint at a time
+	checkpoint   sync.Mutex    // one checkpoint at a time; guards checkpointer
+	uncertain    atomic.Bool   // a checkpoint failed, see recover.go
 
 	stats  counters
 	pruner pruner
@@ -150,10 +151,7 @@ func (s *Store) openWriter(ctx context.Context) error {
 		w, err = newWriter(s, c)
 	}
 	if err == nil {
-		s.checkpointer, err = openConn(s.file, readWrite)
-	}
-	if err == nil {
-		err = s.checkpointer.exec("PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0")
+		s.checkpointer, err = openCheckpointer(s.file)
 	}
 	if err != nil {
 		return errors.Join(err, c.close())
@@ -164,16 +162,28 @@ func (s *Store) openWriter(ctx context.Context) error {
 }
 
 // writing opens the connection of the writer. page_size and auto_vacuum must
-// come before the first write, and the file keeps them. The switch to WAL is one.
+// come before the first write, and the file keeps them; the switch to WAL is
+// one. On a file that has the mode already, setting it would be another, and
+// with SQLite's own checkpoint after it.
 func (s *Store) writing() (*conn, error) {
 	c, err := openConn(s.file, readWrite)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.exec(fmt.Sprintf("PRAGMA page_size=%d; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "+
-		"PRAGMA busy_timeout=5000; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-%d; "+
-		"PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=%d",
-		pageSize, s.cfg.CacheMB*1024, int64(s.cfg.WALPages*pageSize))); err != nil {
+	c.leaveLog()
+	err = c.exec(fmt.Sprintf("PRAGMA wal_autocheckpoint=0; PRAGMA busy_timeout=5000; PRAGMA page_size=%d", pageSize))
+	var mode int64
+	if err == nil {
+		mode, err = c.int64Of("PRAGMA auto_vacuum")
+	}
+	if err == nil && mode != incremental {
+		err = c.exec("PRAGMA auto_vacuum=INCREMENTAL")
+	}
+	if err == nil {
+		err = c.exec(fmt.Sprintf("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY; "+
+			"PRAGMA cache_size=-%d; PRAGMA journal_size_limit=%d", s.cfg.CacheMB*1024, int64(s.cfg.WALPages*pageSize)))
+	}
+	if err != nil {
 		return nil, errors.Join(err, c.close())
 	}
 	return c, nil
@@ -208,6 +218,7 @@ func (s *Store) reader() (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.leaveLog()
 	c.busyTimeout(5 * time.Second)
 	kib := max(s.cfg.CacheMB*1024/s.cfg.Readers, 1024)
 	if err := c.exec(fmt.Sprintf("PRAGMA query_only=1; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-%d", kib)); err != nil {

@@ -86,7 +86,8 @@ func TestFullDisk(t *testing.T) {
 				t.Errorf("a full disk gave %v (%v)", err, errors.Unwrap(err))
 			}
 		}
-		if err := s.Check(t.Context()); fault.KindOf(err) != fault.Transient {
+		// Its small commit may fit in where a decision does not.
+		if err := s.Check(t.Context()); err != nil && fault.KindOf(err) != fault.Transient {
 			t.Errorf("readiness on a full disk: %v", err)
 		}
 		if err := s.View(t.Context(), func(r store.Reader) error {

@@ -83,8 +83,9 @@ type writer struct {
 	frames   int64 // pages written when the log last began anew
 	asked    bool  // the background has been asked to copy since then
 	// distrusted: a write failed, so the connection is opened anew; full: for
-	// want of room.
+	// want of room. forgot is when forget was last tried.
 	distrusted, full bool
+	forgot           time.Time
 }
 
 func newWriter(s *Store, c *conn) (*writer, error) {
@@ -119,7 +120,9 @@ func (w *writer) run() {
 			}
 		}
 		w.decideGroup()
-		w.afterCommit()
+		if w.c != nil {
+			w.afterCommit()
+		}
 	}
 	ended = true
 	w.end()
@@ -127,11 +130,9 @@ func (w *writer) run() {
 
 // decideGroup runs the group in one transaction and answers all of it.
 func (w *writer) decideGroup() {
-	if w.distrusted {
-		if err := w.reopen(); err != nil {
-			w.giveUp(asFault(err))
-			return
-		}
+	if err := w.ready(); err != nil {
+		w.giveUp(asFault(err))
+		return
 	}
 	if err := w.c.run("BEGIN IMMEDIATE"); err != nil {
 		w.giveUp(asFault(err))
@@ -192,7 +193,7 @@ func (w *writer) commit() error {
 func (w *writer) giveUp(err error) {
 	w.s.stats.failedCommits.Add(1)
 	w.distrusted, w.full = w.distrusted || distrusts(err), w.full || isFull(err)
-	if w.c.inTransaction() {
+	if w.c != nil && w.c.inTransaction() {
 		if back := w.c.run("ROLLBACK"); back != nil {
 			err = errors.Join(err, back)
 		}
@@ -262,11 +263,16 @@ func (w *writer) now() int64 {
 }
 
 func (w *writer) end() {
-	w.s.checkpoint.Lock()
-	_, _, err := w.c.checkpoint(checkpointTruncate)
-	w.s.checkpoint.Unlock()
-	if cerr := w.c.close(); err == nil {
-		err = cerr
+	var err error
+	if w.c != nil {
+		w.s.checkpoint.Lock()
+		if err = w.s.copyTo(w.c, checkpointTruncate); errors.Is(err, errUncertain) {
+			err = nil // the log stays, and is copied when it is opened again
+		}
+		w.s.checkpoint.Unlock()
+		if cerr := w.c.close(); err == nil {
+			err = cerr
+		}
 	}
 	w.s.endErr = err
 	close(w.s.stopped)
