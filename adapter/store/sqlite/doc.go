@@ -11,6 +11,13 @@
 //     first" is how they lie on disk.
 //   - A search is a merge of posting lists (lists.go), not a query plan: its cost
 //     is known from the query alone.
+//   - What is too old is removed in bounded steps (prune.go) and its space given
+//     back (space.go).
+//   - After the disk has failed nothing that this process remembers of the data
+//     is trusted (recover.go).
+//
+// Backup copies a store that is in use, Restore puts the copy into an empty
+// folder, Compact rewrites a folder that is not in use.
 //
 // The reasons and the measurements are in adapter/doc/adr/0002-store.md.
 package sqlite
