@@ -59,7 +59,8 @@ type Hint struct {
 
 // Retention says before which time things are old enough to be removed; a zero
 // time keeps them for ever. Current versions of resources, failed messages,
-// and deliveries that are owed or in front of a human are never removed.
+// and deliveries that are owed or in front of a human are never removed. No id
+// is given twice, whatever is removed: a store may keep the newest row for it.
 type Retention struct {
 	Messages   time.Time // accepted messages with their answers, by when they were received
 	Deliveries time.Time // delivered and proven deliveries with their attempts, by when they were settled
@@ -256,7 +257,7 @@ type Delivery struct {
 	Payload    []byte
 }
 
-// Attempt is one try, kept for ever.
+// Attempt is one try, kept as long as its delivery.
 type Attempt struct {
 	Delivery int64
 	Number   int
