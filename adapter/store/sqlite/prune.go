@@ -11,10 +11,13 @@ import (
 )
 
 // Bounds of one step of pruning. The writer only removes what a reader has
-// found, so a step keeps other decisions waiting for pruneTime and a commit.
+// found, so a step keeps other decisions waiting for pruneTime and a commit. Each
+// row is on pages of its own in every index, and the pages are what the commit
+// writes: with 250 rows the p99 of decisions beside it was 53 ms, with 64 it was
+// 12 ms, and 6 ms without pruning (BenchmarkPrune).
 const (
 	pruneLook = 2000 // rows that are looked at
-	pruneRows = 250  // rows that are removed
+	pruneRows = 64   // rows that are removed
 	pruneTime = 4 * time.Millisecond
 	// pruneAhead is how many rows that are too new, one after another, end the
 	// walk: ids follow time but for what came at about the same moment, and one

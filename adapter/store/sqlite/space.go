@@ -13,6 +13,7 @@ import (
 const (
 	keepFreePages = 256
 	keepFreePart  = 16
+	giveBackPages = 100 // in one step; each writes some more that point to it
 )
 
 // giveBack moves pages from the end of the file into free ones and cuts the
@@ -45,7 +46,7 @@ func (s *Store) giveBack(ctx context.Context) (more bool, err error) {
 		// Every step of the statement is one page.
 		v := t.c.stmt("PRAGMA incremental_vacuum(1000000000)")
 		defer v.done()
-		for until := time.Now().Add(pruneTime); moved < surplus && time.Now().Before(until); moved++ {
+		for until := time.Now().Add(pruneTime); moved < min(surplus, giveBackPages) && time.Now().Before(until); moved++ {
 			ok, err := v.step()
 			if err != nil {
 				return t.breaks(err)
