@@ -13,6 +13,9 @@ import (
 // openStore opens the database of the configuration and returns it with the
 // secret of the installation. now is nil but in tests.
 func openStore(ctx context.Context, d config.Data, now func() time.Time) (store.Store, []byte, error) {
+	if d.Postgres != "" {
+		return openPostgres(ctx, d, now)
+	}
 	key, err := installationKey(d.Folder)
 	if err != nil {
 		return nil, nil, err

@@ -287,6 +287,7 @@ func pruneMany(t *testing.T, open Open) {
 	want(t, "removed", removed, 900+1000)
 	left := 0
 	view(t, s, func(r store.Reader) error {
+		left = 0
 		for f := (store.InboxFilter{Limit: 1000}); ; {
 			page, err := r.Inbox().List(f)
 			if err != nil || len(page) == 0 {

@@ -1,0 +1,72 @@
+package postgres
+
+import (
+	"github.com/jackc/pgx/v5"
+
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+// History returns versions, newest first: of one resource, of a type (its
+// current versions and those that were, merged), or of everything.
+func (r resources) History(q store.HistoryQuery) (store.Page, error) {
+	if q.Limit <= 0 {
+		q.Limit = defaultPage
+	}
+	q.Limit = min(q.Limit, maxPage)
+	page := store.Page{Total: -1}
+	order := byte(byHistory)
+	if q.Type != "" && q.ID != "" {
+		order = byVersionNumber
+	}
+	cur, resumed, err := parseCursor(q.After, order)
+	if err != nil {
+		return page, err
+	}
+	before := int64(unboundedHigh)
+	if resumed {
+		before = cur.number
+	}
+	var rows pgx.Rows
+	switch {
+	case q.Type == "":
+		rows, err = r.q.rows("SELECT "+versionColumns+" FROM linkloop.version v WHERE v.seq < $1 AND v.seq >= $2 ORDER BY v.seq DESC LIMIT $3",
+			before, micros(q.Since), q.Limit+1)
+	case q.ID == "":
+		const part = "(SELECT p.seq FROM linkloop.posting p JOIN linkloop.type t ON p.list = "
+		const cond = " WHERE t.name = $1 AND p.seq < $2 AND p.seq >= $3 ORDER BY p.seq DESC LIMIT $4)"
+		rows, err = r.q.rows("SELECT "+versionColumns+" FROM ("+part+"t.id"+cond+" UNION ALL "+part+"-t.id"+cond+") m "+
+			"JOIN linkloop.version v ON v.seq = m.seq ORDER BY v.seq DESC LIMIT $4", typeName(q.Type), before, micros(q.Since), q.Limit+1)
+	default:
+		rows, err = r.ofOne(q, before)
+	}
+	if err != nil {
+		return page, asFault(err)
+	}
+	err = fill(&page, rows, q.Limit, func(v store.Version) cursor {
+		if order == byVersionNumber {
+			return cursor{order: order, number: v.Number}
+		}
+		return cursor{order: order, number: v.Updated.UnixMicro()}
+	})
+	return page, asFault(err)
+}
+
+// ofOne finds version 1, which is not in the index of numbers, as the row that
+// the resource is named after.
+func (r resources) ofOne(q store.HistoryQuery, before int64) (pgx.Rows, error) {
+	typ, id := typeName(q.Type), idBytes(q.ID)
+	rows, err := r.q.rows("SELECT r.rid FROM linkloop.type t JOIN linkloop.resource r ON r.type = t.id WHERE t.name = $1 AND r.id = $2", typ, id)
+	if err != nil {
+		return nil, err
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, notFound()
+	}
+	return r.q.rows("SELECT * FROM ((SELECT "+versionColumns+" FROM linkloop.version v WHERE v.rid = $1 AND v.number > 1 AND v.number < $2 AND v.seq >= $3 ORDER BY v.number DESC LIMIT $4) "+
+		"UNION ALL (SELECT "+versionColumns+" FROM linkloop.version v WHERE v.seq = $1 AND 1 < $2 AND v.seq >= $3)) v ORDER BY v.number DESC LIMIT $4",
+		found[0], before, micros(q.Since), q.Limit+1)
+}

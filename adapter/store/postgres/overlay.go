@@ -1,0 +1,259 @@
+package postgres
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+type commandTag = pgconn.CommandTag
+
+// overlay is what decisions made and the database does not have yet.
+type overlay struct {
+	types      []typeRow
+	versions   []versionRow
+	heads      map[store.Key]*head
+	postings   map[posting]bool // true: added, false: removed
+	spans      map[span]bool
+	messages   map[int64]*store.Message
+	deliveries map[int64]*delivery
+	attempts   []store.Attempt
+	once       []string
+	audit      []store.AuditEvent
+	mappings   []mappingRow
+	tally      [len(stateNames)]int64
+	// broken is the first trouble with the database: nothing of the group can
+	// succeed any more, even if a decision overlooks it.
+	broken error
+}
+
+type typeRow struct {
+	id   int
+	name string
+}
+
+type versionRow struct {
+	seq, rid, number int64
+	deleted          bool
+	facts            facts
+	body             []byte
+}
+
+type posting struct{ list, seq int64 }
+
+type span struct {
+	seq, param, low, high int64
+}
+
+type mappingRow struct {
+	hash  string
+	files []byte
+}
+
+func newOverlay() *overlay {
+	return &overlay{
+		heads: map[store.Key]*head{}, postings: map[posting]bool{}, spans: map[span]bool{},
+		messages: map[int64]*store.Message{}, deliveries: map[int64]*delivery{},
+	}
+}
+
+func (o *overlay) empty() bool {
+	return len(o.types)+len(o.versions)+len(o.messages)+len(o.deliveries)+len(o.attempts)+len(o.once)+len(o.audit)+len(o.mappings) == 0
+}
+
+// join adds what a decision made.
+func (o *overlay) join(d *overlay) {
+	o.types = append(o.types, d.types...)
+	o.versions = append(o.versions, d.versions...)
+	for k, v := range d.heads {
+		o.heads[k] = v
+	}
+	for p, added := range d.postings {
+		toggle(o.postings, p, added)
+	}
+	for p, added := range d.spans {
+		toggle(o.spans, p, added)
+	}
+	for k, v := range d.messages {
+		o.messages[k] = v
+	}
+	for k, v := range d.deliveries {
+		o.deliveries[k] = v
+	}
+	o.attempts = append(o.attempts, d.attempts...)
+	o.once = append(o.once, d.once...)
+	o.audit = append(o.audit, d.audit...)
+	o.mappings = append(o.mappings, d.mappings...)
+	for i, n := range d.tally {
+		o.tally[i] += n
+	}
+}
+
+// toggle notes an index row as added or removed. One that was added and removed
+// before it was ever sent is forgotten; one cannot be removed and added,
+// because no seq comes twice.
+func toggle[K comparable](m map[K]bool, k K, added bool) {
+	if was, known := m[k]; known && was && !added {
+		delete(m, k)
+		return
+	}
+	m[k] = added
+}
+
+// queue puts one statement for each table into the batch and forgets what it
+// sends.
+func (o *overlay) queue(b *pgx.Batch) {
+	for _, t := range o.types {
+		b.Queue("INSERT INTO linkloop.type (id, name) VALUES ($1, $2)", t.id, t.name)
+	}
+	o.queueVersions(b)
+	o.queueHeads(b)
+	o.queuePostings(b)
+	o.queueSpans(b)
+	o.queueMessages(b)
+	o.queueDeliveries(b)
+	o.queueLedger(b)
+	*o = *newOverlay()
+}
+
+func (o *overlay) queueVersions(b *pgx.Batch) {
+	n := len(o.versions)
+	if n == 0 {
+		return
+	}
+	seq, rid, number := make([]int64, n), make([]int64, n), make([]int64, n)
+	deleted, fs, body := make([]bool, n), make([][]byte, n), make([][]byte, n)
+	for i, v := range o.versions {
+		seq[i], rid[i], number[i], deleted[i], fs[i], body[i] = v.seq, v.rid, v.number, v.deleted, v.facts, v.body
+	}
+	b.Queue("INSERT INTO linkloop.version (seq, rid, number, deleted, facts, body) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::boolean[], $5::bytea[], $6::bytea[])",
+		seq, rid, number, deleted, fs, body)
+}
+
+func (o *overlay) queueHeads(b *pgx.Batch) {
+	n := len(o.heads)
+	if n == 0 {
+		return
+	}
+	typ, id := make([]int32, 0, n), make([][]byte, 0, n)
+	rid, seq := make([]int64, 0, n), make([]int64, 0, n)
+	for k, h := range o.heads {
+		typ, id, rid, seq = append(typ, int32(h.typ)), append(id, idBytes(k.ID)), append(rid, h.rid), append(seq, h.seq)
+	}
+	b.Queue("INSERT INTO linkloop.resource (type, id, rid, seq) SELECT * FROM unnest($1::int[], $2::bytea[], $3::bigint[], $4::bigint[]) "+
+		"ON CONFLICT (type, id) DO UPDATE SET seq = excluded.seq", typ, id, rid, seq)
+}
+
+func (o *overlay) queuePostings(b *pgx.Batch) {
+	var add, remove []posting
+	for p, added := range o.postings {
+		if added {
+			add = append(add, p)
+		} else {
+			remove = append(remove, p)
+		}
+	}
+	columns := func(ps []posting) (list, seq []int64) {
+		// In the order of the index, so that each of its pages is met once.
+		slices.SortFunc(ps, func(a, b posting) int { return cmp.Or(cmp.Compare(a.list, b.list), cmp.Compare(a.seq, b.seq)) })
+		for _, p := range ps {
+			list, seq = append(list, p.list), append(seq, p.seq)
+		}
+		return list, seq
+	}
+	if len(remove) > 0 {
+		list, seq := columns(remove)
+		b.Queue("DELETE FROM linkloop.posting p USING unnest($1::bigint[], $2::bigint[]) x(list, seq) WHERE p.list = x.list AND p.seq = x.seq", list, seq)
+	}
+	if len(add) > 0 {
+		list, seq := columns(add)
+		b.Queue("INSERT INTO linkloop.posting (list, seq) SELECT * FROM unnest($1::bigint[], $2::bigint[])", list, seq)
+	}
+}
+
+func (o *overlay) queueSpans(b *pgx.Batch) {
+	var seq, param, low, high, gone []int64
+	var broad []bool
+	for s, added := range o.spans {
+		if !added {
+			gone = append(gone, s.seq)
+			continue
+		}
+		seq, param, low, high = append(seq, s.seq), append(param, s.param), append(low, s.low), append(high, s.high)
+		broad = append(broad, wide(s.low, s.high))
+	}
+	if len(gone) > 0 { // always all of a version
+		b.Queue("DELETE FROM linkloop.span WHERE seq = ANY($1::bigint[])", gone)
+	}
+	if len(seq) > 0 {
+		b.Queue("INSERT INTO linkloop.span (seq, param, low, high, wide) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::boolean[])",
+			seq, param, low, high, broad)
+	}
+}
+
+func (o *overlay) queueMessages(b *pgx.Batch) {
+	for _, m := range o.messages {
+		b.Queue("INSERT INTO linkloop.inbox (id, received, seen, reply_status, failed, dedupe, sender, message, format, mapping, kind, task, request, reply_type, issues, reply, body) "+
+			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT (id) DO UPDATE SET "+
+			"received = excluded.received, seen = excluded.seen, reply_status = excluded.reply_status, failed = excluded.failed, dedupe = excluded.dedupe, "+
+			"sender = excluded.sender, message = excluded.message, format = excluded.format, mapping = excluded.mapping, kind = excluded.kind, task = excluded.task, "+
+			"request = excluded.request, reply_type = excluded.reply_type, issues = excluded.issues, reply = excluded.reply, body = excluded.body",
+			m.ID, micros(m.Received), m.Seen, int32(m.ReplyStatus), m.State == store.Failed, m.Dedupe[:],
+			words(m.Sender), words(m.MessageID), words(m.Format), words(m.Mapping), words(m.Kind), words(m.Task), words(m.Request), words(m.ReplyType),
+			m.Issues, m.Reply, m.Body)
+	}
+}
+
+func (o *overlay) queueDeliveries(b *pgx.Batch) {
+	for _, d := range o.deliveries {
+		b.Queue("INSERT INTO linkloop.delivery (id, wake, due, fence, created, settled, attempts, state, key, lane, channel, task, patient, reason, payload) "+
+			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (id) DO UPDATE SET wake = excluded.wake, due = excluded.due, "+
+			"fence = excluded.fence, settled = excluded.settled, attempts = excluded.attempts, state = excluded.state, reason = excluded.reason",
+			d.ID, d.wake, d.due, d.Fence, micros(d.Created), micros(d.Settled), int32(d.Attempts), int16(d.state), []byte(d.Key),
+			words(d.Lane), words(d.Channel), words(d.Task), words(d.Patient), words(d.Reason), d.Payload)
+	}
+	for state, n := range o.tally {
+		if n != 0 {
+			b.Queue("UPDATE linkloop.tally SET n = n + $1 WHERE state = $2", n, int32(state))
+		}
+	}
+	for _, a := range o.attempts {
+		b.Queue("INSERT INTO linkloop.attempt (delivery, number, started, ended, state, status, reason, evidence) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+			a.Delivery, int32(a.Number), micros(a.Started), micros(a.Ended), words(a.State), int32(a.Status), words(a.Reason), a.Evidence)
+	}
+}
+
+func (o *overlay) queueLedger(b *pgx.Batch) {
+	if len(o.once) > 0 {
+		keys := make([][]byte, len(o.once))
+		for i, k := range o.once {
+			keys[i] = []byte(k)
+		}
+		b.Queue("INSERT INTO linkloop.once (key) SELECT * FROM unnest($1::bytea[])", keys)
+	}
+	if n := len(o.audit); n > 0 {
+		at, version := make([]int64, n), make([]int64, n)
+		agent, action, entity, outcome := make([][]byte, n), make([][]byte, n), make([][]byte, n), make([][]byte, n)
+		for i, e := range o.audit {
+			at[i], version[i] = micros(e.At), e.Version
+			agent[i], action[i], entity[i], outcome[i] = words(e.Agent), words(e.Action), words(e.Entity), words(e.Outcome)
+		}
+		b.Queue("INSERT INTO linkloop.audit (at, version, agent, action, entity, outcome) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[])",
+			at, version, agent, action, entity, outcome)
+	}
+	for _, m := range o.mappings {
+		b.Queue("INSERT INTO linkloop.mapping (hash, files) VALUES ($1, $2) ON CONFLICT DO NOTHING", []byte(m.hash), m.files)
+	}
+}
+
+// words is a text from outside as stored: its bytes, or NULL when it is empty.
+func words(s string) []byte {
+	if s == "" {
+		return nil
+	}
+	return []byte(s)
+}
