@@ -27,7 +27,8 @@ type Store struct {
 	queue   chan *decision
 	closing sync.RWMutex // held for reading while something is put into queue
 	closed  bool
-	stopped chan struct{} // closed when the writer has ended
+	writers sync.WaitGroup
+	stopped chan struct{} // closed when the writers have ended
 
 	skew  atomic.Int64 // microseconds by which the server's clock is ahead of ours
 	stats counters
@@ -90,8 +91,15 @@ func (s *Store) begin(ctx context.Context) error {
 		close(s.stopped)
 		return err
 	}
-	w := newWriter(s, c)
-	go w.run()
+	s.writers.Add(writers)
+	go newWriter(s, c).run()
+	for range writers - 1 {
+		go newWriter(s, nil).run() // connects when it has something to do
+	}
+	go func() {
+		s.writers.Wait()
+		close(s.stopped)
+	}()
 	return nil
 }
 

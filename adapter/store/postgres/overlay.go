@@ -196,17 +196,38 @@ func (o *overlay) queueSpans(b *pgx.Batch) {
 }
 
 func (o *overlay) queueMessages(b *pgx.Batch) {
-	for _, m := range o.messages {
-		b.Queue("INSERT INTO linkloop.inbox (id, received, seen, reply_status, failed, dedupe, sender, message, format, mapping, kind, task, request, reply_type, issues, reply, body) "+
-			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT (id) DO UPDATE SET "+
-			"received = excluded.received, seen = excluded.seen, reply_status = excluded.reply_status, failed = excluded.failed, dedupe = excluded.dedupe, "+
-			"sender = excluded.sender, message = excluded.message, format = excluded.format, mapping = excluded.mapping, kind = excluded.kind, task = excluded.task, "+
-			"request = excluded.request, reply_type = excluded.reply_type, issues = excluded.issues, reply = excluded.reply, body = excluded.body",
-			m.ID, micros(m.Received), m.Seen, int32(m.ReplyStatus), m.State == store.Failed, m.Dedupe[:],
-			words(m.Sender), words(m.MessageID), words(m.Format), words(m.Mapping), words(m.Kind), words(m.Task), words(m.Request), words(m.ReplyType),
-			m.Issues, m.Reply, m.Body)
+	n := len(o.messages)
+	if n == 0 {
+		return
 	}
+	var numbers [4][]int64 // id, received, seen, reply status
+	var failed []bool
+	var bytes [12][][]byte
+	for _, m := range o.messages {
+		for i, v := range [...]int64{m.ID, micros(m.Received), m.Seen, int64(m.ReplyStatus)} {
+			numbers[i] = append(numbers[i], v)
+		}
+		failed = append(failed, m.State == store.Failed)
+		for i, v := range [...][]byte{
+			m.Dedupe[:], words(m.Sender), words(m.MessageID), words(m.Format), words(m.Mapping), words(m.Kind), words(m.Task), words(m.Request),
+			words(m.ReplyType), m.Issues, m.Reply, m.Body,
+		} {
+			bytes[i] = append(bytes[i], v)
+		}
+	}
+	args := []any{numbers[0], numbers[1], numbers[2], numbers[3], failed}
+	for _, v := range bytes {
+		args = append(args, v)
+	}
+	b.Queue(sqlPutMessages, args...)
 }
+
+const sqlPutMessages = "INSERT INTO linkloop.inbox (id, received, seen, reply_status, failed, dedupe, sender, message, format, mapping, kind, task, request, reply_type, issues, reply, body) " +
+	"SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::boolean[], $6::bytea[], $7::bytea[], $8::bytea[], $9::bytea[], " +
+	"$10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[], $14::bytea[], $15::bytea[], $16::bytea[], $17::bytea[]) ON CONFLICT (id) DO UPDATE SET " +
+	"received = excluded.received, seen = excluded.seen, reply_status = excluded.reply_status, failed = excluded.failed, dedupe = excluded.dedupe, " +
+	"sender = excluded.sender, message = excluded.message, format = excluded.format, mapping = excluded.mapping, kind = excluded.kind, task = excluded.task, " +
+	"request = excluded.request, reply_type = excluded.reply_type, issues = excluded.issues, reply = excluded.reply, body = excluded.body"
 
 func (o *overlay) queueDeliveries(b *pgx.Batch) {
 	for _, d := range o.deliveries {

@@ -70,7 +70,11 @@ func (s *Store) enqueue(d *decision) error {
 	}
 }
 
-// writer owns the one connection that decides.
+// writers is how many connections decide in turn: while one waits for its commit
+// to be on disk, the other has the next group in work.
+const writers = 2
+
+// writer owns a connection that decides.
 type writer struct {
 	s     *Store
 	c     *pgx.Conn // nil while the database is away
@@ -95,8 +99,9 @@ type counter struct{ message, delivery int64 }
 
 func newWriter(s *Store, c *pgx.Conn) *writer { return &writer{s: s, c: c} }
 
-// run takes decisions in groups until the queue is closed. While a group is
-// being committed the next gathers in the queue.
+// run takes decisions in groups until the queue is closed. While one writer
+// commits, the next has asked for the row already; what comes meanwhile gathers
+// in the queue, and is its group when it gets the row.
 func (w *writer) run() {
 	ended := false
 	defer func() {
@@ -108,21 +113,29 @@ func (w *writer) run() {
 	}()
 	for d := range w.s.queue {
 		w.group = append(w.group[:0], d)
-		for more := true; more && len(w.group) < w.s.cfg.Group; {
-			select {
-			case next, open := <-w.s.queue:
-				if more = open; open {
-					w.group = append(w.group, next)
-				}
-			default:
-				more = false
-			}
-		}
+		w.gather()
 		w.decideGroup()
 	}
 	ended = true
 	w.drop()
-	close(w.s.stopped)
+	w.s.writers.Done()
+}
+
+// gather adds to the group what waits, and returns it.
+func (w *writer) gather() (added []*decision) {
+	have := len(w.group)
+	for len(w.group) < w.s.cfg.Group {
+		select {
+		case d, open := <-w.s.queue:
+			if !open {
+				return w.group[have:]
+			}
+			w.group = append(w.group, d)
+		default:
+			return w.group[have:]
+		}
+	}
+	return w.group[have:]
 }
 
 // groupTime bounds a group: what it takes beyond the waiting for the row.
@@ -132,44 +145,40 @@ const groupTime = 30 * time.Second
 // of several decisions has asked for what the database cannot do, each runs
 // again alone, so that it fails alone.
 func (w *writer) decideGroup() {
-	all := w.group
-	kept := all[:0]
-	for _, d := range all {
-		if d.state.CompareAndSwap(waiting, claimed) {
-			kept = append(kept, d)
-		} else {
-			close(d.answer)
-		}
-	}
-	w.group = kept
-	if len(w.group) == 0 {
-		return
-	}
-	err := w.attempt(w.group)
+	err := w.attempt(w.group, w.gather)
 	if err == nil || len(w.group) == 1 || !ours(err) {
 		w.answer(err)
 		return
 	}
 	for _, d := range w.group {
-		if err := w.attempt([]*decision{d}); err != nil {
+		if err := w.attempt([]*decision{d}, nil); err != nil {
 			d.err = w.told(err)
 		}
 	}
 	w.answer(nil)
 }
 
-// attempt takes the row, decides and commits.
-func (w *writer) attempt(group []*decision) error {
+// attempt takes the row, decides and commits. more is asked for further
+// decisions when the row is there.
+func (w *writer) attempt(group []*decision, more func() []*decision) error {
 	ctx, cancel := context.WithTimeout(context.Background(), groupTime+w.s.cfg.Hold)
 	defer cancel()
 	w.ctx = ctx
 	err := w.open(group)
-	if err == nil {
-		for _, d := range group {
+	if err == nil && more != nil {
+		late := more()
+		group = append(group[:len(group):len(group)], late...)
+		err = w.readMore(late)
+	}
+	ran := 0
+	for _, d := range group {
+		if err != nil {
+			break
+		}
+		if d.state.CompareAndSwap(waiting, claimed) || d.state.Load() == claimed {
+			ran++
 			d.err = w.decide(d.fn)
-			if err = w.held.broken; err != nil {
-				break
-			}
+			err = w.held.broken
 		}
 	}
 	if err == nil {
@@ -181,7 +190,7 @@ func (w *writer) attempt(group []*decision) error {
 		return err
 	}
 	w.s.stats.commits.Add(1)
-	w.s.stats.decisions.Add(int64(len(group)))
+	w.s.stats.decisions.Add(int64(ran))
 	for _, d := range group {
 		if d.err != nil {
 			w.s.stats.failed.Add(1)
@@ -194,7 +203,7 @@ func (w *writer) attempt(group []*decision) error {
 // nobody's own fault: nothing of it was acknowledged, so each may send again.
 func (w *writer) answer(err error) {
 	for _, d := range w.group {
-		if err != nil {
+		if err != nil && (d.state.CompareAndSwap(waiting, claimed) || d.state.Load() == claimed) {
 			d.err = w.told(err)
 		}
 		close(d.answer)
@@ -243,6 +252,15 @@ func (w *writer) open(group []*decision) error {
 			return err
 		})
 	w.readAhead(b, group)
+	return w.c.SendBatch(w.ctx, b).Close()
+}
+
+// readMore reads what decisions that came later said they would read.
+func (w *writer) readMore(late []*decision) error {
+	b := &pgx.Batch{}
+	if w.readAhead(b, late); b.Len() == 0 {
+		return nil
+	}
 	return w.c.SendBatch(w.ctx, b).Close()
 }
 

@@ -62,7 +62,7 @@ CREATE TABLE linkloop.inbox (
     id           bigint  PRIMARY KEY,
     received     bigint  NOT NULL,
     seen         bigint  NOT NULL,
-    reply_status int     NOT NULL,
+    reply_status bigint  NOT NULL,
     failed       boolean NOT NULL,
     dedupe       bytea   NOT NULL,
     sender       bytea,
