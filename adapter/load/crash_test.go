@@ -79,6 +79,8 @@ func TestCrash(t *testing.T) {
 			switch store {
 			case "sqlite":
 				crashSQLite(t, *crashRounds)
+			case "postgres":
+				crashPostgres(t, *crashRounds)
 			default:
 				t.Fatalf("no store %q: sqlite or postgres", store)
 			}
