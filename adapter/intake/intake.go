@@ -48,6 +48,7 @@ type Config struct {
 type Service struct {
 	cfg     Config
 	senders atomic.Pointer[senders]
+	recent  recent
 	saved   sync.Map // content hashes of mappings known to be in the store
 }
 
@@ -122,7 +123,7 @@ func (s *Service) process(ctx context.Context, sender Sender, sub Submission, ag
 	}
 	key := dedupe(sender.Name, messageID, sub.Body)
 
-	if again == nil {
+	if again == nil && s.recent.has(key) {
 		if r, done := s.repeat(ctx, sender, key, msg); done {
 			return r
 		}
@@ -156,6 +157,7 @@ func (s *Service) process(ctx context.Context, sender Sender, sub Submission, ag
 		return s.refuse(sender, msg, fault.Of(err))
 	}
 	s.saved.Store(sender.Mapping.Hash(), true)
+	s.recent.add(key)
 	return res
 }
 
