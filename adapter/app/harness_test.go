@@ -15,6 +15,7 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/app"
 	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/store/postgrestest"
 	"github.com/linkloop/linkloop/config"
 )
 
@@ -56,6 +57,9 @@ func openWith(t *testing.T, opt app.Options, change func(*config.Config)) *house
 	cfg := config.Default()
 	cfg.HTTP.Listen, cfg.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0"
 	cfg.Data.Folder = t.TempDir()
+	if onPostgres {
+		cfg.Data.Postgres = postgrestest.Database(t)
+	}
 	cfg.Relay.BackoffMin, cfg.Relay.BackoffMax = 10*time.Millisecond, 50*time.Millisecond
 	if change != nil {
 		change(&cfg)

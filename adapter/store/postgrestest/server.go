@@ -70,6 +70,12 @@ func New(dir string, options ...Option) (*Server, error) {
 	return s, s.Start()
 }
 
+// Installed reports whether there is a PostgreSQL to start.
+func Installed() bool {
+	_, err := binaries()
+	return err == nil
+}
+
 // binaries finds the folder of initdb and postgres.
 func binaries() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
