@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/linkloop/linkloop/adapter/mapping"
+	"github.com/linkloop/linkloop/adapter/store/postgres"
 	"github.com/linkloop/linkloop/adapter/store/sqlite"
 	"github.com/linkloop/linkloop/config"
 )
@@ -62,6 +63,10 @@ func Doctor(ctx context.Context, cfg config.Config, w io.Writer) bool {
 }
 
 func (x *examination) store(ctx context.Context, cfg config.Config) {
+	if cfg.Data.Postgres != "" {
+		x.database(ctx, cfg.Data)
+		return
+	}
 	folder := cfg.Data.Folder
 	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
@@ -97,6 +102,34 @@ func (x *examination) store(ctx context.Context, cfg config.Config) {
 		return
 	}
 	x.ok("store", "opens, and its integrity check passes")
+}
+
+// database looks at PostgreSQL without changing anything.
+func (x *examination) database(ctx context.Context, d config.Data) {
+	c, err := postgresConfig(d)
+	if err != nil {
+		x.fail("store", "correct data.postgres", "%v", err)
+		return
+	}
+	c.ReadOnly = true
+	s, err := postgres.Open(ctx, c)
+	if postgres.Empty(err) {
+		x.ok("store", "the database answers and is empty; the first start makes the schema")
+		return
+	}
+	if err != nil {
+		x.fail("store", "check data.postgres, the password, and that the database is there", "the database cannot be used: %v", err)
+		return
+	}
+	defer s.Close()
+	if err := s.Check(ctx); err != nil {
+		x.fail("store", "look at the log of the database server", "the database does not answer: %v", err)
+		return
+	}
+	x.ok("store", "the database answers and has the schema of this version")
+	if skew := s.Now().Sub(time.Now()).Abs(); skew > maxSkew {
+		x.fail("clock", "synchronise the clocks of this machine and of the database server (NTP)", "%s away from that of the database", skew.Round(time.Second))
+	}
 }
 
 func (x *examination) mappings(cfg config.Config) {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/store/postgrestest"
+	"github.com/linkloop/linkloop/config"
 )
 
 // together is how often each race is run; make together runs the long form.
@@ -20,22 +22,23 @@ const callers = 16
 // TestTogether sends sixteen identical requests at once, again and again: what
 // they ask for is done once, and each is answered as if it had come alone.
 func TestTogether(t *testing.T) {
-	for name, houses := range togetherStores(t) {
-		t.Run(name, func(t *testing.T) {
-			h := houses[0]
-			h.t = t
-			for n := 1; n <= *together && !t.Failed(); n++ {
-				sameReferral(t, houses, n)
-				sameCreate(t, houses, n)
-				sameUpdate(t, houses, n)
-			}
-		})
+	houses := instances(t)
+	for n := 1; n <= *together && !t.Failed(); n++ {
+		sameReferral(t, houses, n)
+		sameCreate(t, houses, n)
+		sameUpdate(t, houses, n)
 	}
 }
 
-// togetherStores are the stores to race on, with the instances that share each.
-func togetherStores(t *testing.T) map[string][]*house {
-	return map[string][]*house{"sqlite": {open(t, nil)}}
+// instances are all that may share one store: one on the embedded, two on
+// PostgreSQL.
+func instances(t *testing.T) []*house {
+	if !onPostgres {
+		return []*house{open(t, nil)}
+	}
+	dsn := postgrestest.Database(t)
+	on := func(c *config.Config) { c.Data.Postgres = dsn }
+	return []*house{open(t, on), open(t, on)}
 }
 
 // atOnce sends a request from all callers, to the instances in turn.

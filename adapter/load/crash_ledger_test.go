@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,7 +30,8 @@ type moment struct {
 
 // ledger is what the callers of a server were told.
 type ledger struct {
-	s *session
+	s    *session
+	rest atomic.Bool // nobody works on Tasks for a while
 
 	mu       sync.Mutex
 	replies  map[letter][]byte // answer to each message that was accepted
@@ -110,6 +112,10 @@ func (l *ledger) load(ctx context.Context, d door, senders, movers int) *sync.Wa
 	for range movers {
 		wg.Go(func() {
 			for ctx.Err() == nil {
+				if l.rest.Load() {
+					pause(ctx)
+					continue
+				}
 				t, ok := tasks.take()
 				if !ok {
 					if !l.look(ctx, d, tasks) {

@@ -70,11 +70,18 @@ func migrate(ctx context.Context, c *pgx.Conn, readOnly bool) error {
 	return tx.Commit(ctx)
 }
 
+var errEmpty = fault.New(fault.Conflict, "data.postgres", "the database has no schema of linkloop yet: start the server once")
+
+// Empty reports whether Open failed because the database was never used.
+func Empty(err error) bool { return errors.Is(err, errEmpty) }
+
 func refuse(have, know int, readOnly bool) error {
 	switch {
 	case have > know:
 		return fault.New(fault.Conflict, "data.postgres",
 			"the data has schema %d and this binary knows up to %d: it was written by a newer version; run that version, or restore a backup made before the upgrade", have, know)
+	case readOnly && have == 0:
+		return errEmpty
 	case readOnly && have < know:
 		return fault.New(fault.Conflict, "data.postgres",
 			"the data has schema %d and this binary needs %d: start the server once to bring it up to date", have, know)
@@ -119,10 +126,12 @@ type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// schemaVersion is 0 where there is none of our schema yet.
+// schemaVersion is 0 where there is none of our schema yet. The tables of the
+// catalogue are asked, because what the server remembers of names (to_regclass)
+// may be older than a lock that was just got.
 func schemaVersion(ctx context.Context, q querier) (int, error) {
 	var there bool
-	if err := q.QueryRow(ctx, "SELECT to_regclass('linkloop.schema_version') IS NOT NULL").Scan(&there); err != nil || !there {
+	if err := q.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = 'linkloop' AND tablename = 'schema_version')").Scan(&there); err != nil || !there {
 		return 0, err
 	}
 	var v int

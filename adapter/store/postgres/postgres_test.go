@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -14,16 +15,19 @@ import (
 func TestMain(m *testing.M) { postgrestest.Main(m) }
 
 // places are the databases that stand for the folders of the suite.
-var places sync.Map
+var (
+	making sync.Mutex
+	places = map[string]string{}
+)
 
 func database(t testing.TB, place string) string {
 	t.Helper()
-	if dsn, ok := places.Load(place); ok {
-		return dsn.(string)
+	making.Lock()
+	defer making.Unlock()
+	if places[place] == "" {
+		places[place] = postgrestest.Database(t)
 	}
-	dsn := postgrestest.Database(t)
-	places.Store(place, dsn)
-	return dsn
+	return places[place]
 }
 
 func open(t testing.TB, dsn string, now func() time.Time) *postgres.Store {
@@ -32,13 +36,19 @@ func open(t testing.TB, dsn string, now func() time.Time) *postgres.Store {
 	c.DSN, c.Now = dsn, now
 	s, err := postgres.Open(t.Context(), c)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v (cause %v)", err, errors.Unwrap(err))
 	}
 	return s
 }
 
 func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, place string, now func() time.Time) store.Store {
+		return open(t, database(t, place), now)
+	})
+}
+
+func TestShared(t *testing.T) {
+	storetest.RunShared(t, func(t *testing.T, place string, now func() time.Time) store.Store {
 		return open(t, database(t, place), now)
 	})
 }
