@@ -11,8 +11,9 @@ import (
 type Config struct {
 	// DSN is the database, as an address or as words
 	// (https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING).
-	// Behind a pooler that knows no prepared statements it must have
-	// default_query_exec_mode=cache_describe.
+	// A connection pooler before the database is noticed, and then no statements
+	// are prepared. default_query_exec_mode in the address overrules that:
+	// cache_describe prepares none, cache_statement does.
 	DSN   string
 	Queue int // decisions that may wait; one more is refused as transient
 	Group int // decisions that share a commit at most

@@ -50,6 +50,9 @@ func asFault(err error) error {
 	}
 	var e *pgconn.PgError
 	if errors.As(err, &e) && len(e.Code) == 5 {
+		if e.Code == "26000" || e.Code == "42P05" {
+			return transient(cause(e), "prepared statements do not stay where they are made: there seems to be a connection pooler, so add "+modeSetting+"=cache_describe to the address of the database")
+		}
 		if text, ok := passing[e.Code[:2]]; ok {
 			return transient(cause(e), text)
 		}
@@ -74,6 +77,5 @@ func ours(err error) bool {
 	if !errors.As(err, &e) || len(e.Code) != 5 {
 		return false
 	}
-	_, passes := passing[e.Code[:2]]
-	return !passes
+	return fault.KindOf(asFault(err)) != fault.Transient
 }

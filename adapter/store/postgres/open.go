@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"crypto/rand"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -63,6 +64,12 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s := &Store{cfg: cfg, conn: pc.ConnConfig.Copy(), queue: make(chan *decision, cfg.Queue), stopped: make(chan struct{})}
 	s.sizes.s = s
 	s.lists.known = map[int64]listSize{}
+	if !strings.Contains(cfg.DSN, modeSetting) {
+		if err := s.adapt(ctx); err != nil {
+			return nil, asFault(err)
+		}
+		pc.ConnConfig.DefaultQueryExecMode = s.conn.DefaultQueryExecMode
+	}
 	if s.pool, err = pgxpool.NewWithConfig(ctx, pc); err != nil {
 		return nil, asFault(err)
 	}
@@ -71,6 +78,30 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, asFault(err)
 	}
 	return s, nil
+}
+
+// modeSetting is the parameter of an address that chooses how statements are
+// sent.
+const modeSetting = "default_query_exec_mode"
+
+// adapt finds out whether a connection pooler stands before the database: then
+// the process that answers is not the one that greeted. Statements prepared on
+// one connection would be missing, or in the way, on the next one, so only what
+// they look like is remembered.
+func (s *Store) adapt(ctx context.Context) error {
+	c, err := s.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeConn(c)
+	var process uint32
+	if err := c.QueryRow(ctx, "SELECT pg_backend_pid()", pgx.QueryExecModeSimpleProtocol).Scan(&process); err != nil {
+		return err
+	}
+	if process != c.PgConn().PID() {
+		s.conn.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	}
+	return nil
 }
 
 // begin makes the schema and starts the writer.

@@ -138,7 +138,8 @@ func (r resourceWriter) head(k store.Key) (*head, error) {
 // typeNumber looks a type up, in the database too: while this group holds the
 // row, nobody else can add one.
 func (t *tx) typeNumber(name string) (int, bool, error) {
-	for _, row := range append(t.w.types[:len(t.w.types):len(t.w.types)], t.types...) {
+	pending := t.newTypes()
+	for _, row := range pending {
 		if row.name == name {
 			return row.id, true, nil
 		}
@@ -146,25 +147,35 @@ func (t *tx) typeNumber(name string) (int, bool, error) {
 	if n, ok := t.w.s.types.number(name); ok {
 		return n, true, nil
 	}
-	rows, err := t.direct("SELECT name, id FROM linkloop.type")
+	rows, err := t.direct(sqlTypes)
 	if err != nil {
 		return 0, false, err
 	}
-	if err := t.w.s.types.take(rows); err != nil {
+	if err := t.w.s.types.take(rows, pending); err != nil {
 		return 0, false, t.breaks(err)
 	}
 	n, ok := t.w.s.types.number(name)
 	return n, ok, nil
 }
 
+// newTypes are those that the group has met for the first time. They may be in
+// the database already, but nobody else may rely on them before the commit.
+func (t *tx) newTypes() []typeRow {
+	return append(t.w.types[:len(t.w.types):len(t.w.types)], t.types...)
+}
+
 // newType gives a type the next number. It is known to others only after the
 // commit.
 func (t *tx) newType(name string) (int, error) {
-	n, known, err := t.typeNumber(name)
+	n, known, err := t.typeNumber(name) // has asked the database when it is not known
 	if err != nil || known {
 		return n, err
 	}
-	n = t.w.s.types.len() + len(t.w.types) + len(t.types) + 1
+	n = t.w.s.types.highest()
+	for _, row := range t.newTypes() {
+		n = max(n, row.id)
+	}
+	n++
 	if name == "" || len(name) > 64 || n > maxTypes {
 		return 0, fault.New(fault.Internal, "", "the store was given a resource type that cannot be one")
 	}

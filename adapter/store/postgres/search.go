@@ -108,11 +108,11 @@ func (s *search) findType() (bool, error) {
 		s.typ = int64(n)
 		return true, nil
 	}
-	rows, err := s.r.q.rows("SELECT name, id FROM linkloop.type")
+	rows, err := s.r.q.rows(sqlTypes)
 	if err != nil {
 		return false, err
 	}
-	if err := s.r.s.types.take(rows); err != nil {
+	if err := s.r.s.types.take(rows, nil); err != nil {
 		return false, err
 	}
 	n, known := s.r.s.types.number(s.q.Type)

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
@@ -20,41 +21,48 @@ type types struct {
 }
 
 func (t *types) load(ctx context.Context, c *pgx.Conn) error {
-	rows, err := c.Query(ctx, "SELECT name, id FROM linkloop.type")
+	rows, err := c.Query(ctx, sqlTypes)
 	if err != nil {
 		return err
 	}
-	return t.take(rows)
+	return t.take(rows, nil)
 }
 
-func (t *types) take(rows pgx.Rows) error {
-	table := map[string]int{}
-	var name string
-	var id int
-	_, err := pgx.ForEachRow(rows, []any{&name, &id}, func() error {
-		table[name] = id
+const sqlTypes = "SELECT name, id FROM linkloop.type"
+
+// take notes the types that rows tell of, but for those that are not committed
+// yet: their numbers may still go to others. What is known already stays,
+// because rows may be of an older snapshot.
+func (t *types) take(rows pgx.Rows, pending []typeRow) error {
+	var found []typeRow
+	var row typeRow
+	if _, err := pgx.ForEachRow(rows, []any{&row.name, &row.id}, func() error {
+		if !slices.Contains(pending, row) {
+			found = append(found, row)
+		}
 		return nil
-	})
-	if err != nil {
+	}); err != nil {
 		return err
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.byName = table
+	t.add(found)
 	return nil
 }
 
-// add notes types that a commit brought.
+// add notes types that are committed.
 func (t *types) add(rows []typeRow) {
 	if len(rows) == 0 {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.byName = maps.Clone(t.byName)
-	for _, r := range rows {
-		t.byName[r.name] = r.id
+	known := maps.Clone(t.byName)
+	if known == nil {
+		known = map[string]int{}
 	}
+	for _, r := range rows {
+		known[r.name] = r.id
+	}
+	t.byName = known
 }
 
 func (t *types) number(name string) (int, bool) {
@@ -64,8 +72,12 @@ func (t *types) number(name string) (int, bool) {
 	return id, ok
 }
 
-func (t *types) len() int {
+// highest is the highest number that is known to be given.
+func (t *types) highest() (n int) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return len(t.byName)
+	for _, id := range t.byName {
+		n = max(n, id)
+	}
+	return n
 }
