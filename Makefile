@@ -13,7 +13,7 @@ BENCHTIME   ?= 1s
 LOADTIME    ?= 20s
 SOAKTIME    ?= 10m
 ROUNDS      ?= 5
-STORES      ?= sqlite
+STORES      ?= sqlite,postgres
 # How often sixteen identical requests are sent at once.
 TOGETHER    ?= 1000
 
@@ -63,6 +63,7 @@ fuzz: ## Run every fuzz target for FUZZTIME (60s) each
 bench: build ## Run the Go benchmarks, then put a fresh server under load
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 	./$(BIN) load --start --duration $(LOADTIME)
+	./$(BIN) load --start --postgres start --duration $(LOADTIME)
 	./$(BIN) load --start --fairness --duration $(LOADTIME)
 
 .PHONY: soak

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/linkloop/linkloop/adapter/load"
+	"github.com/linkloop/linkloop/adapter/store/postgrestest"
 )
 
 // loadFlags are the flags of the command that are no settings of the load.
@@ -55,7 +56,7 @@ share (--rate, per second) costs the others; it needs --start.`,
 	f := cmd.Flags()
 	f.StringVar(&c.Target, "target", c.Target, "address of the linkloop to load")
 	f.BoolVar(&o.start, "start", false, "start one for this run, over a new data folder, and stop it afterwards")
-	f.StringVar(&o.postgres, "postgres", "", "with --start: address of an empty PostgreSQL database to use instead of the embedded one")
+	f.StringVar(&o.postgres, "postgres", "", "with --start: address of an empty PostgreSQL database to use instead of the embedded one; start makes a temporary server")
 	f.StringArrayVar(&o.settings, "setting", nil, "with --start: a setting of the server, such as LINKLOOP_HTTP_MAX_WORKING=8, repeatable")
 	f.IntVar(&c.PID, "pid", 0, "process of the server, for processor time and memory")
 	f.StringVar(&c.Ops, "ops", "", "address of its operations port, such as http://127.0.0.1:8081, for metrics and deliveries")
@@ -170,6 +171,20 @@ func loadOwn(cmd *cobra.Command, c load.Config, o loadFlags) error {
 	env := append(record.Env(""), o.settings...)
 	if o.fairness {
 		env = append(env, o.contest().Env()...)
+	}
+	if o.postgres == "start" {
+		pg, err := postgrestest.New("") // our folder is closed to the user that PostgreSQL runs as
+		if err != nil {
+			return err
+		}
+		defer func() {
+			if err := pg.Remove(); err != nil {
+				fmt.Fprintln(cmd.ErrOrStderr(), "linkloop:", err)
+			}
+		}()
+		if o.postgres, err = pg.CreateDatabase(); err != nil {
+			return err
+		}
 	}
 	if o.postgres != "" {
 		env = append(env, "LINKLOOP_DATA_POSTGRES="+o.postgres)
