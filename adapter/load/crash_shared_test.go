@@ -70,7 +70,11 @@ func (s *shared) series(instances, rounds int) {
 	clients := s.ledger.load(ctx, s.fleet, 4, 4)
 	for round := 0; round < rounds && len(s.ledger.problems) == 0; round++ {
 		s.record.Set(weather())
-		kind := s.round(round % instances)
+		n := rand.IntN(20)
+		if round < len(firstRounds) {
+			n = firstRounds[round] // so that a short run has the worst of each
+		}
+		kind := s.round(round%instances, n)
 		s.sum.rounds[kind]++
 		s.ledger.checkRecent(t.Context(), s.fleet)
 	}
@@ -96,10 +100,13 @@ func (s *shared) series(instances, rounds int) {
 	}
 }
 
-// round does one thing to the servers or to the database.
-func (s *shared) round(slot int) (kind string) {
+// firstRounds are a death while delivering, one of the database, a rolling
+// restart, and the death of all.
+var firstRounds = []int{0, 4, 8, 11}
+
+// round does one thing to the servers or to the database, n of 20.
+func (s *shared) round(slot, n int) (kind string) {
 	time.Sleep(short(50*time.Millisecond, 300*time.Millisecond))
-	n := rand.IntN(20)
 	switch {
 	case n < 4 && len(s.servers) > 1:
 		return s.takeOver(slot)

@@ -108,7 +108,9 @@ func crashSQLite(t *testing.T, rounds int) {
 		t.Logf("%5d rounds, %s: %d messages, %d outcomes, %d problems", done, time.Since(begun).Round(time.Second), sum.messages, sum.settled, sum.problems)
 	}
 	t.Logf("sqlite: %s", sum)
-	t.Logf("sqlite: while callers tried again, the longest wait for an answer was %s", sum.longest.Round(time.Millisecond))
+	if sum.longest > 0 {
+		t.Logf("sqlite: while callers tried again, the longest wait for an answer was %s", sum.longest.Round(time.Millisecond))
+	}
 	if sum.messages == 0 || sum.settled == 0 {
 		t.Error("nothing was accepted or nothing was delivered: there was no load")
 	}
