@@ -162,12 +162,14 @@ func (s *Store) Key(ctx context.Context) ([]byte, error) {
 	return key, asFault(err)
 }
 
+const sqlServerClock = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+
 // measureClock notes how far the server's clock is from ours; half of the round
 // trip is its error.
 func (s *Store) measureClock(ctx context.Context, c *pgx.Conn) error {
 	began := time.Now()
 	var server int64
-	if err := c.QueryRow(ctx, "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint").Scan(&server); err != nil {
+	if err := c.QueryRow(ctx, sqlServerClock).Scan(&server); err != nil {
 		return err
 	}
 	s.skew.Store(server - began.Add(time.Since(began)/2).UnixMicro())

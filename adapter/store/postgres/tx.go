@@ -131,7 +131,8 @@ func (w watched) Err() error {
 
 // View runs fn on a snapshot that no later commit changes. A fn that asks once
 // is answered by one statement, which is a snapshot by itself; one that asks
-// again runs once more, in a transaction.
+// again runs once more, in a transaction. A connection that broke while nobody
+// used it is replaced without a word.
 func (s *Store) View(ctx context.Context, fn func(r store.Reader) error) error {
 	s.closing.RLock()
 	closed := s.closed
@@ -139,19 +140,30 @@ func (s *Store) View(ctx context.Context, fn func(r store.Reader) error) error {
 	if closed {
 		return transient(nil, "the store is closing")
 	}
+	// Each try throws one broken connection away; the last one is made anew.
+	for tries := 0; ; tries++ {
+		broke, err := s.viewOnce(ctx, fn)
+		if !broke || tries == s.cfg.Readers || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// viewOnce reports too whether it failed because the connection broke.
+func (s *Store) viewOnce(ctx context.Context, fn func(r store.Reader) error) (broke bool, err error) {
 	c, err := s.pool.Acquire(ctx)
 	if err != nil {
-		return asFault(err)
+		return false, asFault(err)
 	}
 	v := &view{ctx: ctx, c: c.Conn()}
 	defer func() { v.end(); c.Release() }()
-	if again, err := v.once(fn, &snapshot{s: s, q: v}); !again {
-		return err
+	again, err := v.once(fn, &snapshot{s: s, q: v})
+	if again {
+		if err = asFault(v.begin()); err == nil {
+			err = fn(&snapshot{s: s, q: v})
+		}
 	}
-	if err := v.begin(); err != nil {
-		return asFault(err)
-	}
-	return fn(&snapshot{s: s, q: v})
+	return err != nil && v.c.IsClosed(), err
 }
 
 // view is the connection of a View.

@@ -224,33 +224,49 @@ func (w *writer) told(err error) error {
 const reconnectEvery = 200 * time.Millisecond
 
 // open begins the transaction, takes the row, and reads what the decisions said
-// they would read.
+// they would read. A connection that broke while nobody used it is replaced
+// without a word: no decision has begun.
 func (w *writer) open(group []*decision) error {
-	if w.c == nil || w.c.IsClosed() {
-		if time.Since(w.tried) < reconnectEvery {
-			return transient(nil, "the database does not answer")
-		}
-		c, err := w.s.connect(w.ctx)
-		if err != nil {
-			w.tried = time.Now()
+	if w.c != nil && !w.c.IsClosed() {
+		if err := w.take(group); err == nil || !w.c.IsClosed() {
 			return err
 		}
-		w.c = c
 	}
+	if time.Since(w.tried) < reconnectEvery {
+		return transient(nil, "the database does not answer")
+	}
+	c, err := w.s.connect(w.ctx)
+	if err != nil {
+		w.tried = time.Now()
+		return err
+	}
+	w.c = c
+	return w.take(group)
+}
+
+// take begins the transaction in one round trip. The clock is read by a
+// statement of its own: what the one before it reads besides the row may be
+// from before the wait for it. Whoever runs the database may have chosen not to
+// wait for its disk; this store does.
+func (w *writer) take(group []*decision) error {
 	w.held, w.types, w.cache = newOverlay(), nil, newCache()
 	b := &pgx.Batch{}
 	b.Queue("BEGIN")
 	ms := w.s.cfg.Hold.Milliseconds()
-	b.Queue("SELECT set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $1, true), set_config('statement_timeout', $2, true)",
+	b.Queue("SELECT set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $1, true), set_config('statement_timeout', $2, true), "+
+		"set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)",
 		fmt.Sprint(ms), fmt.Sprint(groupTime.Milliseconds()))
-	b.Queue("SELECT last, message, delivery, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint FROM linkloop.clock WHERE id = 0 FOR UPDATE").
-		QueryRow(func(row pgx.Row) error {
-			w.begun = time.Now()
-			err := row.Scan(&w.kept, &w.ids.message, &w.ids.delivery, &w.server)
-			w.last, w.given = w.kept, w.ids
-			w.s.skew.Store(w.server - w.begun.UnixMicro())
-			return err
-		})
+	b.Queue("SELECT last, message, delivery FROM linkloop.clock WHERE id = 0 FOR UPDATE").QueryRow(func(row pgx.Row) error {
+		err := row.Scan(&w.kept, &w.ids.message, &w.ids.delivery)
+		w.last, w.given = w.kept, w.ids
+		return err
+	})
+	b.Queue(sqlServerClock).QueryRow(func(row pgx.Row) error {
+		w.begun = time.Now()
+		err := row.Scan(&w.server)
+		w.s.skew.Store(w.server - w.begun.UnixMicro())
+		return err
+	})
 	w.readAhead(b, group)
 	return w.c.SendBatch(w.ctx, b).Close()
 }
