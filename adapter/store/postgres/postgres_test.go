@@ -2,6 +2,8 @@ package postgres_test
 
 import (
 	"errors"
+	"net/url"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -51,4 +53,26 @@ func TestShared(t *testing.T) {
 	storetest.RunShared(t, func(t *testing.T, place string, now func() time.Time) store.Store {
 		return open(t, database(t, place), now)
 	})
+}
+
+// TestPooled: the same suites through a connection pooler in transaction mode,
+// which knows no prepared statements and gives no session to keep.
+func TestPooled(t *testing.T) {
+	pooled := sync.OnceValue(func() string { return postgrestest.Pooled(t, postgrestest.Shared(t).DSN("postgres")) })
+	through := func(t *testing.T, place string, now func() time.Time) store.Store {
+		u, err := url.Parse(pooled())
+		if err != nil {
+			t.Fatal(err)
+		}
+		direct, err := url.Parse(database(t, place))
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.Path = direct.Path
+		return open(t, u.String(), now)
+	}
+	if os.Getenv(postgrestest.NeedEnv) != "" { // half a minute, for the CI machine
+		t.Run("contract", func(t *testing.T) { storetest.Run(t, through) })
+	}
+	t.Run("shared", func(t *testing.T) { storetest.RunShared(t, through) })
 }
