@@ -53,6 +53,7 @@ type App struct {
 	stopWork context.CancelFunc // of the relay and the retention
 	running  sync.WaitGroup
 	failed   chan error // the first listener that ended by itself
+	silent   silent
 	stopOnce sync.Once
 	stopErr  error
 }
@@ -155,12 +156,12 @@ func (a *App) serveOn(gc gateway.Config) (err error) {
 	}
 	h := a.cfg.HTTP
 	a.public = &http.Server{
-		Handler: a.gateway, ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout,
+		Handler: a.gateway, ConnState: a.silent.watch, ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout,
 		WriteTimeout: h.WriteTimeout, IdleTimeout: h.IdleTimeout, MaxHeaderBytes: int(h.HeaderLimit),
 		ErrorLog: slog.NewLogLogger(dropText{a.log.Handler()}, slog.LevelWarn),
 	}
 	a.ops = &http.Server{
-		Handler: a.opsHandler(), ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout,
+		Handler: a.opsHandler(), ConnState: a.silent.watch, ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout,
 		WriteTimeout: h.WriteTimeout, IdleTimeout: h.IdleTimeout, MaxHeaderBytes: int(h.HeaderLimit),
 		ErrorLog: slog.NewLogLogger(dropText{a.log.Handler()}, slog.LevelWarn),
 	}
@@ -216,6 +217,7 @@ func (a *App) Failed() <-chan error { return a.failed }
 func (a *App) Stop(ctx context.Context) error {
 	a.stopOnce.Do(func() {
 		a.metrics.stopping.Store(true)
+		a.silent.close()
 		errs := []error{a.public.Shutdown(ctx)}
 		if a.stopWork != nil {
 			a.stopWork()

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -125,5 +126,22 @@ func TestListenerEnds(t *testing.T) {
 		}
 	case <-time.After(10 * time.Second):
 		t.Error("nobody was told")
+	}
+}
+
+// TestStopWithSilentConnection: somebody who connected and said nothing does not
+// keep a restart waiting.
+func TestStopWithSilentConnection(t *testing.T) {
+	h := open(t, nil)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(h.base, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	h.want(h.call("GET", "/fhir/metadata", nil), 200) // by now it was accepted
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	if err := h.app.Stop(ctx); err != nil {
+		t.Errorf("stop: %v", err)
 	}
 }

@@ -75,10 +75,11 @@ func (g *Gateway) callerName(c *gin.Context, sender string) string {
 // caller keeps no place.
 func (g *Gateway) work(c *gin.Context, sender string, fn func(ctx context.Context) error) error {
 	ctx := c.Request.Context()
-	if err := g.turnstile.enter(ctx, g.callerName(c, sender)); err != nil {
+	who := g.callerName(c, sender)
+	if err := g.turnstile.enter(ctx, who); err != nil {
 		return err
 	}
-	defer g.turnstile.leave()
+	defer g.turnstile.leave(who)
 	return fn(ctx)
 }
 

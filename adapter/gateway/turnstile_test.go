@@ -34,7 +34,7 @@ func TestTurns(t *testing.T) {
 				mu.Lock()
 				order = append(order, caller)
 				mu.Unlock()
-				s.leave()
+				s.leave(caller)
 			})
 			synctest.Wait()
 		}
@@ -44,13 +44,13 @@ func TestTurns(t *testing.T) {
 		come("a")
 		come("b")
 		come("a")
-		s.leave()
+		s.leave("first")
 		all.Wait()
-		if got := strings.Join(order[:6], " "); got != "greedy a b greedy a greedy" {
+		if got := strings.Join(order[:6], " "); got != "b a greedy a greedy greedy" {
 			t.Errorf("let in: %s …", got)
 		}
-		if len(order) != 53 || s.free != 1 || len(s.lines) != 0 {
-			t.Errorf("%d let in, %d places free, %d lines left", len(order), s.free, len(s.lines))
+		if len(order) != 53 || s.free != 1 || waiting(s) != 0 {
+			t.Errorf("%d let in, %d places free, %d waiting", len(order), s.free, waiting(s))
 		}
 	})
 }
@@ -69,10 +69,10 @@ func TestPatience(t *testing.T) {
 		if err := s.enter(ctx, "y"); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("after hanging up: %v", err)
 		}
-		if len(s.lines) != 0 {
-			t.Errorf("%d lines are left", len(s.lines))
+		if n := waiting(s); n != 0 {
+			t.Errorf("%d are waiting", n)
 		}
-		s.leave()
+		s.leave("x")
 		if s.free != 1 {
 			t.Errorf("%d places are free, want 1", s.free)
 		}
@@ -95,14 +95,67 @@ func TestPlaces(t *testing.T) {
 					for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
 					}
 					in.Add(-1)
-					s.leave()
+					s.leave(fmt.Sprint(i % 5))
 				}
 				cancel()
 			}
 		})
 	}
 	all.Wait()
-	if most.Load() > places || s.free != places || len(s.lines) != 0 {
-		t.Errorf("%d at once of %d places; %d free and %d lines at the end", most.Load(), places, s.free, len(s.lines))
+	if most.Load() > places || s.free != places || waiting(s) != 0 {
+		t.Errorf("%d at once of %d places; %d free and %d waiting at the end", most.Load(), places, s.free, waiting(s))
 	}
+}
+
+func waiting(s *turnstile) (n int) {
+	for _, l := range s.lines {
+		n += len(l.tickets)
+	}
+	return n
+}
+
+// TestPart: a caller with a line has all places while it is alone, a part of
+// them while others are served without one, and all again when they are gone.
+func TestPart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTurnstile(32, time.Hour)
+		inside := func() int { return s.line("greedy").inside }
+		done := make(chan struct{})
+		for range 100 {
+			go func() {
+				if s.enter(t.Context(), "greedy") == nil {
+					done <- struct{}{}
+					s.leave("greedy")
+				}
+			}()
+		}
+		synctest.Wait()
+		if inside() != 32 {
+			t.Errorf("alone: %d places", inside())
+		}
+		light := func() {
+			if err := s.enter(t.Context(), "light"); err != nil {
+				t.Error(err)
+			}
+			s.leave("light")
+		}
+		go light() // waits for the first that leaves
+		for range 20 {
+			<-done
+			synctest.Wait()
+			light()
+		}
+		if inside() != 2 {
+			t.Errorf("beside another: %d places, want 2", inside())
+		}
+		time.Sleep(2 * lately)
+		<-done
+		synctest.Wait()
+		if inside() != 32 {
+			t.Errorf("alone again: %d places", inside())
+		}
+		for range 100 - 21 {
+			<-done
+		}
+	})
 }
