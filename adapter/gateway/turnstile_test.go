@@ -140,7 +140,7 @@ func TestPart(t *testing.T) {
 			s.leave("light")
 		}
 		go light() // waits for the first that leaves
-		for range 20 {
+		for range 40 {
 			<-done
 			synctest.Wait()
 			light()
@@ -154,7 +154,7 @@ func TestPart(t *testing.T) {
 		if inside() != 32 {
 			t.Errorf("alone again: %d places", inside())
 		}
-		for range 100 - 21 {
+		for range 100 - 41 {
 			<-done
 		}
 	})
