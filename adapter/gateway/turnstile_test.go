@@ -140,6 +140,7 @@ func TestPart(t *testing.T) {
 			s.leave("light")
 		}
 		go light() // waits for the first that leaves
+		synctest.Wait()
 		for range 40 {
 			<-done
 			synctest.Wait()
