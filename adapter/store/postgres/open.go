@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"crypto/rand"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -64,12 +65,10 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s := &Store{cfg: cfg, conn: pc.ConnConfig.Copy(), queue: make(chan *decision, cfg.Queue), stopped: make(chan struct{})}
 	s.sizes.s = s
 	s.lists.known = map[int64]listSize{}
-	if !strings.Contains(cfg.DSN, modeSetting) {
-		if err := s.adapt(ctx); err != nil {
-			return nil, asFault(err)
-		}
-		pc.ConnConfig.DefaultQueryExecMode = s.conn.DefaultQueryExecMode
+	if err := s.adapt(ctx); err != nil {
+		return nil, asFault(err)
 	}
+	pc.ConnConfig = s.conn.Copy()
 	if s.pool, err = pgxpool.NewWithConfig(ctx, pc); err != nil {
 		return nil, asFault(err)
 	}
@@ -84,10 +83,17 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 // sent.
 const modeSetting = "default_query_exec_mode"
 
+// steady are settings under which a statement that is prepared stays good. The
+// server plans it once, perhaps while a table is empty and reading all of it is
+// cheapest, and keeps the plan while the table grows.
+// https://www.postgresql.org/docs/current/runtime-config-query.html
+var steady = map[string]string{"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off"}
+
 // adapt finds out whether a connection pooler stands before the database: then
 // the process that answers is not the one that greeted. Statements prepared on
 // one connection would be missing, or in the way, on the next one, so only what
-// they look like is remembered.
+// they look like is remembered; they are planned each time. A pooler does not
+// let settings through either.
 func (s *Store) adapt(ctx context.Context) error {
 	c, err := s.connect(ctx)
 	if err != nil {
@@ -98,7 +104,9 @@ func (s *Store) adapt(ctx context.Context) error {
 	if err := c.QueryRow(ctx, "SELECT pg_backend_pid()", pgx.QueryExecModeSimpleProtocol).Scan(&process); err != nil {
 		return err
 	}
-	if process != c.PgConn().PID() {
+	if process == c.PgConn().PID() {
+		maps.Copy(s.conn.RuntimeParams, steady)
+	} else if !strings.Contains(s.cfg.DSN, modeSetting) {
 		s.conn.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
 	return nil

@@ -212,18 +212,44 @@ func (s *Server) Stop() error {
 	}
 }
 
-// Kill ends the server and every process of it at once.
+// Kill ends the server and every process of it at once, and waits until the
+// last one is gone: while one lives, a new server refuses the data.
 func (s *Server) Kill() {
 	pid := s.cmd.Process.Pid
-	// Children first lead groups of their own: they are found by their parent.
-	for _, child := range children(pid) {
-		_ = syscall.Kill(child, syscall.SIGKILL)
+	select {
+	case <-s.exited:
+		return
+	default:
 	}
-	_ = syscall.Kill(pid, syscall.SIGKILL)
+	// Stopped first, so that it starts no more children. Those lead groups of
+	// their own: they are found by their parent.
+	_ = syscall.Kill(pid, syscall.SIGSTOP)
+	end := time.Now().Add(startTime)
+	wait := func(until func() bool) {
+		for !until() && time.Now().Before(end) {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	wait(func() bool { return strings.Contains("TZ", state(pid)) })
+	family := append(children(pid), pid)
+	for _, one := range family {
+		_ = syscall.Kill(one, syscall.SIGKILL)
+	}
 	<-s.exited
-	for _, child := range children(pid) {
-		_ = syscall.Kill(child, syscall.SIGKILL)
+	wait(func() bool {
+		return !slices.ContainsFunc(family, func(one int) bool { return !strings.Contains("Z", state(one)) })
+	})
+}
+
+// state is the letter of a process's state, T when it is stopped, Z when it has
+// ended and its parent has not noticed; empty when there is none.
+func state(pid int) string {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return ""
 	}
+	_, rest, _ := strings.Cut(string(b), ") ")
+	return rest[:min(len(rest), 1)]
 }
 
 // children lists the processes that a process started.
