@@ -14,6 +14,8 @@ LOADTIME    ?= 20s
 SOAKTIME    ?= 10m
 ROUNDS      ?= 5
 STORES      ?= sqlite,postgres
+# Numbers of referrals to measure at.
+SIZES       ?= 10000,100000,1000000
 # How often sixteen identical requests are sent at once.
 TOGETHER    ?= 1000
 
@@ -73,6 +75,10 @@ soak: build ## Mixed load at 70 % of the peak for SOAKTIME (10m); shows what gro
 .PHONY: crash
 crash: build ## Kill servers under load ROUNDS (5) times on each of STORES; nothing accepted may be lost or doubled
 	$(GO) test -count=1 -v -timeout 2h -run '^TestCrash$$' ./adapter/load -binary $(CURDIR)/$(BIN) -rounds $(ROUNDS) -stores $(STORES)
+
+.PHONY: growth
+growth: ## Measure the embedded store at SIZES (10000,100000,1000000) referrals: 13 GB and half an hour
+	$(GO) test -count=1 -v -timeout 3h -run '^TestGrowth$$' ./adapter/app -growth $(SIZES)
 
 .PHONY: together
 together: ## Send sixteen identical requests at once, TOGETHER (1000) times; each is done once

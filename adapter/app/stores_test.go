@@ -16,7 +16,7 @@ var onPostgres bool
 func TestMain(m *testing.M) {
 	code := m.Run()
 	switch {
-	case code != 0:
+	case code != 0 || *growthSizes != "":
 	case postgrestest.Installed():
 		fmt.Println("the same on PostgreSQL:")
 		onPostgres = true
