@@ -43,7 +43,7 @@ var settings = []Setting{
 	{Key: "data.folder", Example: "/var/lib/linkloop",
 		Doc: "Folder of the embedded database. It is made if it does not exist. A relative path starts at the working directory. Not used with data.postgres."},
 	{Key: "data.postgres", Example: "postgres://linkloop@db.example.nhs.uk/linkloop?sslmode=verify-full",
-		Doc: "PostgreSQL database that holds everything instead of the embedded one, as an address without the password. Several instances of linkloop may share it. A database on another machine needs sslmode=verify-full, verify-ca or require. Behind a connection pooler in transaction mode add default_query_exec_mode=cache_describe. Empty: the embedded database in data.folder."},
+		Doc: "PostgreSQL database that holds everything instead of the embedded one, as an address without the password. Several instances of linkloop may share it. A database on another machine needs sslmode=verify-full, verify-ca or require. A connection pooler in transaction mode may stand before it. Empty: the embedded database in data.folder."},
 	{Key: "data.postgres_password_file", Example: "/run/secrets/linkloop-db",
 		Doc: "File that holds the password for data.postgres."},
 	{Key: "data.postgres_password_env", Example: "LINKLOOP_DB_PASSWORD",
