@@ -32,11 +32,10 @@ type Store struct {
 	writers sync.WaitGroup
 	stopped chan struct{} // closed when the writers have ended
 
-	skew  atomic.Int64 // microseconds by which the server's clock is ahead of ours
-	stats counters
-	sizes sizes
-	// pruned is how many rows were removed since the last vacuum.
-	pruned atomic.Int64
+	skew   atomic.Int64 // microseconds by which the server's clock is ahead of ours
+	stats  counters
+	sizes  sizes
+	pruner pruner
 	lists  listSizes
 }
 
@@ -65,6 +64,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s := &Store{cfg: cfg, conn: pc.ConnConfig.Copy(), queue: make(chan *decision, cfg.Queue), stopped: make(chan struct{})}
 	s.sizes.s = s
 	s.lists.known = map[int64]listSize{}
+	s.pruner.removed = map[string]int{}
 	if err := s.adapt(ctx); err != nil {
 		return nil, asFault(err)
 	}
@@ -85,9 +85,12 @@ const modeSetting = "default_query_exec_mode"
 
 // steady are settings under which a statement that is prepared stays good. The
 // server plans it once, perhaps while a table is empty and reading all of it is
-// cheapest, and keeps the plan while the table grows.
-// https://www.postgresql.org/docs/current/runtime-config-query.html
-var steady = map[string]string{"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off"}
+// cheapest, and keeps the plan while the table grows. What is left is to walk an
+// index in its order and to stop when enough is found, as every statement here
+// is meant to. https://www.postgresql.org/docs/current/runtime-config-query.html
+var steady = map[string]string{
+	"enable_seqscan": "off", "enable_bitmapscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off",
+}
 
 // adapt finds out whether a connection pooler stands before the database: then
 // the process that answers is not the one that greeted. Statements prepared on

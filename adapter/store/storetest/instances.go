@@ -28,6 +28,9 @@ func RunShared(t *testing.T, open Open) {
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, instances(t, open, 3)) })
 	}
+	t.Run("Types of decisions that failed", func(t *testing.T) { sharedTypesUndone(t, open) })
+	t.Run("Clocks that disagree", func(t *testing.T) { sharedClocks(t, open) })
+	t.Run("Pruning", func(t *testing.T) { sharedPruning(t, open) })
 }
 
 // instances opens a place several times at once, as after a power cut.
