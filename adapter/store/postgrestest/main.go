@@ -5,12 +5,22 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"testing"
 )
 
 // NeedEnv is the environment variable that makes the lack of PostgreSQL a
 // failure where it is set: the suites must not be skipped unnoticed.
 const NeedEnv = "LINKLOOP_NEED_POSTGRES"
+
+// TB is what is needed of a testing.TB. The package testing itself is not
+// imported, because the load command starts servers too.
+type TB interface {
+	Helper()
+	Error(args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	Skip(args ...any)
+	Cleanup(func())
+}
 
 // shared is the one server of a test binary.
 var shared struct {
@@ -20,7 +30,7 @@ var shared struct {
 }
 
 // Main runs the tests of a package and removes the server they shared.
-func Main(m *testing.M) {
+func Main(m interface{ Run() int }) {
 	code := m.Run()
 	Close()
 	os.Exit(code)
@@ -38,7 +48,7 @@ func Close() {
 // Shared is the server that the tests of a package share; it does not wait for
 // its disk. Where PostgreSQL is not installed the test is skipped, or fails
 // with NeedEnv.
-func Shared(t testing.TB) *Server {
+func Shared(t TB) *Server {
 	t.Helper()
 	shared.once.Do(func() { shared.server, shared.err = New("", Forgetful()) })
 	check(t, shared.err)
@@ -46,7 +56,7 @@ func Shared(t testing.TB) *Server {
 }
 
 // Own is a server for one test alone, which may kill it. It waits for its disk.
-func Own(t testing.TB) *Server {
+func Own(t TB) *Server {
 	t.Helper()
 	s, err := New("")
 	check(t, err)
@@ -59,14 +69,14 @@ func Own(t testing.TB) *Server {
 }
 
 // Database makes a database on the shared server and returns its address.
-func Database(t testing.TB) string {
+func Database(t TB) string {
 	t.Helper()
 	dsn, err := Shared(t).CreateDatabase()
 	check(t, err)
 	return dsn
 }
 
-func check(t testing.TB, err error) {
+func check(t TB, err error) {
 	t.Helper()
 	if errors.Is(err, ErrMissing) && os.Getenv(NeedEnv) == "" {
 		t.Skip(err)

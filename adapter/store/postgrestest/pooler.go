@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
-	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,7 +19,7 @@ import (
 // returns the address of the database through it. A session is anybody's there
 // from one transaction to the next. It ends with the test, which is skipped, or
 // with NeedEnv fails, where there is no PgBouncer.
-func Pooled(t testing.TB, dsn string) string {
+func Pooled(t TB, dsn string) string {
 	t.Helper()
 	bin := "/usr/sbin/pgbouncer"
 	if path, err := exec.LookPath("pgbouncer"); err == nil {
@@ -75,7 +74,7 @@ func Pooled(t testing.TB, dsn string) string {
 	return u.String()
 }
 
-func waitFor(t testing.TB, dsn string) {
+func waitFor(t TB, dsn string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)
 	defer cancel()
