@@ -143,7 +143,7 @@ func ownDatabase(b *testing.B) (*postgrestest.Server, string) {
 // measured runs fn and reports how much of it there was in a second, and what
 // one cost the server and this process in processor time.
 func measured(b *testing.B, server *postgrestest.Server, unit string, fn func()) {
-	ours, theirs := ownCPU(), server.CPU()
+	ours, theirs, log := ownCPU(), server.CPU(), logWritten(b, server)
 	b.ResetTimer()
 	fn()
 	b.StopTimer()
@@ -151,6 +151,20 @@ func measured(b *testing.B, server *postgrestest.Server, unit string, fn func())
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), unit+"/s")
 	b.ReportMetric(per(server.CPU()-theirs), "server-cpu-us")
 	b.ReportMetric(per(ownCPU()-ours), "own-cpu-us")
+	b.ReportMetric((logWritten(b, server)-log)/float64(b.N), "wal-bytes")
+}
+
+// logWritten is how many bytes of write-ahead log the server has made.
+func logWritten(b *testing.B, server *postgrestest.Server) (n float64) {
+	c, err := pgx.Connect(b.Context(), server.DSN("postgres"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close(context.Background())
+	if err := c.QueryRow(b.Context(), "SELECT (pg_current_wal_insert_lsn() - '0/0')::float8").Scan(&n); err != nil {
+		b.Fatal(err)
+	}
+	return n
 }
 
 func ownCPU() time.Duration {
@@ -162,10 +176,18 @@ func ownCPU() time.Duration {
 }
 
 // BenchmarkReferral files referrals from several callers at once.
-func BenchmarkReferral(b *testing.B) {
+func BenchmarkReferral(b *testing.B) { referrals(b, func(dsn string) string { return dsn }) }
+
+// BenchmarkReferralPooled does it behind a pooler, without prepared statements.
+func BenchmarkReferralPooled(b *testing.B) {
+	referrals(b, func(dsn string) string { return postgrestest.Pooled(b, dsn) })
+}
+
+func referrals(b *testing.B, through func(dsn string) string) {
 	for _, callers := range []int{1, 16, 64} {
 		b.Run(fmt.Sprint("callers=", callers), func(b *testing.B) {
 			server, dsn := ownDatabase(b)
+			dsn = through(dsn)
 			s := open(b, dsn, nil)
 			defer s.Close()
 			before := s.Stats()
