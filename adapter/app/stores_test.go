@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -12,11 +13,12 @@ import (
 var onPostgres bool
 
 // TestMain runs every scenario twice: on the embedded store, and on PostgreSQL
-// where it is installed.
+// where it is installed. A profile is of the first, or the second would write
+// over it.
 func TestMain(m *testing.M) {
 	code := m.Run()
 	switch {
-	case code != 0 || *growthSizes != "":
+	case code != 0 || *growthSizes != "" || flag.Lookup("test.cpuprofile").Value.String() != "":
 	case postgrestest.Installed():
 		fmt.Println("the same on PostgreSQL:")
 		onPostgres = true

@@ -1,0 +1,116 @@
+package app_test
+
+import (
+	"context"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The benchmarks of the server as a whole: requests over loopback HTTP with
+// keep-alive, answers from disk. Clients and server share the processors, so
+// that rates are below what load shows for the server alone; profiles tell them
+// apart.
+
+// benchReferrals is how many referrals there are before reading begins.
+const benchReferrals = 10_000
+
+// fill takes referrals in without HTTP, with many at once in each commit.
+func (s *site) fill(m *messages, n int) {
+	s.tb.Helper()
+	var wg sync.WaitGroup
+	work := make(chan struct{})
+	for range 64 {
+		wg.Go(func() {
+			for range work {
+				res, err := s.app.Accept(context.Background(), "hl7v2-ref", m.hl7())
+				if err != nil || res.Kind != "accepted" {
+					s.tb.Errorf("a referral ended as %q", res.Kind)
+				}
+			}
+		})
+	}
+	for range n {
+		work <- struct{}{}
+	}
+	close(work)
+	wg.Wait()
+	if s.tb.Failed() {
+		s.tb.FailNow()
+	}
+}
+
+// processorTime is what this process has used, clients included.
+func processorTime(tb testing.TB) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		tb.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func measure(b *testing.B, s *site, clients int, request func(l *line, i int) error) {
+	b.ReportAllocs()
+	b.ResetTimer()
+	before := processorTime(b)
+	t := s.drive(clients, b.N, request)
+	b.StopTimer()
+	b.ReportMetric(float64((processorTime(b)-before).Microseconds())/float64(b.N), "cpu-us/op")
+	b.ReportMetric(t.rate, "req/s")
+	b.ReportMetric(float64(t.p50.Microseconds()), "p50-us")
+	b.ReportMetric(float64(t.p99.Microseconds()), "p99-us")
+}
+
+// BenchmarkIntakeHL7 takes referrals of 1.3 kB in, 16 clients.
+func BenchmarkIntakeHL7(b *testing.B) {
+	s, m := startSite(b, b.TempDir()), &messages{}
+	defer s.stop()
+	measure(b, s, 16, m.sendHL7)
+}
+
+// BenchmarkIntakeJSON does the same with JSON documents.
+func BenchmarkIntakeJSON(b *testing.B) {
+	s, m := startSite(b, b.TempDir()), &messages{}
+	defer s.stop()
+	measure(b, s, 16, m.sendJSON)
+}
+
+// filled is a site with referrals in it, for benchmarks that read.
+func filled(b *testing.B) *site {
+	s := startSite(b, b.TempDir())
+	s.fill(&messages{}, benchReferrals)
+	s.meet()
+	return s
+}
+
+// BenchmarkTaskCreate makes Tasks over the API, 8 clients.
+func BenchmarkTaskCreate(b *testing.B) {
+	s := filled(b)
+	defer s.stop()
+	measure(b, s, 8, createLike(s.tasks(1000)))
+}
+
+// BenchmarkTaskUpdate writes new versions with a version check, 8 clients.
+func BenchmarkTaskUpdate(b *testing.B) {
+	s := filled(b)
+	defer s.stop()
+	for need := b.N - benchReferrals; need > 0; need = 0 {
+		s.fill(&messages{}, need)
+	}
+	measure(b, s, 8, updateOne(s.tasks(b.N)))
+}
+
+// BenchmarkRead reads Tasks by id, 8 clients.
+func BenchmarkRead(b *testing.B) {
+	s := filled(b)
+	defer s.stop()
+	measure(b, s, 8, readOne(s.tasks(benchReferrals)))
+}
+
+// BenchmarkWorklistSearch asks for the worklists of 200 services, 8 clients.
+func BenchmarkWorklistSearch(b *testing.B) {
+	s := filled(b)
+	defer s.stop()
+	measure(b, s, 8, s.worklist)
+}
