@@ -25,7 +25,8 @@ import (
 
 var (
 	growthSizes  = flag.String("growth", "", "numbers of referrals to measure at, with commas between, ascending; see make growth")
-	growthFolder = flag.String("growth-folder", "", "where the data goes, about 13 kB a referral; empty: a temporary folder")
+	growthFolder = flag.String("growth-folder", "", "where the data goes, about 13 kB a referral; one with data is filled on; empty: a temporary folder")
+	growthFrom   = flag.Int64("growth-from", 0, "how many referrals the folder has from an earlier run")
 	growthTime   = flag.Duration("growth-time", 5*time.Second, "how long each figure is measured")
 )
 
@@ -59,6 +60,7 @@ func TestGrowth(t *testing.T) {
 		g.cfg.Data.Folder = t.TempDir()
 	}
 	g.start()
+	g.resume()
 	var sizes []int64
 	for _, s := range strings.Split(*growthSizes, ",") {
 		n, err := strconv.ParseInt(s, 10, 64)
@@ -70,9 +72,24 @@ func TestGrowth(t *testing.T) {
 		g.stop()
 		g.note("start to ready, ms", float64(g.start().Microseconds())/1000)
 		g.measure(n)
+		g.print(sizes)
 	}
 	g.stop()
-	g.print(sizes)
+}
+
+// resume goes on with what an earlier run left.
+func (g *growth) resume() {
+	if *growthFrom == 0 {
+		return
+	}
+	g.filled.Store(*growthFrom)
+	page, err := element.Parse(g.call("GET", "/fhir/Task?owner:missing=true&_count=1000", nil, 200), element.Limits{})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	for _, e := range page.List("entry") {
+		g.tasks = append(g.tasks, e.TextAt("resource.id"))
+	}
 }
 
 func (g *growth) start() time.Duration {
