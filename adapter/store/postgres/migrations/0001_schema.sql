@@ -51,10 +51,11 @@ CREATE TABLE linkloop.span (
     param bigint  NOT NULL,
     low   bigint  NOT NULL,
     high  bigint  NOT NULL,
-    wide  boolean NOT NULL,
-    PRIMARY KEY (seq, param, low, high)
+    wide  boolean NOT NULL
 );
-CREATE INDEX span_low ON linkloop.span (param, wide, low, seq);
+CREATE INDEX span_seq ON linkloop.span (seq);
+CREATE INDEX span_narrow ON linkloop.span (param, low, seq) WHERE NOT wide;
+CREATE INDEX span_wide ON linkloop.span (param, low, seq) WHERE wide;
 
 -- Messages as received, and the answers given. What comes from outside is
 -- bytea: it may hold bytes that no text of PostgreSQL can.
