@@ -9,7 +9,7 @@ import (
 
 // NeedEnv is the environment variable that makes the lack of PostgreSQL a
 // failure where it is set: the suites must not be skipped unnoticed.
-const NeedEnv = "LINKLOOP_NEED_POSTGRES"
+const NeedEnv = "NEED_POSTGRES"
 
 // TB is what is needed of a testing.TB. The package testing itself is not
 // imported, because the load command starts servers too.

@@ -95,8 +95,9 @@ func TestSpaceComesBack(t *testing.T) {
 		sizes = append(sizes, s.Stats().DataBytes)
 		t.Logf("%d: data %d kB, log %d kB, longest step %v", year, s.Stats().DataBytes/1024, s.Stats().LogBytes/1024, longest)
 	}
-	// The second year is there beside the first, and is the high water mark.
-	if last, high := sizes[len(sizes)-1], sizes[1]; last > high*21/20 {
+	// The second year is there beside the first, and is the high water mark. How
+	// much of what is free was given back by now depends on how long steps took.
+	if last, high := sizes[len(sizes)-1], sizes[1]; last > high*5/4 {
 		t.Errorf("the file grew from %d to %d bytes though the same is kept", high, last)
 	}
 	pruneAll(t, s, 2030)
