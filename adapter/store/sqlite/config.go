@@ -15,7 +15,8 @@ type Config struct {
 	// Readers is how many snapshots may be open at once; further ones wait.
 	Readers int
 	// CacheMB is the page cache of the writer and, again, of all readers
-	// together, in MiB. It grows to this as it is used.
+	// together, in MiB; half of it again is for versions as they are served. Each
+	// grows to this as it is used.
 	CacheMB int
 	// CheckpointPages is how many pages (4 KiB) of write-ahead log call for a
 	// checkpoint in the background; at WALPages the writer stops to do it, which

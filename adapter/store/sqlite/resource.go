@@ -22,9 +22,44 @@ func (r resources) Get(k store.Key) (store.Version, error) {
 	if !ok {
 		return store.Version{}, notFound()
 	}
-	s := r.c.stmt("SELECT " + versionColumns + " FROM resource r JOIN version v ON v.seq = r.seq WHERE r.type = ? AND r.id = ?")
+	s := r.c.stmt("SELECT seq FROM resource WHERE type = ? AND id = ?")
 	defer s.done()
-	return r.one(s.int(typ).id(k.ID), k)
+	found, err := s.int(typ).id(k.ID).step()
+	if err != nil {
+		return store.Version{}, asFault(err)
+	}
+	if !found {
+		return store.Version{}, notFound()
+	}
+	return r.at(s.int64(0), k)
+}
+
+// at returns the version of a seq that the snapshot is known to hold: what is
+// pruned may still be on the shelf.
+func (r resources) at(seq int64, k store.Key) (store.Version, error) {
+	if v, ok := r.shelved(seq); ok {
+		return v, nil
+	}
+	s := r.c.stmt("SELECT " + versionColumns + " FROM version v WHERE v.seq = ?")
+	defer s.done()
+	v, err := r.one(s.int(seq), k)
+	if err == nil {
+		r.keep(seq, v)
+	}
+	return v, err
+}
+
+func (r resources) shelved(seq int64) (store.Version, bool) {
+	if r.shelf == nil {
+		return store.Version{}, false
+	}
+	return r.shelf.get(seq)
+}
+
+func (r resources) keep(seq int64, v store.Version) {
+	if r.shelf != nil {
+		r.shelf.put(seq, v)
+	}
 }
 
 // GetVersion returns one version of a resource.

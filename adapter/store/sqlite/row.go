@@ -37,10 +37,17 @@ func (s *search) facts(seq int64) (facts, error) {
 }
 
 func (s *search) version(seq int64) (store.Version, error) {
+	if v, ok := s.r.shelved(seq); ok {
+		return v, nil
+	}
 	if err := s.load(seq); err != nil {
 		return store.Version{}, err
 	}
-	return selfNamed(s.row)
+	v, err := selfNamed(s.row)
+	if err == nil {
+		s.r.keep(seq, v)
+	}
+	return v, err
 }
 
 // selfNamed takes the version from the current row, its key from the body.

@@ -15,6 +15,7 @@ type snapshot struct {
 	ctx        context.Context
 	types      func() *typeTable
 	flush      func() error // brings the posting lists up to date; nil in a View
+	shelf      *shelf       // versions read lately; nil in a decision, which may see what is never committed
 	countLimit int
 }
 
@@ -136,7 +137,7 @@ func (s *Store) View(ctx context.Context, fn func(r store.Reader) error) (err er
 		return asFault(err)
 	}
 	table := s.types.committed.Load()
-	return fn(&snapshot{c: c, ctx: ctx, types: func() *typeTable { return table }, countLimit: s.cfg.CountLimit})
+	return fn(&snapshot{c: c, ctx: ctx, types: func() *typeTable { return table }, shelf: s.shelf, countLimit: s.cfg.CountLimit})
 }
 
 func (s *Store) takeReader(ctx context.Context) (*conn, error) {
