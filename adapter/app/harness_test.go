@@ -57,12 +57,12 @@ func openWith(t *testing.T, opt app.Options, change func(*config.Config)) *house
 	cfg := config.Default()
 	cfg.HTTP.Listen, cfg.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0"
 	cfg.Data.Folder = t.TempDir()
+	if onPostgres {
+		cfg.Data.Postgres = postgrestest.Database(t)
+	}
 	cfg.Relay.BackoffMin, cfg.Relay.BackoffMax = 10*time.Millisecond, 50*time.Millisecond
 	if change != nil {
 		change(&cfg)
-	}
-	if onPostgres && cfg.Data.Postgres == "" {
-		cfg.Data.Postgres = postgrestest.Database(t)
 	}
 	log := &lockedBuffer{}
 	opt.Log = slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
