@@ -179,7 +179,11 @@ func sharedPruning(t *testing.T, open Open) {
 	pruning.Wait()
 	want(t, "settled", settled.Load(), int64(n))
 	owe(t, s[0], store.Delivery{Key: "newest", Due: start})
-	removed.Add(int64(prune(t, s[1], store.Retention{Deliveries: days(1)})))
+	// A round that was under way may have passed the last one when it was still
+	// the newest; the next one finds it.
+	for range 2 {
+		removed.Add(int64(prune(t, s[1], store.Retention{Deliveries: days(1)})))
+	}
 	want(t, "removed", removed.Load(), int64(n))
 	view(t, s[0], func(r store.Reader) error {
 		list, err := r.Deliveries().List(store.DeliveryFilter{})
