@@ -20,20 +20,39 @@ const (
 	checkpointTruncate = sqlite3.SQLITE_CHECKPOINT_TRUNCATE
 )
 
+// Copies of the log beside the writer, one after the other, and when they have
+// caught up with it: what the writer then has to copy itself is a pause of one
+// or two milliseconds.
+const (
+	mostCopies = 5
+	caughtUp   = 600 // pages
+)
+
 // keepCheckpointing copies the log into the data file beside the writer, which
-// goes on meanwhile. The log itself can only begin anew when nobody appends to
-// it, and that is afterCommit's part.
+// goes on meanwhile, until little is left. The log itself can only begin anew
+// when nobody appends to it, and that is afterCommit's part.
 func (s *Store) keepCheckpointing() {
 	defer close(s.checkpointed)
 	for range s.wake {
 		s.checkpoint.Lock()
-		_ = s.copyInBackground() // the writer sees to it, see recover.go
+		for range mostCopies {
+			began := s.stats.walFrames.Load()
+			if s.copyInBackground() != nil { // the writer sees to it, see recover.go
+				break
+			}
+			if s.stats.walFrames.Load()-began < caughtUp {
+				s.caughtUp.Store(true)
+				break
+			}
+		}
 		s.checkpoint.Unlock()
 	}
 }
 
-// copyInBackground copies what can be copied beside the writer. The caller holds
-// s.checkpoint.
+// copyInBackground copies what can be copied beside the writer, and waits for
+// the disk: a checkpoint that others write beside does not, and then everyone
+// would wait for all of these pages when the writer ends the log. The caller
+// holds s.checkpoint.
 func (s *Store) copyInBackground() error {
 	if s.checkpointer == nil {
 		c, err := openCheckpointer(s.file)
@@ -42,7 +61,14 @@ func (s *Store) copyInBackground() error {
 		}
 		s.checkpointer = c
 	}
-	return s.copyTo(s.checkpointer, checkpointPassive)
+	if err := s.copyTo(s.checkpointer, checkpointPassive); err != nil {
+		return err
+	}
+	err := s.checkpointer.syncData()
+	if err != nil {
+		s.uncertain.Store(true)
+	}
+	return err
 }
 
 func openCheckpointer(file string) (*conn, error) {
@@ -59,10 +85,10 @@ func openCheckpointer(file string) (*conn, error) {
 
 // afterCommit bounds the log. At CheckpointPages the background is asked to
 // copy, once: a hot page that is copied after every commit costs as much as the
-// commits themselves. At WALPages the writer copies what has come since and lets
-// the log begin anew, a pause of milliseconds. A reader that has been open for
-// long keeps the log growing until it ends; it is tried again every tenth of
-// WALPages.
+// commits themselves. When it has caught up, or at WALPages, the writer copies
+// what has come since and lets the log begin anew. A reader that has been open
+// for long keeps the log growing until it ends; it is tried again every tenth
+// of WALPages.
 func (w *writer) afterCommit() {
 	written := w.c.pagesWritten()
 	frames := written - w.frames
@@ -70,7 +96,7 @@ func (w *writer) afterCommit() {
 	if frames < int64(w.s.cfg.CheckpointPages) {
 		return
 	}
-	if frames < int64(w.s.cfg.WALPages) {
+	if frames < int64(w.s.cfg.WALPages) && !w.s.caughtUp.Load() {
 		if !w.asked {
 			w.asked = true
 			select {
@@ -87,6 +113,7 @@ func (w *writer) afterCommit() {
 		w.s.checkpoint.Lock()
 	}
 	defer w.s.checkpoint.Unlock()
+	w.s.caughtUp.Store(false)
 	w.c.busyTimeout(shortWait)
 	err := w.s.copyTo(w.c, checkpointRestart)
 	w.c.busyTimeout(longWait)

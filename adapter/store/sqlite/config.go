@@ -37,7 +37,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Path: "data", Queue: 1024, Group: 64, Readers: 8, CacheMB: 64,
-		CheckpointPages: 24_000, WALPages: 32_000, CountLimit: 100_000,
+		CheckpointPages: 28_000, WALPages: 32_000, CountLimit: 100_000,
 	}
 }
 

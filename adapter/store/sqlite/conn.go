@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+	"unsafe"
 
 	"modernc.org/libc"
 	_ "modernc.org/sqlite" // its start-up patches the library on some platforms
@@ -53,9 +54,10 @@ func openConn(file string, mode openMode) (*conn, error) {
 }
 
 // pointer reads what C wrote into the cell.
-func (c *conn) pointer() uintptr {
-	return uintptr(binary.NativeEndian.Uint64(libc.GoBytes(c.cell, 8)))
-}
+func (c *conn) pointer() uintptr { return pointerAt(c.cell) }
+
+// pointerAt reads a pointer from memory of C.
+func pointerAt(p uintptr) uintptr { return uintptr(binary.NativeEndian.Uint64(libc.GoBytes(p, 8))) }
 
 // int32s reads the cell as two C ints.
 func (c *conn) int32s() (int32, int32) {
@@ -173,6 +175,29 @@ func (c *conn) checkpoint(mode int32) (frames, copied int32, err error) {
 		return frames, copied, c.fail(rc)
 	}
 	return frames, copied, nil
+}
+
+// syncData waits until what was written to the data file is on disk. SQLite
+// has no call for that: a checkpoint beside a writer leaves it to a later one.
+// The file is SQLite's own, because closing another descriptor of it would drop
+// SQLite's locks (https://sqlite.org/howtocorrupt.html section 2.2).
+func (c *conn) syncData() error {
+	name, err := libc.CString("main")
+	if err != nil {
+		return fmt.Errorf("sqlite: %w", err)
+	}
+	defer libc.Xfree(c.tls, name)
+	c.clearCell()
+	if rc := sqlite3.Xsqlite3_file_control(c.tls, c.db, name, sqlite3.SQLITE_FCNTL_FILE_POINTER, c.cell); rc != sqlite3.SQLITE_OK {
+		return c.fail(rc)
+	}
+	file := c.pointer()
+	methods := pointerAt(file + unsafe.Offsetof(sqlite3.Tsqlite3_file{}.FpMethods))
+	sync := &struct{ p uintptr }{pointerAt(methods + unsafe.Offsetof(sqlite3.Tsqlite3_io_methods{}.FxSync))}
+	if rc := (*(*func(*libc.TLS, uintptr, int32) int32)(unsafe.Pointer(sync)))(c.tls, file, sqlite3.SQLITE_SYNC_NORMAL); rc != sqlite3.SQLITE_OK {
+		return c.fail(rc)
+	}
+	return nil
 }
 
 // leaveLog keeps SQLite from copying the log when the last connection closes:

@@ -51,6 +51,7 @@ type Store struct {
 	checkpointed chan struct{} // closed when it has ended
 	checkpoint   sync.Mutex    // one checkpoint at a time; guards checkpointer
 	uncertain    atomic.Bool   // a checkpoint failed, see recover.go
+	caughtUp     atomic.Bool   // the background has left little of the log to copy
 
 	stats  counters
 	pruner pruner
