@@ -54,6 +54,7 @@ type App struct {
 	running  sync.WaitGroup
 	failed   chan error // the first listener that ended by itself
 	silent   silent
+	keep     config.Retention // a reload does not change it
 	stopOnce sync.Once
 	stopErr  error
 }
@@ -61,7 +62,7 @@ type App struct {
 // New opens the store, reads mappings and code lists, and binds both ports;
 // nothing is served yet. On an error nothing is left open.
 func New(ctx context.Context, cfg config.Config, opt Options) (_ *App, err error) {
-	a := &App{cfg: cfg, log: opt.Log, now: opt.Now, failed: make(chan error, 2)}
+	a := &App{cfg: cfg, log: opt.Log, now: opt.Now, failed: make(chan error, 2), keep: cfg.Retention}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}

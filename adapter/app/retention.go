@@ -33,7 +33,7 @@ func (a *App) keepRetention(ctx context.Context) {
 // Prune applies the retention of the configuration now and returns how many
 // rows went. It leaves the store at least half of the time to others.
 func (a *App) Prune(ctx context.Context) (removed int, err error) {
-	r := retention(a.cfg.Retention, a.store.Now())
+	r := retention(a.keep, a.store.Now())
 	if r == (store.Retention{}) {
 		return 0, nil
 	}

@@ -49,9 +49,9 @@ func serve(t *testing.T, senders ...string) load.Config {
 // it holds, what was completed and what the record took agree.
 func TestMixedLoadAddsUp(t *testing.T) {
 	c := serve(t)
-	c.Phases = []load.Phase{{Work: load.Mixed, Clients: 8, Duration: time.Second}}
+	c.Phases = []load.Phase{{Work: load.Mixed, Clients: 8, Duration: 2 * time.Second}}
 	c.Mix = []load.Share{{Work: load.HL7, Weight: 3}, {Work: load.Large, Weight: 1}, {Work: load.JSON, Weight: 2}, {Work: load.FHIR, Weight: 2},
-		{Work: load.Repeat, Weight: 1}, {Work: load.Bad, Weight: 1}, {Work: load.Read, Weight: 1}, {Work: load.Search, Weight: 1}, {Work: load.Move, Weight: 12}}
+		{Work: load.Repeat, Weight: 1}, {Work: load.Bad, Weight: 3}, {Work: load.Read, Weight: 1}, {Work: load.Search, Weight: 1}, {Work: load.Move, Weight: 12}}
 	var out bytes.Buffer
 	r, err := load.Run(t.Context(), c, &out)
 	if err != nil {

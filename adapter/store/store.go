@@ -308,7 +308,8 @@ type DeliveryWriter interface {
 	// is fault.Conflict, and whoever holds it must stop.
 	Extend(id, fence int64, until time.Time) error
 	// Release sets a dead or held delivery to owed and due at once, or an
-	// owed one to held. Other moves are fault.IllegalMove.
+	// owed or leased one to held: whoever holds the lease has lost it. Other
+	// moves are fault.IllegalMove.
 	Release(id int64, to DeliveryState, now time.Time) error
 }
 

@@ -60,7 +60,8 @@ func (s *Service) withdraw(tx store.Tx, task *element.Value) error {
 		return err
 	}
 	for _, d := range list {
-		if d.State == store.Owed {
+		if d.State == store.Owed || d.State == store.Leased {
+			// What is being sent now is not sent again, whatever comes of it.
 			if err := tx.Deliveries().Release(d.ID, store.Held, tx.Time()); err != nil {
 				return err
 			}

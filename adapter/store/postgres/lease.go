@@ -202,7 +202,7 @@ func (w deliveryWriter) Extend(id, fence int64, until time.Time) error {
 	return nil
 }
 
-// Release is a human's move: dead or held to owed, owed to held.
+// Release is a human's move: dead or held to owed, owed or leased to held.
 func (w deliveryWriter) Release(id int64, to store.DeliveryState, now time.Time) error {
 	if err := w.t.writing(); err != nil {
 		return err
@@ -212,8 +212,8 @@ func (w deliveryWriter) Release(id int64, to store.DeliveryState, now time.Time)
 		return err
 	}
 	again := to == store.Owed && (was.state == stateDead || was.state == stateHeld)
-	if !again && !(to == store.Held && was.state == stateOwed) {
-		return fault.New(fault.IllegalMove, "", "a dead or held delivery can be released to owed, an owed one held; this one is %s", was.public().State)
+	if !again && !(to == store.Held && (was.state == stateOwed || was.state == stateLeased)) {
+		return fault.New(fault.IllegalMove, "", "a dead or held delivery can be released to owed, an owed or leased one held; this one is %s", was.public().State)
 	}
 	d := *was
 	d.state, d.Settled = stateHeld, time.Time{}

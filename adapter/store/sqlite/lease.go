@@ -151,15 +151,15 @@ func (w deliveryWriter) Extend(id, fence int64, until time.Time) error {
 	return nil
 }
 
-// Release is a human's move: dead or held to owed, owed to held.
+// Release is a human's move: dead or held to owed, owed or leased to held.
 func (w deliveryWriter) Release(id int64, to store.DeliveryState, now time.Time) error {
 	have, err := w.Get(id)
 	if err != nil {
 		return err
 	}
 	again := to == store.Owed && (have.State == store.Dead || have.State == store.Held)
-	if !again && !(to == store.Held && have.State == store.Owed) {
-		return fault.New(fault.IllegalMove, "", "a dead or held delivery can be released to owed, an owed one held; this one is %s", have.State)
+	if !again && !(to == store.Held && (have.State == store.Owed || have.State == store.Leased)) {
+		return fault.New(fault.IllegalMove, "", "a dead or held delivery can be released to owed, an owed or leased one held; this one is %s", have.State)
 	}
 	if err := w.t.writing(); err != nil {
 		return err

@@ -121,6 +121,16 @@ func testDeliveries(t *testing.T, open Open) {
 		want(t, "owed to held", release(full.ID, store.Held), nil)
 		want(t, "leased while held", keys(lease(t, s, start.Add(10*time.Second), start.Add(time.Minute), 10)), "")
 		want(t, "state", delivery(t, s, full.ID).State, store.Held)
+		// Holding ends a lease: its holder's word counts no more.
+		want(t, "owed again", release(full.ID, store.Owed), nil)
+		taken := lease(t, s, start.Add(2*time.Hour), start.Add(3*time.Hour), 10)
+		for _, d := range taken {
+			if d.ID == full.ID {
+				want(t, "leased to held", release(full.ID, store.Held), nil)
+				wantKind(t, settle(s, d, store.Owed, store.Attempt{}), fault.Conflict)
+			}
+		}
+		want(t, "held for good", delivery(t, s, full.ID).State, store.Held)
 	})
 	t.Run("dead from the start", func(t *testing.T) {
 		s := fresh(t, open)
