@@ -4,7 +4,11 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"fmt"
+	"hash"
+	"strconv"
 	"strings"
+
+	"github.com/google/uuid"
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/mapping"
@@ -81,14 +85,22 @@ func (s *Service) identity(sender string, key [32]byte, r mapping.Resource) []st
 
 // deriveID makes a UUID (RFC 9562, version 8) out of a keyed hash of the parts.
 func (s *Service) deriveID(parts ...string) string {
-	h := hmac.New(sha256.New, s.cfg.IDKey)
+	var room [256]byte
+	text := room[:0]
 	for _, p := range parts {
-		fmt.Fprintf(h, "%d:%s", len(p), p)
+		text = append(append(strconv.AppendInt(text, int64(len(p)), 10), ':'), p...)
 	}
-	b := h.Sum(nil)[:16]
+	h, ok := s.macs.Get().(hash.Hash)
+	if !ok {
+		h = hmac.New(sha256.New, s.cfg.IDKey)
+	}
+	defer s.macs.Put(h)
+	h.Reset()
+	h.Write(text)
+	b := h.Sum(room[:0])[:16]
 	b[6] = b[6]&0x0f | 0x80
 	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:16])
+	return uuid.UUID(b).String()
 }
 
 // pointer is the key that a reference element of a mapped resource points to.

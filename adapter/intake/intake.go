@@ -49,7 +49,8 @@ type Service struct {
 	cfg     Config
 	senders atomic.Pointer[senders]
 	recent  recent
-	saved   sync.Map // content hashes of mappings known to be in the store
+	saved   sync.Map  // content hashes of mappings known to be in the store
+	macs    sync.Pool // of hash.Hash, keyed with IDKey
 }
 
 // senders are those in use; a reload puts others in their place as a whole.

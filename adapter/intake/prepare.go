@@ -78,6 +78,7 @@ func (s *Service) prepare(sender Sender, sub Submission, msg *inbound.Message, d
 	if f := s.check(out.Resources, msg.Tree); f != nil {
 		return nil, f
 	}
+	d.resources = make([]prepared, 0, len(out.Resources)+1)
 	for _, r := range out.Resources {
 		d.add(s.cfg.Indexer, r.Root, placeOf(r.Root, msg.Tree))
 	}

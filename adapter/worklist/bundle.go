@@ -10,21 +10,32 @@ import (
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
-// bundle writes a Bundle around stored bytes, which are copied as they are and
-// never parsed. Links come before entries, as they are known first.
+// bundle writes a Bundle around stored bytes, which are copied once, as they
+// are, and never parsed. The total comes before the links, and the links before
+// the entries.
 type bundle struct {
-	base    string
-	head    []byte
-	links   []byte
-	entries []byte
+	base            string
+	out             []byte
+	linked, entered bool // the list of them is open
 }
 
-func newBundle(typ, base string) *bundle {
-	return &bundle{base: base, head: append([]byte(`{"resourceType":"Bundle","type":"`), typ+`"`...), entries: make([]byte, 0, 4096)}
+// aroundEntry is what an entry takes beside its resource, about.
+const aroundEntry = 400
+
+// newBundle begins a Bundle with room for the versions.
+func newBundle(typ, base string, pages ...[]store.Version) *bundle {
+	size := 2048
+	for _, page := range pages {
+		for _, v := range page {
+			size += len(v.Body) + aroundEntry
+		}
+	}
+	out := append(make([]byte, 0, size), `{"resourceType":"Bundle","type":"`...)
+	return &bundle{base: base, out: append(append(out, typ...), '"')}
 }
 
 func (b *bundle) total(n int64) {
-	b.head = strconv.AppendInt(append(b.head, `,"total":`...), n, 10)
+	b.out = strconv.AppendInt(append(b.out, `,"total":`...), n, 10)
 }
 
 func (b *bundle) link(relation, path string, params url.Values) {
@@ -32,37 +43,44 @@ func (b *bundle) link(relation, path string, params url.Values) {
 	if q := params.Encode(); q != "" {
 		u += "?" + q
 	}
-	if len(b.links) > 0 {
-		b.links = append(b.links, ',')
+	if b.linked {
+		b.out = append(b.out, ',')
+	} else {
+		b.out = append(b.out, `,"link":[`...)
+		b.linked = true
 	}
-	b.links = element.NewObject(element.S("relation", relation), element.S("url", u)).AppendJSON(b.links)
+	b.out = element.NewObject(element.S("relation", relation), element.S("url", u)).AppendJSON(b.out)
 }
 
 func (b *bundle) entry() {
-	if len(b.entries) > 0 {
-		b.entries = append(b.entries, ',')
+	if b.entered {
+		b.out = append(b.out, ',')
+	} else {
+		b.endLinks()
+		b.out = append(b.out, `,"entry":[`...)
+		b.entered = true
 	}
-	b.entries = append(b.entries, '{')
+	b.out = append(b.out, '{')
 }
 
 func (b *bundle) fullURL(k store.Key) {
-	b.entries = append(b.entries, `"fullUrl":"`...)
-	b.entries = append(append(append(append(append(b.entries, b.base...), '/'), k.Type...), '/'), k.ID...)
-	b.entries = append(b.entries, '"')
+	b.out = append(b.out, `"fullUrl":"`...)
+	b.out = append(append(append(append(append(b.out, b.base...), '/'), k.Type...), '/'), k.ID...)
+	b.out = append(b.out, '"')
 }
 
 func (b *bundle) match(v store.Version, mode string) {
 	b.entry()
 	b.fullURL(v.Key)
-	b.entries = append(append(b.entries, `,"resource":`...), v.Body...)
-	b.entries = append(append(append(b.entries, `,"search":{"mode":"`...), mode...), `"}}`...)
+	b.out = append(append(b.out, `,"resource":`...), v.Body...)
+	b.out = append(append(append(b.out, `,"search":{"mode":"`...), mode...), `"}}`...)
 }
 
 func (b *bundle) outcome(issues []fault.Issue) {
 	b.entry()
-	b.entries = append(b.entries, `"resource":`...)
-	b.entries = fhir.OperationOutcome(fault.Unsupported, issues).AppendJSON(b.entries)
-	b.entries = append(b.entries, `,"search":{"mode":"outcome"}}`...)
+	b.out = append(b.out, `"resource":`...)
+	b.out = fhir.OperationOutcome(fault.Unsupported, issues).AppendJSON(b.out)
+	b.out = append(b.out, `,"search":{"mode":"outcome"}}`...)
 }
 
 func (b *bundle) history(v store.Version) {
@@ -76,32 +94,34 @@ func (b *bundle) history(v store.Version) {
 	b.entry()
 	b.fullURL(v.Key)
 	if !v.Deleted {
-		b.entries = append(append(b.entries, `,"resource":`...), v.Body...)
+		b.out = append(append(b.out, `,"resource":`...), v.Body...)
 	}
 	target := v.Key.String()
 	if method == "POST" {
 		target = v.Type
 	}
-	b.entries = append(b.entries, `,"request":`...)
-	b.entries = element.NewObject(element.S("method", method), element.S("url", target)).AppendJSON(b.entries)
-	b.entries = append(b.entries, `,"response":`...)
-	b.entries = element.NewObject(
+	b.out = append(b.out, `,"request":`...)
+	b.out = element.NewObject(element.S("method", method), element.S("url", target)).AppendJSON(b.out)
+	b.out = append(b.out, `,"response":`...)
+	b.out = element.NewObject(
 		element.S("status", status),
 		element.S("etag", `W/"`+strconv.FormatInt(v.Number, 10)+`"`),
 		element.S("lastModified", v.Updated.UTC().Format(element.InstantLayout)),
-	).AppendJSON(b.entries)
-	b.entries = append(b.entries, '}')
+	).AppendJSON(b.out)
+	b.out = append(b.out, '}')
+}
+
+func (b *bundle) endLinks() {
+	if b.linked {
+		b.out, b.linked = append(b.out, ']'), false
+	}
 }
 
 // bytes closes the bundle; empty lists are left out, as FHIR has none.
 func (b *bundle) bytes() []byte {
-	out := make([]byte, 0, len(b.head)+len(b.links)+len(b.entries)+40)
-	out = append(out, b.head...)
-	if len(b.links) > 0 {
-		out = append(append(append(out, `,"link":[`...), b.links...), ']')
+	b.endLinks()
+	if b.entered {
+		b.out = append(b.out, ']')
 	}
-	if len(b.entries) > 0 {
-		out = append(append(append(out, `,"entry":[`...), b.entries...), ']')
-	}
-	return append(out, '}')
+	return append(b.out, '}')
 }

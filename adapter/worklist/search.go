@@ -41,7 +41,7 @@ func (s *Service) Search(ctx context.Context, typ string, params url.Values, str
 	if err != nil {
 		return nil, err
 	}
-	b := newBundle("searchset", s.cfg.BaseURL)
+	b := newBundle("searchset", s.cfg.BaseURL, page.Versions, included)
 	if page.Total >= 0 {
 		b.total(page.Total)
 	}
@@ -142,7 +142,7 @@ func (s *Service) History(ctx context.Context, typ, id string, params url.Values
 	if id != "" {
 		path = typ + "/" + id + "/_history"
 	}
-	b := newBundle("history", s.cfg.BaseURL)
+	b := newBundle("history", s.cfg.BaseURL, page.Versions)
 	b.link("self", path, params)
 	if page.Next != "" {
 		next := url.Values{}
