@@ -53,10 +53,13 @@ func processorTime(tb testing.TB) time.Duration {
 func measure(b *testing.B, s *site, clients int, request func(l *line, i int) error) {
 	b.ReportAllocs()
 	b.ResetTimer()
-	before := processorTime(b)
+	before, held := processorTime(b), s.app.Stats()
 	t := s.drive(clients, b.N, request)
 	b.StopTimer()
 	b.ReportMetric(float64((processorTime(b)-before).Microseconds())/float64(b.N), "cpu-us/op")
+	if now := s.app.Stats(); now.Commits-held.Commits > int64(b.N/100) {
+		b.ReportMetric(float64(now.Decisions-held.Decisions)/float64(now.Commits-held.Commits), "decisions/commit")
+	}
 	b.ReportMetric(t.rate, "req/s")
 	b.ReportMetric(float64(t.p50.Microseconds()), "p50-us")
 	b.ReportMetric(float64(t.p99.Microseconds()), "p99-us")

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/linkloop/linkloop/adapter/intake"
+	"github.com/linkloop/linkloop/adapter/store"
 )
 
 // CloseListener ends the public listener as trouble of the system would.
@@ -14,3 +15,6 @@ func (a *App) CloseListener() error { return a.publicAddr.Close() }
 func (a *App) Accept(ctx context.Context, sender string, body []byte) (intake.Result, error) {
 	return a.intake.Accept(ctx, intake.Submission{Sender: sender, Body: body, Received: time.Now().UTC()})
 }
+
+// Stats are those of the store.
+func (a *App) Stats() store.Stats { return a.store.Stats() }

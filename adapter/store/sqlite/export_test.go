@@ -64,10 +64,12 @@ func (b *Bare) File(m store.Message, writes []store.Write, d store.Delivery) err
 		"reply_status, reply_type, seen, reply, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", func(s *stmt) { bindMessage(s, m) }); err != nil {
 		return err
 	}
-	if err := insert("INSERT INTO delivery (key, state, wake, due, fence, attempts, created, settled, lane, channel, task, payload) VALUES (?, 0, 1, 1, 0, 0, 1, 0, ?, ?, ?, ?)", func(s *stmt) {
-		s.text(d.Key).text(d.Lane).text(d.Channel).text(d.Task).blob(d.Payload)
-	}); err != nil {
-		return err
+	if d.Key != "" {
+		if err := insert("INSERT INTO delivery (key, state, wake, due, fence, attempts, created, settled, lane, channel, task, payload) VALUES (?, 0, 1, 1, 0, 0, 1, 0, ?, ?, ?, ?)", func(s *stmt) {
+			s.text(d.Key).text(d.Lane).text(d.Channel).text(d.Task).blob(d.Payload)
+		}); err != nil {
+			return err
+		}
 	}
 	return insert("INSERT INTO audit (at, agent, action, entity, version, outcome) VALUES (?, 'northgate-surgery', 'intake', ?, 0, 'success')", func(s *stmt) {
 		s.int(b.seq).text("Task/" + m.Task)
