@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"flag"
 	"sync"
 	"syscall"
 	"testing"
@@ -13,8 +14,8 @@ import (
 // that rates are below what load shows for the server alone; profiles tell them
 // apart.
 
-// benchReferrals is how many referrals there are before reading begins.
-const benchReferrals = 10_000
+// benchReferrals is how many referrals there are before link workers begin.
+var benchReferrals = flag.Int("referrals", 10_000, "referrals in the store in BenchmarkFilled")
 
 // fill takes referrals in without HTTP, with many at once in each commit.
 func (s *site) fill(m *messages, n int) {
@@ -79,41 +80,28 @@ func BenchmarkIntakeJSON(b *testing.B) {
 	measure(b, s, 16, m.sendJSON)
 }
 
-// filled is a site with referrals in it, for benchmarks that read.
-func filled(b *testing.B) *site {
+// BenchmarkFilled measures what link workers do, with -referrals in the store,
+// each a Task of one of 200 services: every worklist has more than a page.
+func BenchmarkFilled(b *testing.B) {
 	s := startSite(b, b.TempDir())
-	s.fill(&messages{}, benchReferrals)
+	defer s.stop()
+	s.fill(&messages{}, *benchReferrals)
 	s.meet()
-	return s
-}
-
-// BenchmarkTaskCreate makes Tasks over the API, 8 clients.
-func BenchmarkTaskCreate(b *testing.B) {
-	s := filled(b)
-	defer s.stop()
-	measure(b, s, 8, createLike(s.tasks(1000)))
-}
-
-// BenchmarkTaskUpdate writes new versions with a version check, 8 clients.
-func BenchmarkTaskUpdate(b *testing.B) {
-	s := filled(b)
-	defer s.stop()
-	for need := b.N - benchReferrals; need > 0; need = 0 {
-		s.fill(&messages{}, need)
+	all := s.tasks(min(*benchReferrals, 20_000))
+	for _, c := range []struct {
+		name    string
+		clients int
+		request func(l *line, i int) error
+	}{
+		{"WorklistSearch", 8, s.worklist},
+		{"WorklistSearchAlone", 1, s.worklist},
+		{"Read", 8, readOne(all)},
+		{"TaskCreate", 8, createLike(all[:1000])},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			measure(b, s, c.clients, c.request)
+			b.ReportMetric(float64(s.app.Stats().DataBytes)/float64(*benchReferrals), "bytes/referral")
+		})
 	}
-	measure(b, s, 8, updateOne(s.tasks(b.N)))
-}
-
-// BenchmarkRead reads Tasks by id, 8 clients.
-func BenchmarkRead(b *testing.B) {
-	s := filled(b)
-	defer s.stop()
-	measure(b, s, 8, readOne(s.tasks(benchReferrals)))
-}
-
-// BenchmarkWorklistSearch asks for the worklists of 200 services, 8 clients.
-func BenchmarkWorklistSearch(b *testing.B) {
-	s := filled(b)
-	defer s.stop()
-	measure(b, s, 8, s.worklist)
+	b.Run("TaskUpdate", func(b *testing.B) { measure(b, s, 8, updateOne(s.tasks(b.N))) })
 }
