@@ -101,3 +101,11 @@ func (s *Store) CopyLog() error {
 	defer s.checkpoint.Unlock()
 	return s.copyInBackground()
 }
+
+// Shelf is a shelf by itself.
+type Shelf struct{ s *shelf }
+
+func NewShelf(size int) Shelf                       { return Shelf{newShelf(size)} }
+func (s Shelf) Put(seq int64, v store.Version)      { s.s.put(seq, v) }
+func (s Shelf) Get(seq int64) (store.Version, bool) { return s.s.get(seq) }
+func (s Shelf) Len() int                            { return len(s.s.now) + len(s.s.then) }
