@@ -114,7 +114,7 @@ type Version struct {
 	Number  int64     // from 1
 	Updated time.Time // UTC, microseconds; unique across all versions of all resources
 	Deleted bool
-	Body    []byte // complete JSON with meta.versionId and meta.lastUpdated; nil when deleted
+	Body    []byte // complete JSON with meta.versionId and meta.lastUpdated, shared and not to be changed; nil when deleted
 }
 
 // Write is a new version of a resource.
