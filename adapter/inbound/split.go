@@ -1,0 +1,30 @@
+package inbound
+
+import (
+	"io"
+	"iter"
+)
+
+// Part is one message of a file that holds many.
+type Part struct {
+	Number int    // as people count: the row of a spreadsheet, its header included; from 1
+	Line   int    // line of the file on which it begins, from 1
+	Lane   string // parts of one lane are taken in the order of the file; empty: in any order
+	Body   []byte // the message by itself, as Decode takes it; the receiver may keep it
+
+	// Err says why there is no message to keep, and Body is nil then: a
+	// *fault.Fault, such as TooLarge. The parts behind it are not affected.
+	Err error
+}
+
+// Splitter is a Format whose files hold many messages.
+//
+// Split reads a file part by part and keeps no more of it than a part or two.
+// A pair with an error ends the file: a *fault.Fault when what follows cannot
+// be read as parts at all, otherwise the error of the reader. Each part comes
+// out the same wherever in a file, and in whichever file, it stands, so that a
+// part that is sent again is recognised.
+type Splitter interface {
+	Format
+	Split(r io.Reader) iter.Seq2[Part, error]
+}
