@@ -76,10 +76,11 @@ func (g *Gateway) callerName(c *gin.Context, sender string) string {
 func (g *Gateway) work(c *gin.Context, sender string, fn func(ctx context.Context) error) error {
 	ctx := c.Request.Context()
 	who := g.callerName(c, sender)
-	if err := g.turnstile.enter(ctx, who); err != nil {
+	leave, err := g.turnstile.enter(ctx, who)
+	if err != nil {
 		return err
 	}
-	defer g.turnstile.leave(who)
+	defer leave()
 	return fn(ctx)
 }
 

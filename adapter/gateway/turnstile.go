@@ -15,8 +15,11 @@ import (
 //
 // Turns alone would not be enough: a greedy caller's requests in work share
 // processor, disk and commits with the others'. So whoever has a line while
-// somebody else is served without one is held to a part of the places. When all
-// have lines there is nobody to protect, and all places are used.
+// somebody else is served without one is held to a part of the places, and each
+// of these rests for some times as long as it was in use: how busy a greedy
+// caller can keep the house is then bounded, whatever a request costs and
+// however slow the disk is. When all have lines there is nobody to protect, and
+// all places are used.
 //
 // It bounds no lines: every waiting request is one of the open ones, which are
 // counted already.
@@ -34,11 +37,19 @@ type line struct {
 	caller  string
 	tickets []chan struct{} // that wait, the longest waiting first; closed when let in
 	inside  int
+	resting int       // places of its part that it left and may not have again yet
 	seen    time.Time // when it last came
 }
 
 // lately is for how long a caller that comes now and then counts as being there.
 const lately = time.Second
+
+// A place of a part rests for restFor times as long as it was in use, and not
+// longer than restMost.
+const (
+	restFor  = 2
+	restMost = time.Second
+)
 
 func newTurnstile(places int, patience time.Duration) *turnstile {
 	return &turnstile{free: places, part: max(1, places/16), patience: patience}
@@ -46,7 +57,15 @@ func newTurnstile(places int, patience time.Duration) *turnstile {
 
 // enter waits for a place; leave gives it back. Errors: that of ctx, or
 // fault.Transient when it took too long.
-func (t *turnstile) enter(ctx context.Context, caller string) error {
+func (t *turnstile) enter(ctx context.Context, caller string) (leave func(), err error) {
+	if err := t.wait(ctx, caller); err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	return func() { t.leave(caller, time.Since(began)) }, nil
+}
+
+func (t *turnstile) wait(ctx context.Context, caller string) error {
 	ticket := t.come(caller)
 	if ticket == nil {
 		return nil
@@ -64,7 +83,7 @@ func (t *turnstile) enter(ctx context.Context, caller string) error {
 			Issues: []fault.Issue{{Text: "more requests are waiting than can be worked on; try again"}}}
 	}
 	if !t.withdraw(caller, ticket) {
-		t.leave(caller) // let in at the same moment
+		t.leave(caller, 0) // let in at the same moment
 	}
 	return err
 }
@@ -93,23 +112,45 @@ func (t *turnstile) come(caller string) chan struct{} {
 
 // may reports whether a caller that has more to do may have one more place.
 func (t *turnstile) may(l *line, now time.Time) bool {
-	if l.inside < t.part {
-		return true
-	}
-	return !slices.ContainsFunc(t.lines, func(x *line) bool {
+	return l.inside+l.resting < t.part || !t.others(l, now)
+}
+
+// others reports whether somebody else is served without a line.
+func (t *turnstile) others(l *line, now time.Time) bool {
+	return slices.ContainsFunc(t.lines, func(x *line) bool {
 		return x != l && len(x.tickets) == 0 && x.inside < t.part && now.Sub(x.seen) < lately
 	})
 }
 
-// leave gives a place back, and lets in whoever is next.
-func (t *turnstile) leave(caller string) {
+// leave gives a place back that was in use for a time, and lets in whoever is
+// next.
+func (t *turnstile) leave(caller string, used time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
 	if l := t.line(caller); l != nil {
 		l.inside--
+		if used > 0 && len(l.tickets) > 0 && t.others(l, now) {
+			l.resting++
+			time.AfterFunc(min(restFor*used, restMost), func() { t.rested(caller) })
+		}
 	}
 	t.free++
+	t.admit(now)
+}
+
+// rested ends the rest of a place.
+func (t *turnstile) rested(caller string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if l := t.line(caller); l != nil {
+		l.resting--
+	}
+	t.admit(time.Now())
+}
+
+// admit lets in whoever is next, while there are places.
+func (t *turnstile) admit(now time.Time) {
 	for t.free > 0 {
 		i := slices.IndexFunc(t.lines, func(l *line) bool { return len(l.tickets) > 0 && t.may(l, now) })
 		if i < 0 {
@@ -123,7 +164,7 @@ func (t *turnstile) leave(caller string) {
 		t.lines = append(slices.Delete(t.lines, i, i+1), l)
 	}
 	t.lines = slices.DeleteFunc(t.lines, func(l *line) bool {
-		return len(l.tickets) == 0 && l.inside == 0 && now.Sub(l.seen) >= lately
+		return len(l.tickets) == 0 && l.inside == 0 && l.resting == 0 && now.Sub(l.seen) >= lately
 	})
 }
 

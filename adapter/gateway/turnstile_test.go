@@ -20,7 +20,8 @@ import (
 func TestTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTurnstile(1, time.Hour)
-		if err := s.enter(t.Context(), "first"); err != nil {
+		first, err := s.enter(t.Context(), "first")
+		if err != nil {
 			t.Fatal(err)
 		}
 		var mu sync.Mutex
@@ -28,13 +29,15 @@ func TestTurns(t *testing.T) {
 		var all sync.WaitGroup
 		come := func(caller string) {
 			all.Go(func() {
-				if err := s.enter(t.Context(), caller); err != nil {
+				leave, err := s.enter(t.Context(), caller)
+				if err != nil {
 					t.Error(err)
+					return
 				}
 				mu.Lock()
 				order = append(order, caller)
 				mu.Unlock()
-				s.leave(caller)
+				leave()
 			})
 			synctest.Wait()
 		}
@@ -44,7 +47,7 @@ func TestTurns(t *testing.T) {
 		come("a")
 		come("b")
 		come("a")
-		s.leave("first")
+		first()
 		all.Wait()
 		if got := strings.Join(order[:6], " "); got != "b a greedy a greedy greedy" {
 			t.Errorf("let in: %s …", got)
@@ -60,19 +63,19 @@ func TestTurns(t *testing.T) {
 func TestPatience(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTurnstile(1, 5*time.Second)
-		_ = s.enter(t.Context(), "x")
-		if err := s.enter(t.Context(), "y"); fault.KindOf(err) != fault.Transient || fault.Of(err).RetryAfter == 0 {
+		x, _ := s.enter(t.Context(), "x")
+		if _, err := s.enter(t.Context(), "y"); fault.KindOf(err) != fault.Transient || fault.Of(err).RetryAfter == 0 {
 			t.Errorf("after patience: %v", err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := s.enter(ctx, "y"); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := s.enter(ctx, "y"); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("after hanging up: %v", err)
 		}
 		if n := waiting(s); n != 0 {
 			t.Errorf("%d are waiting", n)
 		}
-		s.leave("x")
+		x()
 		if s.free != 1 {
 			t.Errorf("%d places are free, want 1", s.free)
 		}
@@ -90,12 +93,12 @@ func TestPlaces(t *testing.T) {
 		all.Go(func() {
 			for range 200 {
 				ctx, cancel := context.WithTimeout(context.Background(), time.Duration(rand.N(int64(time.Millisecond))))
-				if err := s.enter(ctx, fmt.Sprint(i%5)); err == nil {
+				if leave, err := s.enter(ctx, fmt.Sprint(i%5)); err == nil {
 					n := in.Add(1)
 					for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
 					}
 					in.Add(-1)
-					s.leave(fmt.Sprint(i % 5))
+					leave()
 				}
 				cancel()
 			}
@@ -123,9 +126,9 @@ func TestPart(t *testing.T) {
 		done := make(chan struct{})
 		for range 100 {
 			go func() {
-				if s.enter(t.Context(), "greedy") == nil {
+				if leave, err := s.enter(t.Context(), "greedy"); err == nil {
 					done <- struct{}{}
-					s.leave("greedy")
+					leave()
 				}
 			}()
 		}
@@ -134,10 +137,12 @@ func TestPart(t *testing.T) {
 			t.Errorf("alone: %d places", inside())
 		}
 		light := func() {
-			if err := s.enter(t.Context(), "light"); err != nil {
+			leave, err := s.enter(t.Context(), "light")
+			if err != nil {
 				t.Error(err)
+				return
 			}
-			s.leave("light")
+			leave()
 		}
 		go light() // waits for the first that leaves
 		synctest.Wait()
@@ -157,6 +162,52 @@ func TestPart(t *testing.T) {
 		}
 		for range 100 - 41 {
 			<-done
+		}
+	})
+}
+
+// TestRest: beside others, a place of a greedy caller that was in use for a
+// second stays empty for some more.
+func TestRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTurnstile(16, time.Hour) // a part of one place
+		began := time.Now()
+		var let atomic.Int64
+		var all sync.WaitGroup
+		for range 16 + 30 {
+			all.Go(func() {
+				leave, err := s.enter(t.Context(), "greedy")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				time.Sleep(100 * time.Millisecond)
+				if time.Since(began) < 7*time.Second {
+					let.Add(1)
+				}
+				leave()
+			})
+		}
+		synctest.Wait()
+		all.Go(func() { // comes more often than what counts as lately
+			for time.Since(began) < 7*time.Second {
+				leave, err := s.enter(t.Context(), "light")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				leave()
+				time.Sleep(lately / 2)
+			}
+		})
+		all.Wait()
+		// The sixteen that came while nobody else was there, then one each 100 ms
+		// of work and 200 ms of rest.
+		if got := let.Load(); got < 16+21 || got > 16+25 {
+			t.Errorf("%d were let in within seven seconds, want about 39", got)
+		}
+		if s.free != 16 || waiting(s) != 0 {
+			t.Errorf("%d places free and %d waiting at the end", s.free, waiting(s))
 		}
 	})
 }
