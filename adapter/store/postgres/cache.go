@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"github.com/jackc/pgx/v5"
+	"github.com/linkloop/linkloop/adapter/resource"
 
 	"github.com/linkloop/linkloop/adapter/store"
 )
@@ -22,7 +23,7 @@ type head struct {
 	typ              int
 	rid, seq, number int64
 	deleted          bool
-	facts            facts
+	facts            resource.Facts
 	body             []byte
 }
 

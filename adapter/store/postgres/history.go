@@ -14,17 +14,17 @@ func (r resources) History(q store.HistoryQuery) (store.Page, error) {
 	}
 	q.Limit = min(q.Limit, maxPage)
 	page := store.Page{Total: -1}
-	order := byte(byHistory)
+	order := byte(store.ByHistory)
 	if q.Type != "" && q.ID != "" {
-		order = byVersionNumber
+		order = store.ByVersionNumber
 	}
-	cur, resumed, err := parseCursor(q.After, order)
+	cur, resumed, err := store.ParseCursor(q.After, order)
 	if err != nil {
 		return page, err
 	}
 	before := int64(unboundedHigh)
 	if resumed {
-		before = cur.number
+		before = cur.Number
 	}
 	var rows pgx.Rows
 	switch {
@@ -42,11 +42,11 @@ func (r resources) History(q store.HistoryQuery) (store.Page, error) {
 	if err != nil {
 		return page, asFault(err)
 	}
-	err = fill(&page, rows, q.Limit, func(v store.Version) cursor {
-		if order == byVersionNumber {
-			return cursor{order: order, number: v.Number}
+	err = fill(&page, rows, q.Limit, func(v store.Version) store.Cursor {
+		if order == store.ByVersionNumber {
+			return store.Cursor{Order: order, Number: v.Number}
 		}
-		return cursor{order: order, number: v.Updated.UnixMicro()}
+		return store.Cursor{Order: order, Number: v.Updated.UnixMicro()}
 	})
 	return page, asFault(err)
 }

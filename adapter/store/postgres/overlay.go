@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
@@ -39,7 +40,7 @@ type typeRow struct {
 type versionRow struct {
 	seq, rid, number int64
 	deleted          bool
-	facts            facts
+	facts            resource.Facts
 	body             []byte
 }
 
@@ -184,7 +185,7 @@ func (o *overlay) queueSpans(b *pgx.Batch) {
 			continue
 		}
 		seq, param, low, high = append(seq, s.seq), append(param, s.param), append(low, s.low), append(high, s.high)
-		broad = append(broad, wide(s.low, s.high))
+		broad = append(broad, resource.Range{Low: s.low, High: s.high}.Wide())
 	}
 	if len(gone) > 0 { // always all of a version
 		b.Queue("DELETE FROM linkloop.span WHERE seq = ANY($1::bigint[])", gone)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
@@ -208,13 +209,13 @@ func (r resourceWriter) Put(w store.Write) (store.Version, error) {
 	v := store.Version{Key: w.Key, Number: was.number + 1, Deleted: w.Body == nil}
 	seq := r.t.seq()
 	v.Updated = time.UnixMicro(seq).UTC()
-	now := &head{rid: was.rid, seq: seq, number: v.Number, deleted: v.Deleted, facts: facts{0}, body: tombstone(w.Key)}
+	now := &head{rid: was.rid, seq: seq, number: v.Number, deleted: v.Deleted, facts: resource.NoFacts, body: tombstone(w.Key)}
 	if !v.Deleted {
 		v.Body = element.Stamp(w.Body, v.Number, v.Updated)
 		if k, ok := keyOf(v.Body); v.Body == nil || !ok || k != w.Key {
 			return store.Version{}, fault.New(fault.Internal, "", "the store was given a body that is not canonical or not of its key")
 		}
-		now.body, now.facts = v.Body, packFacts(w.Index)
+		now.body, now.facts = v.Body, w.Index.Pack()
 	}
 	if now.rid == 0 {
 		now.rid = seq
@@ -248,22 +249,13 @@ func (r resourceWriter) write(k store.Key, was, now *head) {
 
 // index adds or removes the index rows of a version.
 func index(o *overlay, h *head, add bool) {
-	terms, ranges := h.facts.split()
-	for i := range len(terms) / 8 {
-		toggle(o.postings, posting{int64(termAt(terms, i)), h.seq}, add)
+	for term := range h.facts.Terms() {
+		toggle(o.postings, posting{int64(term), h.seq}, add)
 	}
-	for i := range len(ranges) / 24 {
-		x := rangeAt(ranges, i)
+	for x := range h.facts.Ranges() {
 		toggle(o.spans, span{h.seq, int64(x.Param), x.Low, x.High}, add)
 	}
 }
-
-// wideSpan is 40 days: a month is still narrow, a year is not.
-const wideSpan = int64(40 * 24 * time.Hour / time.Microsecond)
-
-// wide reports whether an interval is kept among the wide ones. The difference
-// of open-ended intervals overflows; compared as unsigned it is right.
-func wide(low, high int64) bool { return uint64(high)-uint64(low) > uint64(wideSpan) }
 
 func conflict(w store.Write, current int64) error {
 	text := fmt.Sprintf("the current version is %d, not %d", current, w.Expect)

@@ -60,7 +60,7 @@ func (r resources) Search(q resource.Query) (store.Page, error) {
 	if s.high == 0 {
 		s.high = unboundedHigh
 	}
-	cur, resumed, err := parseCursor(q.After, s.order())
+	cur, resumed, err := store.ParseCursor(q.After, s.order())
 	if err != nil {
 		return page, err
 	}
@@ -123,13 +123,13 @@ func (s *search) findType() (bool, error) {
 func (s *search) order() byte {
 	switch {
 	case s.q.Order.Param != 0 && s.newest:
-		return byParamDesc
+		return store.ByParamDesc
 	case s.q.Order.Param != 0:
-		return byParam
+		return store.ByParam
 	case s.newest:
-		return byUpdatedDesc
+		return store.ByUpdatedDesc
 	default:
-		return byUpdated
+		return store.ByUpdated
 	}
 }
 
@@ -230,8 +230,8 @@ func (s *search) interval(c resource.RangeClause, beside bool) error {
 			limit = gatherBeside
 		}
 		from := int64(math.MinInt64)
-		if c.Low > math.MinInt64+wideSpan {
-			from = c.Low - wideSpan
+		if c.Low > math.MinInt64+resource.WideSpan {
+			from = c.Low - resource.WideSpan
 		}
 		rows, err := s.r.q.rows("(SELECT seq FROM linkloop.span WHERE param = $1 AND NOT wide AND low >= $2 AND low <= $3 AND high >= $4 LIMIT $5) UNION ALL "+
 			"(SELECT seq FROM linkloop.span WHERE param = $1 AND wide AND low <= $3 AND high >= $4 LIMIT $5)", int64(c.Param), from, c.High, c.Low, limit+1)
@@ -291,15 +291,15 @@ func (s *search) matches(newest bool, from int64, n int) (sql string, args []any
 }
 
 // byTime fills the page in order of update.
-func (s *search) byTime(page *store.Page, cur cursor, resumed bool) error {
+func (s *search) byTime(page *store.Page, cur store.Cursor, resumed bool) error {
 	from := int64(0)
 	if s.newest {
 		from = unboundedHigh
 	}
 	if resumed {
-		from = cur.number + 1
+		from = cur.Number + 1
 		if s.newest {
-			from = cur.number - 1
+			from = cur.Number - 1
 		}
 	}
 	sql, args := s.matches(s.newest, from, s.q.Limit+1)
@@ -307,8 +307,8 @@ func (s *search) byTime(page *store.Page, cur cursor, resumed bool) error {
 	if err != nil {
 		return err
 	}
-	return fill(page, rows, s.q.Limit, func(v store.Version) cursor {
-		return cursor{order: s.order(), number: v.Updated.UnixMicro()}
+	return fill(page, rows, s.q.Limit, func(v store.Version) store.Cursor {
+		return store.Cursor{Order: s.order(), Number: v.Updated.UnixMicro()}
 	})
 }
 
@@ -320,7 +320,7 @@ func desc(yes bool) string {
 }
 
 // fill reads the page from rows; one more row means there is a next page.
-func fill(page *store.Page, rows pgx.Rows, limit int, at func(store.Version) cursor) error {
+func fill(page *store.Page, rows pgx.Rows, limit int, at func(store.Version) store.Cursor) error {
 	defer rows.Close()
 	size := 0
 	for rows.Next() {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
@@ -24,10 +25,10 @@ func (s *search) compare(a, b place) int {
 
 // sorted fills the page in the order of a parameter. Few matches are sorted in
 // memory; many are met often enough when walking the interval index in order.
-func (s *search) sorted(page *store.Page, cur cursor, resumed bool) error {
+func (s *search) sorted(page *store.Page, cur store.Cursor, resumed bool) error {
 	from := place{phase: -1}
 	if resumed {
-		from = place{cur.phase, cur.key, cur.number}
+		from = place{cur.Phase, cur.Key, cur.Number}
 	}
 	places, few, err := s.places()
 	if err != nil {
@@ -55,7 +56,7 @@ func (s *search) places() (out []place, few bool, err error) {
 		if err := row.Scan(&seq, &f); err != nil {
 			return place{}, err
 		}
-		if key, ok := facts(f).sortKey(s.q.Order.Param, s.newest); ok {
+		if key, ok := resource.Facts(f).SortKey(s.q.Order.Param, s.newest); ok {
 			return place{0, key, seq}, nil
 		}
 		return place{phase: 1, seq: seq}, nil
@@ -155,8 +156,8 @@ func (s *search) put(page *store.Page, places []place) error {
 	if err != nil {
 		return err
 	}
-	return fill(page, rows, s.q.Limit, func(v store.Version) cursor {
+	return fill(page, rows, s.q.Limit, func(v store.Version) store.Cursor {
 		p := at[v.Updated.UnixMicro()]
-		return cursor{order: s.order(), phase: p.phase, key: p.key, number: p.seq}
+		return store.Cursor{Order: s.order(), Phase: p.phase, Key: p.key, Number: p.seq}
 	})
 }

@@ -39,7 +39,7 @@ func (b *Bare) File(m store.Message, writes []store.Write, d store.Delivery) err
 	}
 	for i, w := range writes {
 		b.seq++
-		f := packFacts(w.Index)
+		f := w.Index.Pack()
 		if err := insert("INSERT INTO version (seq, rid, number, deleted, facts, body) VALUES (?, ?, 1, 0, ?, ?)", func(s *stmt) {
 			s.int(b.seq).int(b.seq).blob(f).blob(element.Stamp(w.Body, 1, time.UnixMicro(b.seq)))
 		}); err != nil {
@@ -48,9 +48,8 @@ func (b *Bare) File(m store.Message, writes []store.Write, d store.Delivery) err
 		if err := insert("INSERT INTO resource (type, id, rid, seq) VALUES (?, ?, ?, ?)", func(s *stmt) { s.int(int64(i)).id(w.ID).int(b.seq).int(b.seq) }); err != nil {
 			return err
 		}
-		terms, _ := f.split()
-		for j := range len(terms) / 8 {
-			if err := insert("INSERT INTO posting (list, seq) VALUES (?, ?)", func(s *stmt) { s.int(int64(termAt(terms, j))).int(b.seq) }); err != nil {
+		for term := range f.Terms() {
+			if err := insert("INSERT INTO posting (list, seq) VALUES (?, ?)", func(s *stmt) { s.int(int64(term)).int(b.seq) }); err != nil {
 				return err
 			}
 		}

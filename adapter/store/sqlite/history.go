@@ -37,20 +37,20 @@ func (r resources) History(q store.HistoryQuery) (store.Page, error) {
 }
 
 func (r resources) historyOfAll(q store.HistoryQuery) (store.Page, error) {
-	cur, resumed, err := parseCursor(q.After, byHistory)
+	cur, resumed, err := store.ParseCursor(q.After, store.ByHistory)
 	if err != nil {
 		return store.Page{}, err
 	}
 	s := r.c.stmt("SELECT " + versionColumns + " FROM version v WHERE v.seq < ? AND v.seq >= ? ORDER BY v.seq DESC")
 	defer s.done()
 	s.int(before(cur, resumed)).int(micros(q.Since))
-	return fill(s, q, byHistory)
+	return fill(s, q, store.ByHistory)
 }
 
 // before is the exclusive upper bound that a cursor stands for.
-func before(cur cursor, resumed bool) int64 {
+func before(cur store.Cursor, resumed bool) int64 {
 	if resumed {
-		return cur.number
+		return cur.Number
 	}
 	return unboundedHigh
 }
@@ -58,7 +58,7 @@ func before(cur cursor, resumed bool) int64 {
 // historyOfOne walks the version numbers down. Version 1 is not in their
 // index; it is the row that the resource is named after.
 func (r resources) historyOfOne(q store.HistoryQuery) (store.Page, error) {
-	cur, resumed, err := parseCursor(q.After, byVersionNumber)
+	cur, resumed, err := store.ParseCursor(q.After, store.ByVersionNumber)
 	if err != nil {
 		return store.Page{}, err
 	}
@@ -69,8 +69,8 @@ func (r resources) historyOfOne(q store.HistoryQuery) (store.Page, error) {
 	s := r.c.stmt("SELECT " + versionColumns + " FROM version v WHERE v.rid = ? AND v.number > 1 AND v.number < ? AND v.seq >= ? ORDER BY v.number DESC")
 	defer s.done()
 	s.int(rid).int(before(cur, resumed)).int(micros(q.Since))
-	page, err := fill(s, q, byVersionNumber)
-	if err != nil || page.Next != "" || rid < micros(q.Since) || resumed && cur.number <= 1 {
+	page, err := fill(s, q, store.ByVersionNumber)
+	if err != nil || page.Next != "" || rid < micros(q.Since) || resumed && cur.Number <= 1 {
 		return page, err
 	}
 	first, err := r.GetVersion(q.Key, 1)
@@ -81,7 +81,7 @@ func (r resources) historyOfOne(q store.HistoryQuery) (store.Page, error) {
 		return store.Page{}, err
 	}
 	if len(page.Versions) >= q.Limit {
-		page.Next = cursor{order: byVersionNumber, number: page.Versions[len(page.Versions)-1].Number}.String()
+		page.Next = store.Cursor{Order: store.ByVersionNumber, Number: page.Versions[len(page.Versions)-1].Number}.String()
 		return page, nil
 	}
 	page.Versions = append(page.Versions, first)
@@ -99,9 +99,9 @@ func fill(s *stmt, q store.HistoryQuery, order byte) (store.Page, error) {
 		}
 		if n := len(page.Versions); n == q.Limit || size > maxPageBytes {
 			last := page.Versions[n-1]
-			c := cursor{order: order, number: last.Updated.UnixMicro()}
-			if order == byVersionNumber {
-				c.number = last.Number
+			c := store.Cursor{Order: order, Number: last.Updated.UnixMicro()}
+			if order == store.ByVersionNumber {
+				c.Number = last.Number
 			}
 			page.Next = c.String()
 			return page, nil
@@ -117,7 +117,7 @@ func fill(s *stmt, q store.HistoryQuery, order byte) (store.Page, error) {
 
 func (r resources) historyOfType(q store.HistoryQuery) (store.Page, error) {
 	var page store.Page
-	cur, resumed, err := parseCursor(q.After, byHistory)
+	cur, resumed, err := store.ParseCursor(q.After, store.ByHistory)
 	if err != nil {
 		return page, err
 	}
@@ -134,7 +134,7 @@ func (r resources) historyOfType(q store.HistoryQuery) (store.Page, error) {
 	defer all.close()
 	at := int64(-unboundedHigh)
 	if resumed {
-		at = -cur.number + 1
+		at = -cur.Number + 1
 	}
 	for size := 0; ; {
 		p, ok, err := all.seek(at)
@@ -142,7 +142,7 @@ func (r resources) historyOfType(q store.HistoryQuery) (store.Page, error) {
 			return page, err
 		}
 		if n := len(page.Versions); n == q.Limit || size > maxPageBytes {
-			page.Next = cursor{order: byHistory, number: page.Versions[n-1].Updated.UnixMicro()}.String()
+			page.Next = store.Cursor{Order: store.ByHistory, Number: page.Versions[n-1].Updated.UnixMicro()}.String()
 			return page, nil
 		}
 		v, err := s.version(-p)

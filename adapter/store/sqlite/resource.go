@@ -7,6 +7,7 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
@@ -139,7 +140,7 @@ const maxAbsent = 32
 type current struct {
 	rid, seq, number int64
 	deleted          bool
-	facts            facts
+	facts            resource.Facts
 }
 
 func (r resourceWriter) current(typ int64, id string) (current, error) {
@@ -201,11 +202,11 @@ func (r resourceWriter) write(w store.Write, cur current, seq int64, v store.Ver
 	if rid == 0 {
 		rid = seq
 	}
-	var found facts
+	var found resource.Facts
 	if v.Deleted {
-		found = facts{0}
+		found = resource.NoFacts
 	} else {
-		found = packFacts(w.Index)
+		found = w.Index.Pack()
 	}
 	s := r.c.stmt("INSERT INTO version (seq, rid, number, deleted, facts, body) VALUES (?, ?, ?, ?, ?, ?)")
 	err = s.int(seq).int(rid).int(v.Number).bool(v.Deleted).blob(found).blob(row).exec()
@@ -235,18 +236,16 @@ func (r resourceWriter) write(w store.Write, cur current, seq int64, v store.Ver
 }
 
 // index adds the index rows of a version that became current.
-func (r resourceWriter) index(typ, seq int64, f facts) error {
+func (r resourceWriter) index(typ, seq int64, f resource.Facts) error {
 	p := &r.t.w.postings
 	p.add(typ, seq)
-	terms, ranges := f.split()
-	for i := range len(terms) / 8 {
-		p.add(int64(termAt(terms, i)), seq)
+	for term := range f.Terms() {
+		p.add(int64(term), seq)
 	}
 	s := r.c.stmt("INSERT INTO span (param, wide, low, seq, high) VALUES (?, ?, ?, ?, ?)")
 	defer s.done()
-	for i := range len(ranges) / 24 {
-		x := rangeAt(ranges, i)
-		if err := s.int(int64(x.Param)).bool(wide(x.Low, x.High)).int(x.Low).int(seq).int(x.High).exec(); err != nil {
+	for x := range f.Ranges() {
+		if err := s.int(int64(x.Param)).bool(x.Wide()).int(x.Low).int(seq).int(x.High).exec(); err != nil {
 			return err
 		}
 	}
@@ -262,27 +261,18 @@ func (r resourceWriter) unindex(typ int64, cur current) error {
 	p := &r.t.w.postings
 	p.remove(typ, cur.seq)
 	p.add(-typ, cur.seq)
-	terms, ranges := cur.facts.split()
-	for i := range len(terms) / 8 {
-		p.remove(int64(termAt(terms, i)), cur.seq)
+	for term := range cur.facts.Terms() {
+		p.remove(int64(term), cur.seq)
 	}
 	s := r.c.stmt("DELETE FROM span WHERE param = ? AND wide = ? AND low = ? AND seq = ? AND high = ?")
 	defer s.done()
-	for i := range len(ranges) / 24 {
-		x := rangeAt(ranges, i)
-		if err := s.int(int64(x.Param)).bool(wide(x.Low, x.High)).int(x.Low).int(cur.seq).int(x.High).exec(); err != nil {
+	for x := range cur.facts.Ranges() {
+		if err := s.int(int64(x.Param)).bool(x.Wide()).int(x.Low).int(cur.seq).int(x.High).exec(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
-
-// wideSpan is 40 days: a month is still narrow, a year is not.
-const wideSpan = int64(40 * 24 * time.Hour / time.Microsecond)
-
-// wide reports whether an interval is kept among the wide ones. The difference
-// of open-ended intervals overflows; compared as unsigned it is right.
-func wide(low, high int64) bool { return uint64(high)-uint64(low) > uint64(wideSpan) }
 
 // owns reports whether a stored body begins with the key.
 func owns(body []byte, k store.Key) bool {

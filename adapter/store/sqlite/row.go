@@ -3,6 +3,7 @@ package sqlite
 import (
 	"errors"
 
+	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
@@ -29,7 +30,7 @@ func (s *search) load(seq int64) error {
 }
 
 // facts is valid until the next load.
-func (s *search) facts(seq int64) (facts, error) {
+func (s *search) facts(seq int64) (resource.Facts, error) {
 	if err := s.load(seq); err != nil {
 		return nil, err
 	}

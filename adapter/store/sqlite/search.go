@@ -62,7 +62,7 @@ func (r resources) Search(q resource.Query) (store.Page, error) {
 	if q.Limit > maxPage {
 		s.q.Limit = maxPage
 	}
-	cur, resumed, err := parseCursor(q.After, s.order())
+	cur, resumed, err := store.ParseCursor(q.After, s.order())
 	if err != nil {
 		return page, err
 	}
@@ -96,13 +96,13 @@ func (r resources) Search(q resource.Query) (store.Page, error) {
 func (s *search) order() byte {
 	switch {
 	case s.q.Order.Param != 0 && s.newest:
-		return byParamDesc
+		return store.ByParamDesc
 	case s.q.Order.Param != 0:
-		return byParam
+		return store.ByParam
 	case s.newest:
-		return byUpdatedDesc
+		return store.ByUpdatedDesc
 	default:
-		return byUpdated
+		return store.ByUpdated
 	}
 }
 
@@ -125,13 +125,13 @@ func (s *search) position(seq int64) int64 {
 }
 
 // byTime fills the page in order of update. Limit 0 asks for the total only.
-func (s *search) byTime(page *store.Page, cur cursor, resumed bool) error {
+func (s *search) byTime(page *store.Page, cur store.Cursor, resumed bool) error {
 	if s.q.Limit <= 0 {
 		return nil
 	}
 	at := s.low
 	if resumed {
-		at = max(at, s.position(cur.number)+1)
+		at = max(at, s.position(cur.Number)+1)
 	}
 	root, err := s.lists()
 	if err != nil {
@@ -145,7 +145,7 @@ func (s *search) byTime(page *store.Page, cur cursor, resumed bool) error {
 		}
 		if len(page.Versions) == s.q.Limit || s.size > maxPageBytes {
 			last := page.Versions[len(page.Versions)-1]
-			page.Next = cursor{order: s.order(), number: last.Updated.UnixMicro()}.String()
+			page.Next = store.Cursor{Order: s.order(), Number: last.Updated.UnixMicro()}.String()
 			return nil
 		}
 		v, err := s.version(seq)
@@ -198,7 +198,7 @@ func (s *search) next(root list, at int64) (seq int64, ok bool, err error) {
 		if err != nil {
 			return 0, false, err
 		}
-		if !slices.ContainsFunc(s.spans, func(c resource.RangeClause) bool { return !f.overlaps(c) }) {
+		if !slices.ContainsFunc(s.spans, func(c resource.RangeClause) bool { return !f.Overlaps(c) }) {
 			return seq, true, nil
 		}
 		at = p + 1
@@ -294,8 +294,8 @@ func (s *search) gather(c resource.RangeClause, limit int) (list, error) {
 	var seqs []int64
 	for _, wide := range []bool{false, true} {
 		from := int64(math.MinInt64)
-		if !wide && c.Low > math.MinInt64+wideSpan {
-			from = c.Low - wideSpan
+		if !wide && c.Low > math.MinInt64+resource.WideSpan {
+			from = c.Low - resource.WideSpan
 		}
 		st.int(int64(c.Param)).bool(wide).int(from).int(c.High).int(c.Low).int(int64(limit - len(seqs) + 1))
 		for {

@@ -23,11 +23,11 @@ func (s *search) compare(a, b place) int {
 
 // sorted fills the page in the order of a parameter. Few matches are sorted in
 // memory; many are met often enough when walking the interval index in order.
-func (s *search) sorted(page *store.Page, cur cursor, resumed bool) error {
+func (s *search) sorted(page *store.Page, cur store.Cursor, resumed bool) error {
 	if s.q.Limit <= 0 {
 		return nil
 	}
-	from := place{cur.phase, cur.key, cur.number}
+	from := place{cur.Phase, cur.Key, cur.Number}
 	places, few, err := s.places()
 	if err != nil {
 		return err
@@ -57,7 +57,7 @@ func (s *search) sorted(page *store.Page, cur cursor, resumed bool) error {
 // put adds a match to the page; false when the page is full and its link set.
 func (s *search) put(page *store.Page, p place) (bool, error) {
 	if n := len(page.Versions); n == s.q.Limit || s.size > maxPageBytes {
-		page.Next = cursor{order: s.order(), phase: s.last.phase, key: s.last.key, number: s.last.seq}.String()
+		page.Next = store.Cursor{Order: s.order(), Phase: s.last.phase, Key: s.last.key, Number: s.last.seq}.String()
 		return false, nil
 	}
 	v, err := s.version(p.seq)
@@ -99,7 +99,7 @@ func (s *search) place(seq int64) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	key, ok := f.sortKey(s.q.Order.Param, s.newest)
+	key, ok := f.SortKey(s.q.Order.Param, s.newest)
 	if !ok {
 		return place{phase: 1, seq: seq}, nil
 	}
@@ -197,15 +197,15 @@ func (s *search) matches(p place) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if key, _ := f.sortKey(s.q.Order.Param, s.newest); key != p.key {
+	if key, _ := f.SortKey(s.q.Order.Param, s.newest); key != p.key {
 		return false, nil
 	}
 	typ, id, ok := keyBytes(s.row.view(3))
 	if !ok || string(typ) != s.q.Type || len(s.q.IDs) > 0 && !slices.Contains(s.q.IDs, string(id)) {
 		return false, nil
 	}
-	return !slices.ContainsFunc(s.q.Clauses, func(c resource.Clause) bool { return !f.clause(c) }) &&
-		!slices.ContainsFunc(s.q.Ranges, func(c resource.RangeClause) bool { return !f.overlaps(c) }), nil
+	return !slices.ContainsFunc(s.q.Clauses, func(c resource.Clause) bool { return !f.Meets(c) }) &&
+		!slices.ContainsFunc(s.q.Ranges, func(c resource.RangeClause) bool { return !f.Overlaps(c) }), nil
 }
 
 // walkRest puts the matches that have no value, in order of update.
