@@ -80,19 +80,40 @@ func (c *client) do(ctx context.Context, method, path, contentType, ifMatch stri
 }
 
 // count asks how many resources of a type the server holds.
-// https://hl7.org/fhir/R4/search.html#summary
 func (c *client) count(ctx context.Context, typ string) (int64, error) {
-	a, err := c.do(ctx, http.MethodGet, "/fhir/"+typ+"?_summary=count", "", "", nil)
+	return c.countBetween(ctx, typ, time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), time.Now().Add(24*time.Hour))
+}
+
+// countBetween counts those that were changed in a period. A server may leave
+// the total of many away; then both halves are counted.
+// https://hl7.org/fhir/R4/search.html#summary
+func (c *client) countBetween(ctx context.Context, typ string, from, to time.Time) (int64, error) {
+	const layout = "2006-01-02T15:04:05.000Z"
+	low, high := from.UTC().Format(layout), to.UTC().Format(layout)
+	a, err := c.do(ctx, http.MethodGet, "/fhir/"+typ+"?_summary=count&_lastUpdated=ge"+low+"&_lastUpdated=lt"+high, "", "", nil)
 	if err != nil {
 		return 0, fmt.Errorf("count %s: %w", typ, plain(err))
 	}
 	var bundle struct {
-		Total *int64 `json:"total"`
+		ResourceType string
+		Total        *int64
 	}
-	if a.status != http.StatusOK || json.Unmarshal(a.body, &bundle) != nil || bundle.Total == nil {
-		return 0, fmt.Errorf("count %s: status %d without a total", typ, a.status)
+	if a.status != http.StatusOK || json.Unmarshal(a.body, &bundle) != nil || bundle.ResourceType != "Bundle" {
+		return 0, fmt.Errorf("count %s: status %d without a Bundle", typ, a.status)
 	}
-	return *bundle.Total, nil
+	if bundle.Total != nil {
+		return *bundle.Total, nil
+	}
+	middle := from.Add(to.Sub(from) / 2).Truncate(time.Millisecond)
+	if !middle.After(from) {
+		return 0, fmt.Errorf("count %s: no total even for a millisecond", typ)
+	}
+	older, err := c.countBetween(ctx, typ, from, middle)
+	if err != nil {
+		return 0, err
+	}
+	newer, err := c.countBetween(ctx, typ, middle, to)
+	return older + newer, err
 }
 
 // stored is a resource as the server gave it.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // fake is a linkloop in memory, as far as the load generator can tell, with
@@ -30,13 +31,14 @@ type fake struct {
 	replies  map[string]string
 	patients map[string]bool
 	tasks    []map[string]any
+	began    time.Time
 	requests int
 	sizes    []int
 	paths    map[string]int
 }
 
 func newFake(t *testing.T) (*fake, *httptest.Server) {
-	f := &fake{t: t, replies: map[string]string{}, patients: map[string]bool{}, paths: map[string]int{}, baseURL: "http://public.example/linkloop"}
+	f := &fake{t: t, replies: map[string]string{}, patients: map[string]bool{}, paths: map[string]int{}, began: time.Now(), baseURL: "http://public.example/linkloop"}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /intake/{sender}", f.intake)
 	mux.HandleFunc("GET /fhir/{type}", f.search)
@@ -126,7 +128,9 @@ func (f *fake) search(w http.ResponseWriter, r *http.Request) {
 	bundle := map[string]any{"resourceType": "Bundle"}
 	total := map[string]int{"Task": len(f.tasks), "ServiceRequest": f.requests}[r.PathValue("type")]
 	if q.Get("_summary") == "count" {
-		bundle["total"] = total
+		if n, ok := f.within(q["_lastUpdated"], total); ok {
+			bundle["total"] = n
+		}
 	} else if r.PathValue("type") == "Task" {
 		from := 0
 		_, _ = fmt.Sscan(q.Get("page"), &from)
@@ -143,6 +147,23 @@ func (f *fake) search(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	f.send(w, bundle)
+}
+
+// within counts as a server does that tells no total of many: everything was
+// changed at once just now, and a period of more than a day has too much.
+func (f *fake) within(period []string, total int) (n int, told bool) {
+	if len(period) != 2 {
+		return 0, false
+	}
+	from, err1 := time.Parse("ge2006-01-02T15:04:05.000Z", period[0])
+	to, err2 := time.Parse("lt2006-01-02T15:04:05.000Z", period[1])
+	if err1 != nil || err2 != nil {
+		f.t.Errorf("a period of %q", period)
+	}
+	if f.began.Before(from) || !f.began.Before(to) {
+		return 0, true
+	}
+	return total, to.Sub(from) <= 24*time.Hour
 }
 
 func (f *fake) read(w http.ResponseWriter, r *http.Request) {

@@ -173,7 +173,7 @@ func loadOwn(cmd *cobra.Command, c load.Config, o loadFlags) error {
 		env = append(env, o.contest().Env()...)
 	}
 	if o.postgres == "start" {
-		pg, err := postgrestest.New("") // our folder is closed to the user that PostgreSQL runs as
+		pg, err := postgrestest.New("", postgrestest.Worn()) // our folder is closed to the user that PostgreSQL runs as
 		if err != nil {
 			return err
 		}
