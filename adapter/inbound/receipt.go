@@ -1,0 +1,70 @@
+package inbound
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/fault"
+)
+
+// maxIssues bounds the reasons of one receipt.
+const maxIssues = 50
+
+// Receipt words an answer as JSON, for the formats that have no answer of
+// their own:
+//
+//	{"status": "accepted", "messageId": "...", "receipt": "42",
+//	 "serviceRequest": "https://.../ServiceRequest/...", "task": "https://.../Task/...",
+//	 "flags": [{"field": "patient.nhsNumber", "code": "check-digit", "reason": "..."}]}
+//
+// or {"status": "refused", "messageId": "...", "errors": [{"field": "...",
+// "reason": "..."}]}; a repeat has the status "duplicate". Members that do not
+// apply are left out. Of the message only its id is repeated.
+func Receipt(m *Message, a Answer) Reply {
+	status, code := "accepted", fault.Duplicate.Row().HTTP
+	issues, list := a.Flags, "flags"
+	switch {
+	case a.Fault != nil && a.Fault.Kind != fault.Duplicate:
+		status, code = "refused", a.Fault.Kind.Row().HTTP
+		issues, list = a.Fault.Issues, "errors"
+		if len(issues) == 0 {
+			issues = []fault.Issue{{Text: a.Fault.Kind.Row().Public}}
+		}
+	case a.Fault != nil:
+		status, issues = "duplicate", a.Fault.Issues
+	case a.Duplicate:
+		status = "duplicate"
+	}
+	receipt := element.NewObject(element.S("status", status))
+	if m != nil {
+		receipt.SetString("messageId", m.ID)
+	}
+	if a.MessageID != 0 {
+		receipt.SetString("receipt", strconv.FormatInt(a.MessageID, 10))
+	}
+	receipt.SetString("serviceRequest", link(a.Base, "ServiceRequest", a.Request))
+	receipt.SetString("task", link(a.Base, "Task", a.Task))
+	for _, is := range issues[:min(len(issues), maxIssues)] {
+		receipt.Append(list, reason(is))
+	}
+	return Reply{Status: code, ContentType: "application/json; charset=utf-8", Body: append(receipt.JSON(), '\n')}
+}
+
+func reason(is fault.Issue) *element.Value {
+	v := element.NewObject()
+	v.SetString("field", is.Place)
+	v.SetString("element", is.Expression)
+	v.SetString("code", is.Code)
+	v.SetString("severity", is.Severity)
+	v.SetString("reason", is.Text)
+	return v
+}
+
+// link is the address of a resource, or "" without an id.
+func link(base, kind, id string) string {
+	if id == "" {
+		return ""
+	}
+	return strings.TrimPrefix(base+"/"+kind+"/"+id, "/")
+}
