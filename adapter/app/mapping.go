@@ -11,6 +11,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/fhir"
 	"github.com/linkloop/linkloop/adapter/mapping"
 	"github.com/linkloop/linkloop/adapter/message"
+	"github.com/linkloop/linkloop/adapter/referral"
 )
 
 // errExamples says that examples differ; what differs was printed.
@@ -19,7 +20,7 @@ var errExamples = errors.New("examples do not come out as wanted")
 // CompileMapping compiles a mapping as the server does, element names included.
 // The error is of type mapping.Problems.
 func CompileMapping(fsys fs.FS, name string) (*mapping.Mapping, error) {
-	return mapping.Compile(fsys, name, mapping.WithSchema(fhir.Schema{}))
+	return mapping.Compile(fsys, name, mapping.WithSchema(fhir.Schema{}), mapping.WithIntentions(referral.Whole, referral.Brief))
 }
 
 // decode reads bytes with the format a mapping names.

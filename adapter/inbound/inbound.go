@@ -8,6 +8,7 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/message"
+	"github.com/linkloop/linkloop/adapter/referral"
 )
 
 // Message is one decoded message.
@@ -29,9 +30,34 @@ type Answer struct {
 	Task      string        // id of the Task made, empty when refused
 	Request   string        // id of the ServiceRequest made
 	Flags     []fault.Issue // data-quality remarks on an accepted message
-	Base      string        // public FHIR base URL without trailing slash
-	At        time.Time     // when it was decided
+	// Intention is what the message was taken to want; empty when the message
+	// was refused before that was known.
+	Intention referral.Intention
+	// State is how the referral stands after this decision: of a message that
+	// asks, the answer; of a cancellation that came twice, what the first made
+	// of it. Nil when the message was refused.
+	State *State
+	Base  string    // public FHIR base URL without trailing slash
+	At    time.Time // when it was decided
 }
+
+// State is how a referral stands, in codes: it holds no words about a person,
+// so that every format may print it whole.
+type State struct {
+	Task    string // Task.status, http://hl7.org/fhir/task-status
+	Request string // ServiceRequest.status, http://hl7.org/fhir/request-status
+	// Business is what the link worker is doing, Task.businessStatus: its first
+	// coding of a system known to hold codes. Nil: not said.
+	Business *Coding
+	// Reason is the first coding of Task.statusReason of such a system: why it
+	// was rejected, put on hold or ended. Nil: not said, or in words only.
+	Reason  *Coding
+	Updated time.Time // when the Task last changed
+}
+
+// Coding is one code (https://hl7.org/fhir/R4/datatypes.html#Coding). Display
+// is the word of this house for it, or empty; never what a client wrote.
+type Coding struct{ System, Code, Display string }
 
 // Reply is an answer on the wire.
 type Reply struct {

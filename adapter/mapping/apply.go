@@ -19,6 +19,16 @@ type Context struct {
 type Result struct {
 	Resources []Resource // in the order of the mapping
 	Findings  []Finding
+	// Intention is what the message wants, in a word of the mapping; empty when
+	// the mapping or the message does not say.
+	Intention string
+	// Sent is when the message was made, as the rule gives it; empty: unknown.
+	Sent string
+	// Missing are required values that a message of a brief intention goes
+	// without (WithIntentions).
+	Missing []fault.Issue
+
+	head []int32 // nodes that Intention and Sent came from
 }
 
 // Resource is one resource made. References to other resources of the result
@@ -133,6 +143,9 @@ func (m *Mapping) Apply(t *message.Tree, c Context) (*Result, error) {
 		e.let(&m.lets[i])
 	}
 	res := &Result{Resources: make([]Resource, 0, len(m.resources))}
+	if e.intent(res); e.err != nil {
+		return nil, e.err
+	}
 	for i := range m.resources {
 		r := &m.resources[i]
 		e.asked, e.found, e.depth = 0, 0, 0
@@ -145,11 +158,11 @@ func (m *Mapping) Apply(t *message.Tree, c Context) (*Result, error) {
 			res.Resources = append(res.Resources, Resource{r.key, r.kind, root})
 		}
 	}
-	if len(e.missing) > 0 {
+	if len(e.missing) > 0 && !m.isBrief(res.Intention) {
 		return nil, &fault.Fault{Kind: fault.Unmappable, Issues: e.missing}
 	}
 	m.lastSize.Store(int32(e.count))
-	res.Findings = e.findings
+	res.Findings, res.Missing = e.findings, e.missing
 	return res, nil
 }
 

@@ -15,15 +15,16 @@ import (
 
 // compiler collects a mapping and everything wrong with it.
 type compiler struct {
-	m        *Mapping
-	problems Problems
-	schema   Schema
-	scope    []name // lets, and the $as names of the enclosing $each
-	places   map[string]int32
-	depth    int // of enclosing $each
-	known    map[string]int
-	later    map[string]bool // resources further down
-	cel      *expressions
+	m          *Mapping
+	problems   Problems
+	schema     Schema
+	intentions []string // known ones; nil: any
+	scope      []name   // lets, and the $as names of the enclosing $each
+	places     map[string]int32
+	depth      int // of enclosing $each
+	known      map[string]int
+	later      map[string]bool // resources further down
+	cel        *expressions
 }
 
 // name is something a rule can start a path from.
@@ -83,7 +84,7 @@ func readAtMost(r io.Reader, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-var headKeys = []string{"mapping", "title", "description", "version", "format", "accepts", "constants", "let", "resources"}
+var headKeys = []string{"mapping", "title", "description", "version", "format", "accepts", "constants", "let", "intention", "sent", "resources"}
 
 // yamlHint names the two traps of YAML that mappings meet.
 const yamlHint = `single quotes around a text with ": " or " #" in it, or with brackets inside {} or []`
@@ -122,6 +123,7 @@ func (c *compiler) compile(text []byte) {
 	c.constants(head["constants"])
 	c.predeclare(head["let"], head["resources"])
 	c.lets(head["let"])
+	c.intent(head)
 	if head["resources"] == nil {
 		c.problem(position{line: 1}, "", "resources is missing: the resources that this mapping makes")
 		return

@@ -196,7 +196,10 @@ func PrintResult(r *Result) []byte {
 	for _, res := range r.Resources {
 		resources.Fields = append(resources.Fields, element.F(res.Key, res.Root))
 	}
-	top := element.NewObject(element.F("resources", resources))
+	top := element.NewObject()
+	top.SetString("intention", r.Intention)
+	top.SetString("sent", r.Sent)
+	top.Set("resources", resources)
 	if len(r.Findings) > 0 {
 		list := element.NewArray()
 		for _, f := range r.Findings {

@@ -83,6 +83,9 @@ func (m *Mapping) Unmapped(t *message.Tree, r *Result) []string {
 	for _, res := range r.Resources {
 		mark(res.Root)
 	}
+	for _, id := range r.head {
+		used[id] = true
+	}
 	var out []string
 	for id := int32(1); int(id) < t.Len(); id++ {
 		n := t.Node(id)

@@ -22,6 +22,9 @@ type Mapping struct {
 	accepts   []string
 	constants []constant
 	lets      []let
+	intention *template // what a message wants; nil: says nothing
+	sent      *template // when it was made; nil: says nothing
+	brief     []string  // intentions that need no required values
 	resources []resource
 	rules     []rule
 	celSource []source         // the paths inside expressions

@@ -1,0 +1,34 @@
+package referral
+
+import "slices"
+
+// Intention is what a message wants to happen to a referral.
+type Intention string
+
+// The intentions, and the HL7 v2 events and BaRS message reasons that are
+// commonly mapped to them.
+const (
+	New    Intention = "new"    // REF^I12; BaRS reason new
+	Modify Intention = "modify" // REF^I13; BaRS reason update
+	Cancel Intention = "cancel" // REF^I14; BaRS ServiceRequest.status revoked or entered-in-error
+	Status Intention = "status" // REF^I15: how does it stand? Nothing is changed
+)
+
+// Whole lists the intentions whose message must hold the whole referral, and
+// Brief those whose message need only say which referral it is about.
+var (
+	Whole = []string{string(New), string(Modify)}
+	Brief = []string{string(Cancel), string(Status)}
+)
+
+// ParseIntention reads what a mapping made of a message; the empty text is New.
+func ParseIntention(word string) (Intention, bool) {
+	if word == "" {
+		return New, true
+	}
+	return Intention(word), slices.Contains(Whole, word) || slices.Contains(Brief, word)
+}
+
+// NeedsWhole reports whether a message of this intention holds the whole
+// referral.
+func (i Intention) NeedsWhole() bool { return slices.Contains(Whole, string(i)) }
