@@ -17,6 +17,10 @@ type Message struct {
 	ID   string // the sender's own message id: MSH-10, Bundle.id; empty when it sent none
 	Type string // what it is: REF^I12, servicerequest-request, referral
 
+	// Flags are what the decoder had to make of the bytes, such as an encoding
+	// that nobody named. An accepted message carries them.
+	Flags []fault.Issue
+
 	// Echo keeps what the format needs to answer (MSH-3 to MSH-6, version,
 	// the focus of a MessageHeader). Only the format reads it.
 	Echo map[string]string
