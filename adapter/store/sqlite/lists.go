@@ -126,6 +126,14 @@ func (a allOf) seek(at int64) (int64, bool, error) {
 
 func (a allOf) close() { closeAll(a) }
 
+// intersect is what lists, one at least, have in common.
+func intersect(ls []list) list {
+	if len(ls) == 1 {
+		return ls[0]
+	}
+	return allOf(ls)
+}
+
 // without is a list less the members of others.
 type without struct {
 	list

@@ -38,26 +38,26 @@ func (r resources) Get(k store.Key) (store.Version, error) {
 // at returns the version of a seq that the snapshot is known to hold: what is
 // pruned may still be on the shelf.
 func (r resources) at(seq int64, k store.Key) (store.Version, error) {
-	if v, ok := r.shelved(seq); ok {
-		return v, nil
+	if x, ok := r.shelved(seq); ok {
+		return x.Version, nil
 	}
 	s := r.c.stmt("SELECT " + versionColumns + " FROM version v WHERE v.seq = ?")
 	defer s.done()
 	v, err := r.one(s.int(seq), k)
 	if err == nil {
-		r.keep(seq, v)
+		r.keep(seq, shelved{Version: v})
 	}
 	return v, err
 }
 
-func (r resources) shelved(seq int64) (store.Version, bool) {
+func (r resources) shelved(seq int64) (shelved, bool) {
 	if r.shelf == nil {
-		return store.Version{}, false
+		return shelved{}, false
 	}
 	return r.shelf.get(seq)
 }
 
-func (r resources) keep(seq int64, v store.Version) {
+func (r resources) keep(seq int64, v shelved) {
 	if r.shelf != nil {
 		r.shelf.put(seq, v)
 	}

@@ -7,7 +7,10 @@ import (
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
-var errMissingRow = errors.New("sqlite: the index names a version that is not there")
+var (
+	errMissingRow = errors.New("sqlite: the index names a version that is not there")
+	errNoKey      = errors.New("sqlite: a version without a key")
+)
 
 // load puts the version row of seq into s.row.
 func (s *search) load(seq int64) error {
@@ -31,6 +34,9 @@ func (s *search) load(seq int64) error {
 
 // facts is valid until the next load.
 func (s *search) facts(seq int64) (resource.Facts, error) {
+	if x, ok := s.r.shelved(seq); ok && x.facts != nil {
+		return x.facts, nil
+	}
 	if err := s.load(seq); err != nil {
 		return nil, err
 	}
@@ -38,24 +44,43 @@ func (s *search) facts(seq int64) (resource.Facts, error) {
 }
 
 func (s *search) version(seq int64) (store.Version, error) {
-	if v, ok := s.r.shelved(seq); ok {
-		return v, nil
+	x, ok := s.r.shelved(seq)
+	if ok && x.facts != nil {
+		return x.Version, nil
 	}
 	if err := s.load(seq); err != nil {
 		return store.Version{}, err
 	}
-	v, err := selfNamed(s.row)
-	if err == nil {
-		s.r.keep(seq, v)
+	if !ok {
+		var err error
+		if x.Version, err = selfNamed(s.row); err != nil {
+			return store.Version{}, err
+		}
 	}
-	return v, err
+	s.r.keep(seq, shelved{x.Version, s.row.bytes(4)})
+	return x.Version, nil
+}
+
+// key names the resource of a candidate.
+func (s *search) key(seq int64) (store.Key, error) {
+	if x, ok := s.r.shelved(seq); ok {
+		return x.Key, nil
+	}
+	if err := s.load(seq); err != nil {
+		return store.Key{}, err
+	}
+	typ, id, ok := keyBytes(s.row.view(3))
+	if !ok {
+		return store.Key{}, errNoKey
+	}
+	return store.Key{Type: string(typ), ID: string(id)}, nil
 }
 
 // selfNamed takes the version from the current row, its key from the body.
 func selfNamed(s *stmt) (store.Version, error) {
 	typ, id, ok := keyBytes(s.view(3))
 	if !ok {
-		return store.Version{}, errors.New("sqlite: a version without a key")
+		return store.Version{}, errNoKey
 	}
 	return readVersion(s, store.Key{Type: string(typ), ID: string(id)}), nil
 }

@@ -133,7 +133,7 @@ func (s *search) byTime(page *store.Page, cur store.Cursor, resumed bool) error 
 	if resumed {
 		at = max(at, s.position(cur.Number)+1)
 	}
-	root, err := s.lists()
+	root, err := s.quickest()
 	if err != nil {
 		return err
 	}
@@ -205,27 +205,57 @@ func (s *search) next(root list, at int64) (seq int64, ok bool, err error) {
 	}
 }
 
-// lists builds the merge of posting lists that stands for the query.
+// lists builds the list of candidates of the query. What s.spans holds after it
+// is still to be checked on each.
 func (s *search) lists() (list, error) {
-	var all, not []list
-	s.spans = s.spans[:0]
-	for _, c := range s.q.Clauses {
-		if c.Not {
-			not = append(not, s.union(c.Any))
-		} else {
-			all = append(all, s.union(c.Any))
-		}
+	fixed, err := s.fixed()
+	if err != nil {
+		return nil, err
 	}
+	return s.merge(fixed), nil
+}
+
+// quickest is lists for a page, which takes few of the candidates: one list is
+// walked and the other conditions are checked on what it gives.
+func (s *search) quickest() (list, error) {
+	fixed, err := s.fixed()
+	if err != nil || len(s.q.Clauses) == 0 || len(s.q.Clauses) == 1 && len(fixed) == 0 {
+		return s.merge(fixed), err
+	}
+	c := &checked{s: s, rest: s.q.Clauses, merge: func() list { return s.merge(fixed) }}
+	if len(fixed) > 0 {
+		c.walk = intersect(fixed)
+		return c, nil
+	}
+	i, err := s.sparsest()
+	if err != nil {
+		return nil, err
+	}
+	if i < 0 {
+		c.walk = s.ofType()
+		return c, nil
+	}
+	c.walk = s.union(s.q.Clauses[i].Any)
+	c.rest = slices.Concat(c.rest[:i], c.rest[i+1:])
+	return c, nil
+}
+
+// fixed gathers the short lists of what is known to narrow the query, and
+// leaves the other intervals in s.spans.
+func (s *search) fixed() ([]list, error) {
+	var fixed []list
+	s.spans = s.spans[:0]
 	if len(s.q.IDs) > 0 {
 		ids, err := s.ids()
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, ids)
+		fixed = append(fixed, ids)
 	}
+	beside := len(fixed) > 0 || slices.ContainsFunc(s.q.Clauses, func(c resource.Clause) bool { return !c.Not })
 	for _, c := range s.q.Ranges {
 		limit := gatherSpans
-		if len(all) > 0 {
+		if beside {
 			limit = gatherBeside
 		}
 		var l list
@@ -238,22 +268,37 @@ func (s *search) lists() (list, error) {
 		if l == nil {
 			s.spans = append(s.spans, c)
 		} else {
-			all = append(all, l)
+			fixed, beside = append(fixed, l), true
+		}
+	}
+	return fixed, nil
+}
+
+// merge is the merge of posting lists that stands for the clauses.
+func (s *search) merge(fixed []list) list {
+	all := slices.Clone(fixed)
+	var not []list
+	for _, c := range s.q.Clauses {
+		if c.Not {
+			not = append(not, s.union(c.Any))
+		} else {
+			all = append(all, s.union(c.Any))
 		}
 	}
 	// Terms are of one type, so the list of the type is needed only when no
 	// term is there to stand for it.
 	if len(all) == 0 {
-		all = append(all, &postingList{c: s.r.c, id: s.typ, newest: s.newest})
+		all = append(all, s.ofType())
 	}
-	root := all[0]
-	if len(all) > 1 {
-		root = allOf(all)
-	}
+	root := intersect(all)
 	if len(not) > 0 {
 		root = without{root, not}
 	}
-	return root, nil
+	return root
+}
+
+func (s *search) ofType() list {
+	return &postingList{c: s.r.c, id: s.typ, newest: s.newest}
 }
 
 func (s *search) union(terms []resource.Term) list {

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"sync"
 
+	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
@@ -16,10 +17,19 @@ import (
 // when that is full the older one goes.
 type shelf struct {
 	mu        sync.Mutex
-	now, then map[int64]store.Version
+	now, then map[int64]shelved
 	held      int // bytes in now
 	each      int // bytes that one generation may hold
 }
+
+// shelved is a version, and what it is found by unless nobody has asked yet. Both
+// are shared and must not be changed.
+type shelved struct {
+	store.Version
+	facts resource.Facts
+}
+
+func (v shelved) size() int { return len(v.Body) + len(v.facts) + shelfOverhead }
 
 // Sizes of what is kept.
 const (
@@ -27,10 +37,9 @@ const (
 	shelfLargest  = 64 << 10 // a body above this is not kept: few lists are made of such
 )
 
-func newShelf(size int) *shelf { return &shelf{now: map[int64]store.Version{}, each: size / 2} }
+func newShelf(size int) *shelf { return &shelf{now: map[int64]shelved{}, each: size / 2} }
 
-// get returns a version; its body is shared and must not be changed.
-func (s *shelf) get(seq int64) (store.Version, bool) {
+func (s *shelf) get(seq int64) (shelved, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v, ok := s.now[seq]
@@ -43,22 +52,24 @@ func (s *shelf) get(seq int64) (store.Version, bool) {
 }
 
 // put keeps a version that was read from the disk and is committed.
-func (s *shelf) put(seq int64, v store.Version) {
+func (s *shelf) put(seq int64, v shelved) {
 	if len(v.Body) > shelfLargest {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.now[seq]; !ok {
+	if was, ok := s.now[seq]; !ok || was.facts == nil {
 		s.add(seq, v)
 	}
 }
 
-func (s *shelf) add(seq int64, v store.Version) {
-	size := len(v.Body) + shelfOverhead
-	if s.held+size > s.each {
-		s.now, s.then, s.held = make(map[int64]store.Version, len(s.now)), s.now, 0
+func (s *shelf) add(seq int64, v shelved) {
+	if was, ok := s.now[seq]; ok {
+		s.held -= was.size()
+	}
+	if s.held+v.size() > s.each {
+		s.now, s.then, s.held = make(map[int64]shelved, len(s.now)), s.now, 0
 	}
 	s.now[seq] = v
-	s.held += size
+	s.held += v.size()
 }

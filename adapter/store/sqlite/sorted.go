@@ -200,12 +200,12 @@ func (s *search) matches(p place) (bool, error) {
 	if key, _ := f.SortKey(s.q.Order.Param, s.newest); key != p.key {
 		return false, nil
 	}
-	typ, id, ok := keyBytes(s.row.view(3))
-	if !ok || string(typ) != s.q.Type || len(s.q.IDs) > 0 && !slices.Contains(s.q.IDs, string(id)) {
+	if slices.ContainsFunc(s.q.Clauses, func(c resource.Clause) bool { return !f.Meets(c) }) ||
+		slices.ContainsFunc(s.q.Ranges, func(c resource.RangeClause) bool { return !f.Overlaps(c) }) {
 		return false, nil
 	}
-	return !slices.ContainsFunc(s.q.Clauses, func(c resource.Clause) bool { return !f.Meets(c) }) &&
-		!slices.ContainsFunc(s.q.Ranges, func(c resource.RangeClause) bool { return !f.Overlaps(c) }), nil
+	k, err := s.key(p.seq)
+	return k.Type == s.q.Type && (len(s.q.IDs) == 0 || slices.Contains(s.q.IDs, k.ID)), err
 }
 
 // walkRest puts the matches that have no value, in order of update.
