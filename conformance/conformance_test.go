@@ -116,6 +116,7 @@ func inCode(t *testing.T, folder, pattern string) []string {
 func TestFlagsOfTheCodeAreInTheCodeSystem(t *testing.T) {
 	used := inCode(t, "adapter/mapping", `e\.(?:unusable|report)\([^"\n]*"([a-z-]+)"`)
 	used = append(used, inCode(t, "adapter/profile", `\bFlag[A-Z]\w* *= *"([a-z-]+)"`)...)
+	used = append(used, inCode(t, "adapter/inbound/*", `\bFlag[A-Z]\w* *= *"([a-z-]+)"`)...)
 	for _, v := range []struct{ system, value string }{
 		{nhs.SystemNHSNumber, "943476"}, {nhs.SystemNHSNumber, "94347659AB"}, {nhs.SystemNHSNumber, "1111111111"}, {nhs.SystemNHSNumber, "9434765918"},
 		{nhs.SystemODSOrganization, "A1"}, {nhs.SystemODSOrganization, "A8_023"},

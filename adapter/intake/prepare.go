@@ -2,6 +2,7 @@ package intake
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,7 +53,7 @@ func (s *Service) prepare(sender Sender, sub Submission, msg *inbound.Message, d
 	if err != nil {
 		return nil, fault.Of(err)
 	}
-	d := &draft{received: sub.Received}
+	d := &draft{received: sub.Received, flags: slices.Clone(msg.Flags)}
 	for _, f := range out.Findings {
 		d.flags = append(d.flags, fault.Issue{Severity: "warning", Code: f.Code, Place: f.Address, Expression: f.Path, Text: f.Text})
 	}
@@ -191,7 +192,10 @@ func flagTask(task *element.Value, flags []fault.Issue) {
 			meta.Append("tag", element.NewObject(element.S("system", profile.SystemDataQuality), element.S("code", f.Code)))
 		}
 		where := f.Expression
-		if f.Place != "" {
+		switch {
+		case where == "":
+			where = f.Place
+		case f.Place != "":
 			where += " (" + f.Place + ")"
 		}
 		task.Append("note", element.NewObject(element.S("text", "Data quality: "+where+": "+f.Text)))

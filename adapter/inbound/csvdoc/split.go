@@ -1,0 +1,226 @@
+package csvdoc
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"iter"
+	"slices"
+
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/inbound"
+)
+
+// firstRead is the first size of the window through which a file is read; it
+// grows only for a row that is longer.
+const firstRead = 64 << 10
+
+// Split reads a file row by row. Blank rows are passed over; they count all the
+// same, so that Part.Number is the row that a spreadsheet shows. A header that
+// cannot be used ends the file, because no row could be understood without it.
+func (f Format) Split(r io.Reader) iter.Seq2[inbound.Part, error] {
+	return func(yield func(inbound.Part, error) bool) {
+		s := splitter{f: f, r: r, line: 1}
+		err := s.open()
+		for err == nil {
+			var p inbound.Part
+			var ok bool
+			if p, ok, err = s.part(); ok && !yield(p, nil) {
+				return
+			}
+		}
+		if !errors.Is(err, io.EOF) {
+			yield(inbound.Part{}, err)
+		}
+	}
+}
+
+// splitter is one file being read.
+type splitter struct {
+	f      Format
+	r      io.Reader
+	lexer  lexer
+	header *header
+	first  []byte // the record of the header with a line feed, in front of every row
+
+	window     []byte // what was read and not yet taken
+	end        bool
+	row, line  int
+	rowLine    int
+	orderIndex int // of the column that keeps rows in order; -1: none
+}
+
+// open finds the separator and reads the header.
+func (s *splitter) open() error {
+	for !s.end && len(s.window) <= s.f.o.Limits.Row {
+		if _, known := s.f.separatorOf(s.window); known && len(s.window) >= len(byteOrderMark) {
+			break
+		}
+		if err := s.fill(); err != nil {
+			return err
+		}
+	}
+	s.window = bytes.TrimPrefix(s.window, []byte(byteOrderMark))
+	if bytes.HasPrefix(s.window, []byte("\xff\xfe")) || bytes.HasPrefix(s.window, []byte("\xfe\xff")) {
+		return fault.New(fault.Unsupported, "", "the file is UTF-16; save it as UTF-8")
+	}
+	s.lexer = s.f.lexer(s.window)
+	s.orderIndex = -1
+	if s.f.o.Header == None {
+		s.header = s.f.positions(s.f.o.Columns)
+		s.orderIndex = s.order()
+		return nil
+	}
+	record, state, err := s.record()
+	for err == nil && blank(record, s.lexer.separator) && state == whole {
+		record, state, err = s.record()
+	}
+	switch {
+	case errors.Is(err, io.EOF):
+		return fault.New(fault.Malformed, "", "the file is empty")
+	case err != nil:
+		return err
+	case state == broken:
+		return fault.New(fault.Malformed, "header", "%s", brokenQuotes)
+	case state == more:
+		return fault.New(fault.TooLarge, "header", "the first row has more than %d bytes", s.f.o.Limits.Row)
+	}
+	if s.f.o.Header == Ignored {
+		s.header = s.f.positions(s.f.o.Columns)
+	} else {
+		if s.header, err = s.f.header(record, s.lexer.separator); err != nil {
+			return err
+		}
+		s.first = append(slices.Clone(record), '\n')
+	}
+	s.orderIndex = s.order()
+	return nil
+}
+
+func (s *splitter) order() int {
+	if s.f.o.Order == "" {
+		return -1
+	}
+	if i := slices.Index(s.header.names, s.f.o.Order); i >= 0 {
+		return i
+	}
+	for i := range s.f.o.Limits.Columns {
+		if s.header.name(i) == s.f.o.Order {
+			return i
+		}
+	}
+	return -1
+}
+
+// part is the next row; false when it was blank.
+func (s *splitter) part() (inbound.Part, bool, error) {
+	record, state, err := s.record()
+	if err != nil || state != more && blank(record, s.lexer.separator) {
+		return inbound.Part{}, false, err
+	}
+	p := inbound.Part{Number: s.row, Line: s.rowLine}
+	if state == more {
+		p.Err = fault.New(fault.TooLarge, "row", "the row has more than %d bytes", s.f.o.Limits.Row)
+		return p, true, nil
+	}
+	p.Body = make([]byte, 0, len(s.first)+len(record)+1)
+	p.Body = append(append(append(p.Body, s.first...), record...), '\n')
+	if s.orderIndex >= 0 && state == whole {
+		if cells, err := s.f.cells(record, s.lexer.separator); err == nil && s.orderIndex < len(cells) {
+			p.Lane = string(bytes.TrimSpace(cells[s.orderIndex].bytes()))
+		}
+	}
+	return p, true, nil
+}
+
+// record is the next record without its line feed; state more: it was too long
+// and was passed over.
+func (s *splitter) record() ([]byte, state, error) {
+	for {
+		n, state := s.lexer.next(s.window, s.end)
+		if state == more && len(s.window) > s.f.o.Limits.Row {
+			if n, state = s.lexer.giveUp(); state == more {
+				return nil, more, s.skipLine()
+			}
+		}
+		if state == more {
+			if err := s.fill(); err != nil {
+				return nil, more, err
+			}
+			continue
+		}
+		if n == 0 { // the end of the file, with nothing before it
+			return nil, state, io.EOF
+		}
+		record := s.window[:n]
+		s.window = s.window[n:]
+		s.count(record)
+		return chomp(record), state, nil
+	}
+}
+
+// count moves on by one row.
+func (s *splitter) count(record []byte) {
+	s.row++
+	s.rowLine = s.line
+	s.line += bytes.Count(record, []byte("\n"))
+}
+
+// skipLine passes over a line that is longer than a row may be.
+func (s *splitter) skipLine() error {
+	s.count(nil)
+	for {
+		if i := bytes.IndexByte(s.window, '\n'); i >= 0 {
+			s.window = s.window[i+1:]
+			break
+		}
+		s.window = s.window[:0]
+		if s.end {
+			break
+		}
+		if err := s.fill(); err != nil {
+			return err
+		}
+	}
+	s.line++
+	s.lexer.reset()
+	return nil
+}
+
+// fill reads on.
+func (s *splitter) fill() error {
+	if cap(s.window)-len(s.window) < firstRead/4 {
+		// Records point into the old window until the next one is asked for.
+		next := make([]byte, len(s.window), 2*len(s.window)+firstRead)
+		copy(next, s.window)
+		s.window = next
+	}
+	for range maxEmptyReads {
+		n, err := s.r.Read(s.window[len(s.window):cap(s.window)])
+		s.window = s.window[:len(s.window)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			s.end = true
+			return nil
+		case err != nil:
+			return err
+		case n > 0:
+			return nil
+		}
+	}
+	return io.ErrNoProgress
+}
+
+// maxEmptyReads bounds how often a reader may return nothing without an error.
+const maxEmptyReads = 100
+
+// blank reports whether a record has no cell with anything in it: a blank line,
+// or the row of separators that a spreadsheet leaves at the end.
+func blank(record []byte, separator byte) bool {
+	for _, c := range record {
+		if c != separator && c != ' ' && c != '\t' && c != '\r' {
+			return false
+		}
+	}
+	return true
+}
