@@ -134,5 +134,16 @@ func (e *eval) one(t *template, res *Result) string {
 	return text
 }
 
+// Key is the name that the mapping gives its first resource of a type; empty
+// when it makes none.
+func (m *Mapping) Key(resourceType string) string {
+	for i := range m.resources {
+		if m.resources[i].kind == resourceType {
+			return m.resources[i].key
+		}
+	}
+	return ""
+}
+
 // isBrief reports whether a message of the intention may lack required values.
 func (m *Mapping) isBrief(intention string) bool { return slices.Contains(m.brief, intention) }

@@ -14,6 +14,21 @@ import (
 // these concepts (conformance/DIVERGENCES.md).
 const SystemDataQuality = "urn:linkloop:codesystem:data-quality"
 
+// SystemReferralChange is the code system of what a sender did to a referral
+// after it was made, as it stands in Task.meta.tag
+// (conformance/CodeSystem-referral-change.json).
+const SystemReferralChange = "urn:linkloop:codesystem:referral-change"
+
+// The codes of SystemReferralChange.
+const (
+	ChangedBySender   = "changed-by-sender"
+	CancelledBySender = "cancelled-by-sender"
+)
+
+// SystemBusinessStatus is the vocabulary of this house for link-worker work, as
+// it stands in Task.businessStatus (conformance/CodeSystem-business-status.json).
+const SystemBusinessStatus = "urn:linkloop:codesystem:business-status"
+
 // FlagDemographics is the flag of a Task whose referral disagrees with the
 // Patient on record about name, birth date or gender.
 const FlagDemographics = "demographics-conflict"

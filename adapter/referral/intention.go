@@ -1,6 +1,9 @@
 package referral
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Intention is what a message wants to happen to a referral.
 type Intention string
@@ -32,3 +35,30 @@ func ParseIntention(word string) (Intention, bool) {
 // NeedsWhole reports whether a message of this intention holds the whole
 // referral.
 func (i Intention) NeedsWhole() bool { return slices.Contains(Whole, string(i)) }
+
+// kept are the elements of a ServiceRequest that no update changes: whose it
+// is, when it was asked, and what became of it.
+var kept = []string{"status", "intent", "subject", "requester", "authoredOn"}
+
+// settled are the elements of a Task that no update changes beside those that
+// belong to its owner and those that nobody changes.
+var settled = []string{"status", "identifier"}
+
+// bookkeeping are the elements of every resource that no message says.
+var bookkeeping = []string{"resourceType", "id", "meta", "text", "identifier"}
+
+// SenderMayChangeRequest reports whether an update by the sender changes an
+// element of a ServiceRequest.
+func SenderMayChangeRequest(element string) bool {
+	base := strings.TrimPrefix(element, "_")
+	return !slices.Contains(bookkeeping, base) && !slices.Contains(kept, base)
+}
+
+// SenderMayChange reports whether an update by the sender changes an element of
+// a Task: what its owner may change is the owner's alone, so that no update
+// undoes the work of a link worker.
+func (w *Workflow) SenderMayChange(element string) bool {
+	base := strings.TrimPrefix(element, "_")
+	return !slices.Contains(bookkeeping, base) && !slices.Contains(settled, base) &&
+		!slices.Contains(w.OwnerChanges, base) && !slices.Contains(w.Immutable, base)
+}

@@ -44,6 +44,16 @@ func interval(s string) (low, high int64, ok bool) {
 	return from.UnixMicro(), to.UnixMicro() - 1, true
 }
 
+// Interval is the time that a FHIR date, dateTime or instant means, from its
+// first to its last microsecond; ok is false for anything else.
+func Interval(s string) (first, last time.Time, ok bool) {
+	low, high, ok := interval(s)
+	if !ok {
+		return time.Time{}, time.Time{}, false
+	}
+	return time.UnixMicro(low).UTC(), time.UnixMicro(high).UTC(), true
+}
+
 // precision is how much time the seconds of an instant mean.
 func precision(s string) time.Duration {
 	const seconds = len("2006-01-02T15:04:05")

@@ -160,21 +160,21 @@ func (s *Service) reads(key store.Key, v *element.Value) store.Hint {
 // maxHints bounds what a hostile resource makes the store read ahead.
 const maxHints = 16
 
-// keepFlags carries data-quality tags over: a client that sends a resource back
+// keepFlags carries the tags of the intake over: a client that sends a resource back
 // without its meta has not looked into what they say.
 // https://hl7.org/fhir/R4/resource.html#tag-updates
 func keepFlags(old, v *element.Value) {
 	if tags := v.At("meta.tag"); tags != nil {
 		// Nor does a client raise flags: they say what the intake found.
 		tags.Items = slices.DeleteFunc(tags.Items, func(t *element.Value) bool {
-			return t.Str("system") == profile.SystemDataQuality && !hasFlag(old, t.Str("code"))
+			return isFlag(t) && !hasFlag(old, t.Str("code"))
 		})
 		if len(tags.Items) == 0 {
 			v.Get("meta").Remove("tag")
 		}
 	}
 	for _, tag := range old.All("meta.tag") {
-		if tag.Str("system") != profile.SystemDataQuality || hasFlag(v, tag.Str("code")) {
+		if !isFlag(tag) || hasFlag(v, tag.Str("code")) {
 			continue
 		}
 		meta := v.Get("meta")
@@ -188,8 +188,15 @@ func keepFlags(old, v *element.Value) {
 
 func hasFlag(v *element.Value, code string) bool {
 	return slices.ContainsFunc(v.All("meta.tag"), func(t *element.Value) bool {
-		return t.Str("system") == profile.SystemDataQuality && t.Str("code") == code
+		return isFlag(t) && t.Str("code") == code
 	})
+}
+
+// isFlag reports whether a tag was put on by the intake; no code stands in both
+// systems.
+func isFlag(tag *element.Value) bool {
+	system := tag.Str("system")
+	return system == profile.SystemDataQuality || system == profile.SystemReferralChange
 }
 
 // versionSeen is the version a change was made to: If-Match, else the

@@ -38,6 +38,14 @@ func (s *Service) follow(tx store.Tx, old, task *element.Value) (owes bool, err 
 	return s.owe(tx, task, request)
 }
 
+// Follow does within a decision of somebody else what a change of a Task brings
+// with it: the ServiceRequest takes its end, what is owed is owed, and what was
+// owed by mistake is withdrawn. The caller writes the Task, and calls Owed
+// after its commit when owes is true. Errors are those of an update.
+func (s *Service) Follow(tx store.Tx, old, task *element.Value) (owes bool, err error) {
+	return s.follow(tx, old, task)
+}
+
 // keepsIdentity refuses to make another person or organisation out of one: an
 // id stands for one national identifier for ever.
 func (s *Service) keepsIdentity(old, v *element.Value) error {

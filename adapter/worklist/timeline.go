@@ -10,13 +10,10 @@ import (
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/fhir"
 	"github.com/linkloop/linkloop/adapter/nhs"
+	"github.com/linkloop/linkloop/adapter/profile"
 	"github.com/linkloop/linkloop/adapter/referral"
 	"github.com/linkloop/linkloop/adapter/store"
 )
-
-// systemBusinessStatus is the vocabulary of this house for link-worker work
-// (conformance/CodeSystem-business-status.json).
-const systemBusinessStatus = "urn:linkloop:codesystem:business-status"
 
 // Timeline tells the story of one referral: when the message came, every state
 // of the Task, every attempt to write back and what it came to. It holds no
@@ -68,7 +65,7 @@ func received(r store.Reader, task string) ([]referral.Event, error) {
 
 func taskStates(versions []store.Version) ([]referral.Event, error) {
 	var out []referral.Event
-	was, business := "", ""
+	was, business, said := "", "", 0
 	for _, v := range versions {
 		root, err := element.Parse(v.Body, element.Limits{})
 		if err != nil {
@@ -83,10 +80,11 @@ func taskStates(versions []store.Version) ([]referral.Event, error) {
 			}
 		}
 		if b != business && b != "" {
-			if e.What != "" {
-				e.What += ", "
-			}
-			e.What += b
+			e.What = join(e.What, b)
+		}
+		if n := saidBySender(root); n > said {
+			said = n
+			e.What = join(e.What, "changed by the sender")
 		}
 		if was, business = now, b; e.What != "" {
 			out = append(out, e)
@@ -95,12 +93,31 @@ func taskStates(versions []store.Version) ([]referral.Event, error) {
 	return out, nil
 }
 
+func join(what, more string) string {
+	if what == "" {
+		return more
+	}
+	return what + ", " + more
+}
+
+// saidBySender counts the notes that the intake made of later messages. Their
+// texts are not told: anybody can write a note like them.
+func saidBySender(task *element.Value) int {
+	n := 0
+	for _, note := range task.List("note") {
+		if strings.HasPrefix(note.Str("authorString"), "sender ") {
+			n++
+		}
+	}
+	return n
+}
+
 // spoken is the first code of a system whose codes are known to be codes; what
 // stands in other systems could be anybody's words.
 func spoken(codings *element.Value) string {
 	for _, c := range codings.All("") {
 		switch c.Str("system") {
-		case nhs.SystemSNOMED, systemBusinessStatus:
+		case nhs.SystemSNOMED, profile.SystemBusinessStatus:
 			return c.Str("code")
 		}
 	}
