@@ -136,9 +136,12 @@ func (s *splitter) part() (inbound.Part, bool, error) {
 // record is the next record without its line feed; state more: it was too long
 // and was passed over.
 func (s *splitter) record() ([]byte, state, error) {
+	limit := s.f.o.Limits.Row + len("\r\n")
 	for {
-		n, state := s.lexer.next(s.window, s.end)
-		if state == more && len(s.window) > s.f.o.Limits.Row {
+		// What is too long must not depend on how much has arrived.
+		text := s.window[:min(len(s.window), limit)]
+		n, state := s.lexer.next(text, s.end && len(text) == len(s.window))
+		if state == more && len(text) == limit {
 			if n, state = s.lexer.giveUp(); state == more {
 				return nil, more, s.skipLine()
 			}
