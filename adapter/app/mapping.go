@@ -23,17 +23,17 @@ func CompileMapping(fsys fs.FS, name string) (*mapping.Mapping, error) {
 	return mapping.Compile(fsys, name, mapping.WithSchema(fhir.Schema{}), mapping.WithIntentions(referral.Whole, referral.Brief))
 }
 
-// decode reads bytes with the format a mapping names.
-func decode(format string, body []byte) (*message.Tree, string, error) {
-	f := Formats()[format]
+// decode reads bytes with the format of a mapping.
+func decode(m *mapping.Mapping, body []byte) (*message.Tree, string, error) {
+	f := FormatOf(m)
 	if f == nil {
-		return nil, "", fmt.Errorf("there is no format %q", format)
+		return nil, "", fmt.Errorf("there is no format %q", m.Format())
 	}
-	m, err := f.Decode(body)
+	msg, err := f.Decode(body)
 	if err != nil {
 		return nil, "", err
 	}
-	return m.Tree, m.Type, nil
+	return msg.Tree, msg.Type, nil
 }
 
 // TestMapping runs the examples of a mapping and prints how each came out.
@@ -50,7 +50,7 @@ func TestMapping(fsys fs.FS, name, updateIn string, w io.Writer) error {
 	if len(examples) == 0 {
 		return errors.New("there is no example beside this mapping: add examples/NAME.txtar")
 	}
-	outcomes := m.Test(examples, decode)
+	outcomes := m.Test(examples, func(_ string, body []byte) (*message.Tree, string, error) { return decode(m, body) })
 	fmt.Fprintf(w, "%s %s\n", m.Name(), m.Version())
 	if err := mapping.WriteOutcomes(w, outcomes); err != nil {
 		return err
@@ -83,7 +83,7 @@ func ExplainMapping(fsys fs.FS, name string, body []byte, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	tree, kind, err := decode(m.Format(), body)
+	tree, kind, err := decode(m, body)
 	if err != nil {
 		return err
 	}

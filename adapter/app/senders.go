@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/linkloop/linkloop/adapter/inbound"
+	"github.com/linkloop/linkloop/adapter/inbound/csvdoc"
 	"github.com/linkloop/linkloop/adapter/inbound/fhirmsg"
 	"github.com/linkloop/linkloop/adapter/inbound/hl7v2"
 	"github.com/linkloop/linkloop/adapter/inbound/jsondoc"
@@ -27,7 +28,23 @@ func Formats() map[string]inbound.Format {
 		"hl7v2":   hl7v2.New(),
 		"fhirmsg": fhirmsg.New(),
 		"json":    jsondoc.New(),
+		"csv":     csvdoc.New(),
 	}
+}
+
+// FormatOf is the wire format that a mapping is for, set up as the mapping
+// says; nil when there is none of that name.
+func FormatOf(m *mapping.Mapping) inbound.Format {
+	if m.Format() != "csv" {
+		return Formats()[m.Format()]
+	}
+	c := m.CSV()
+	return csvdoc.New(csvdoc.Options{
+		Separator: c.Separator, Unquoted: !c.Quotes,
+		Header:   map[string]csvdoc.Header{"no": csvdoc.None, "ignored": csvdoc.Ignored}[c.Header],
+		Encoding: map[string]csvdoc.Encoding{"utf-8": csvdoc.UTF8, "windows-1252": csvdoc.Windows1252}[c.Encoding],
+		Columns:  c.Columns, Absent: c.Absent, ID: c.ID, Type: c.Type, Order: c.Order,
+	})
 }
 
 // MappingFiles is the folder of mappings: the configured one, or the embedded.
@@ -66,7 +83,6 @@ func senders(cfg config.Config) ([]intake.Sender, error) {
 			list = append(list, config.Sender{Name: n, Mapping: n})
 		}
 	}
-	formats := Formats()
 	compiled := map[string]*mapping.Mapping{}
 	var out []intake.Sender
 	var errs []error
@@ -80,7 +96,7 @@ func senders(cfg config.Config) ([]intake.Sender, error) {
 			}
 			compiled[s.Mapping] = m
 		}
-		f := formats[m.Format()]
+		f := FormatOf(m)
 		if f == nil {
 			errs = append(errs, fmt.Errorf("mapping %s: there is no format %q", s.Mapping, m.Format()))
 			continue

@@ -19,6 +19,7 @@ type Mapping struct {
 	name, title, version, format string
 
 	hl7       bool
+	csv       CSV
 	accepts   []string
 	constants []constant
 	lets      []let
