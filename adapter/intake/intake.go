@@ -97,8 +97,20 @@ type Submission struct {
 type Result struct {
 	Reply     inbound.Reply
 	Kind      string // "accepted", "duplicate" or the fault kind, for metrics
-	MessageID int64
+	MessageID int64  // 0: not filed, because the store could not take it
 	Task      string
+	Refused   string // fault kind of a refusal, this one's or that of the first answer; empty when accepted
+
+	issues []byte
+}
+
+// Issues are the reasons of a refusal, or the flags of an acceptance.
+func (r Result) Issues() []fault.Issue {
+	var out []fault.Issue
+	if len(r.issues) > 0 && json.Unmarshal(r.issues, &out) != nil {
+		return nil // only issuesJSON writes them
+	}
+	return out
 }
 
 // Senders lists the names, in the order of the configuration.
@@ -238,7 +250,7 @@ func (s *Service) file(tx store.Tx, sender Sender, sub Submission, row store.Mes
 	if err := tx.Ledger().Audit(store.AuditEvent{At: tx.Time(), Agent: agent, Action: "intake", Entity: entity, Outcome: kind}); err != nil {
 		return Result{}, err
 	}
-	return Result{Reply: reply, Kind: kind, MessageID: row.ID, Task: row.Task}, nil
+	return Result{Reply: reply, Kind: kind, MessageID: row.ID, Task: row.Task, Refused: row.Kind, issues: row.Issues}, nil
 }
 
 // repeat answers a message that was decided before, without a transaction.
@@ -273,6 +285,8 @@ func stored(m store.Message) Result {
 		Kind:      fault.Duplicate.String(),
 		MessageID: m.ID,
 		Task:      m.Task,
+		Refused:   m.Kind,
+		issues:    m.Issues,
 	}
 }
 
@@ -281,7 +295,7 @@ func stored(m store.Message) Result {
 func (s *Service) refuse(sender Sender, msg *inbound.Message, f *fault.Fault) Result {
 	s.cfg.Log.Error("message not filed", "sender", sender.Name, "kind", f.Kind.String(), "cause", causeType(f))
 	reply := sender.Format.Reply(msg, inbound.Answer{Fault: f, Base: s.cfg.BaseURL, At: s.cfg.Now()})
-	return Result{Reply: reply, Kind: f.Kind.String()}
+	return Result{Reply: reply, Kind: f.Kind.String(), Refused: f.Kind.String(), issues: issuesJSON(f.Issues)}
 }
 
 // causeType names the type of a cause: its text may quote input.
