@@ -17,14 +17,19 @@ type Part struct {
 	Err error
 }
 
-// Splitter is a Format whose files hold many messages.
+// Splitter is a Format that comes in files of many messages. Whatever is sent
+// for it is taken as a file, a single message too, and answered with a receipt
+// of the file.
 //
 // Split reads a file part by part and keeps no more of it than a part or two.
 // A pair with an error ends the file: a *fault.Fault when what follows cannot
 // be read as parts at all, otherwise the error of the reader. Each part comes
 // out the same wherever in a file, and in whichever file, it stands, so that a
 // part that is sent again is recognised.
+//
+// PartName is what people call a part: row.
 type Splitter interface {
 	Format
 	Split(r io.Reader) iter.Seq2[Part, error]
+	PartName() string
 }

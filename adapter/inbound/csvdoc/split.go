@@ -35,6 +35,9 @@ func (f Format) Split(r io.Reader) iter.Seq2[inbound.Part, error] {
 	}
 }
 
+// PartName is what a part of a file is called.
+func (Format) PartName() string { return "row" }
+
 // splitter is one file being read.
 type splitter struct {
 	f      Format
