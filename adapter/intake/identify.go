@@ -83,6 +83,22 @@ func (s *Service) identity(sender string, key [32]byte, r mapping.Resource) []st
 	return []string{"message", fmt.Sprintf("%x", key), r.Key}
 }
 
+// hasIdentity reports whether a resource is recognised when it comes again in
+// another message.
+func hasIdentity(r mapping.Resource) bool {
+	for _, system := range national[r.Type] {
+		if r.Root.Identifier(system) != "" {
+			return true
+		}
+	}
+	for _, x := range r.Root.List("identifier") {
+		if x.Str("value") != "" && x.Str("system") != "" {
+			return true
+		}
+	}
+	return false
+}
+
 // deriveID makes a UUID (RFC 9562, version 8) out of a keyed hash of the parts.
 func (s *Service) deriveID(parts ...string) string {
 	var room [256]byte

@@ -5,6 +5,7 @@
 package intake
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -15,10 +16,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/inbound"
 	"github.com/linkloop/linkloop/adapter/mapping"
 	"github.com/linkloop/linkloop/adapter/profile"
+	"github.com/linkloop/linkloop/adapter/referral"
 	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 )
@@ -30,6 +33,9 @@ type Sender struct {
 	Format     inbound.Format
 	Mapping    *mapping.Mapping
 	Constants  map[string]string
+	// UpdateMakes takes an update of a referral that is not here as a new one;
+	// otherwise it is refused.
+	UpdateMakes bool
 }
 
 // Config is what a Service is made of.
@@ -42,6 +48,14 @@ type Config struct {
 	BaseURL string // public FHIR base without trailing slash
 	Now     func() time.Time
 	Log     *slog.Logger
+
+	// Workflow says whether a sender may still cancel, and what of a Task it
+	// may change.
+	Workflow *referral.Workflow
+	// Follow does what the end of a Task brings with it, within the decision
+	// that ends it: worklist.Service.Follow.
+	Follow func(tx store.Tx, old, task *element.Value) (owes bool, err error)
+	Owed   func() // called after a commit that owes a delivery
 }
 
 // Service accepts messages.
@@ -102,6 +116,7 @@ type Result struct {
 	Refused   string // fault kind of a refusal, this one's or that of the first answer; empty when accepted
 
 	issues []byte
+	owes   bool // a delivery became due
 }
 
 // Issues are the reasons of a refusal, or the flags of an acceptance.
@@ -155,6 +170,14 @@ func (s *Service) process(ctx context.Context, sender Sender, sub Submission, ag
 		res, err = s.decide(tx, sender, sub, msg, d, f, row)
 		return err
 	}, d.reads(key))
+	var no *refusal
+	if errors.As(err, &no) {
+		err = s.cfg.Store.Decide(ctx, func(tx store.Tx) error {
+			var err error
+			res, err = s.decide(tx, sender, sub, msg, nil, no.fault, row)
+			return err
+		})
+	}
 	if err != nil && fault.KindOf(err) != fault.Transient && f == nil {
 		// Something of ours went wrong with this message. Nothing of it was
 		// written; it is kept among the failed ones, not only answered.
@@ -170,51 +193,108 @@ func (s *Service) process(ctx context.Context, sender Sender, sub Submission, ag
 		return s.refuse(sender, msg, fault.Of(err))
 	}
 	s.saved.Store(sender.Mapping.Hash(), true)
-	s.recent.add(key)
+	if d == nil || d.intention != referral.Status {
+		s.recent.add(key)
+	}
+	if res.owes {
+		s.cfg.Owed()
+	}
 	return res
 }
 
 // decide runs inside the transaction: it looks for a repeat once more, plans
 // against what is stored, and writes everything or, for a refusal, the reasons.
 func (s *Service) decide(tx store.Tx, sender Sender, sub Submission, msg *inbound.Message, d *draft, f *fault.Fault, row store.Message) (Result, error) {
+	asks := d != nil && d.intention == referral.Status // asked again, it is answered anew
+	var before *store.Message                          // the same message, when it comes again by itself
 	if prev, err := tx.Inbox().Find(row.Dedupe); err == nil {
 		// An acceptance stands, also against a replay that began before it.
-		if prev.State == store.Accepted || row.ID == 0 && answered(prev, sender) {
+		if !asks && (prev.State == store.Accepted || row.ID == 0 && answered(prev, sender)) {
 			return stored(prev), nil
+		}
+		if row.ID == 0 {
+			before = &prev
 		}
 		row.ID, row.Received, row.Seen = prev.ID, prev.Received, prev.Seen+1
 	} else if fault.KindOf(err) != fault.NotFound {
 		return Result{}, err
 	}
-	var flags []fault.Issue
+	v := &verdict{}
 	if f == nil {
-		var p *plan
-		var err error
-		if p, err = s.plan(tx, d); err != nil {
-			var conflict *fault.Fault
-			if !errors.As(err, &conflict) || conflict.Kind != fault.Conflict {
-				return Result{}, err
-			}
-			f = conflict
-		} else {
-			if err := p.write(tx); err != nil {
-				return Result{}, err
-			}
-			flags = p.flags
-			row.Task, row.Request = d.task, d.request
+		made, err := s.settle(tx, sender, sub, d, row.Dedupe)
+		var no *refusal
+		switch {
+		case errors.As(err, &no) && !no.undone:
+			f = no.fault
+		case err != nil:
+			return Result{}, err
+		default:
+			v = made
 		}
 	}
-	answer := inbound.Answer{Fault: f, Flags: flags, Base: s.cfg.BaseURL, At: tx.Time(), MessageID: row.ID}
-	row.State = store.Failed
+	answer := inbound.Answer{Fault: f, Flags: v.flags, State: v.state, Base: s.cfg.BaseURL, At: tx.Time(), MessageID: row.ID}
+	if d != nil {
+		answer.Intention = d.intention
+	}
+	row.State, row.Kind, row.Task, row.Request = store.Failed, "", v.task, v.request
 	if f == nil {
 		row.State, answer.Task, answer.Request = store.Accepted, row.Task, row.Request
-		row.Issues = issuesJSON(flags)
+		row.Issues = issuesJSON(v.flags)
 	} else {
 		row.Kind, row.Issues = f.Kind.String(), issuesJSON(f.Issues)
+		if before != nil && before.Kind == row.Kind && before.Mapping == row.Mapping && bytes.Equal(before.Issues, row.Issues) {
+			return stored(*before), nil
+		}
 	}
 	reply := sender.Format.Reply(msg, answer)
 	row.ReplyStatus, row.ReplyType, row.Reply = reply.Status, reply.ContentType, reply.Body
-	return s.file(tx, sender, sub, row, reply)
+	res, err := s.file(tx, sender, sub, row, reply)
+	res.owes = v.owes
+	return res, err
+}
+
+// verdict is what came of an accepted message.
+type verdict struct {
+	flags         []fault.Issue
+	task, request string // ids
+	state         *inbound.State
+	owes          bool // a delivery became due
+}
+
+// settle does what the message wants. The error is a refusal, or the store's.
+func (s *Service) settle(tx store.Tx, sender Sender, sub Submission, d *draft, key [32]byte) (*verdict, error) {
+	switch d.intention {
+	case referral.Modify:
+		return s.modify(tx, sender, sub, d, key)
+	case referral.Cancel:
+		return s.cancel(tx, sender, sub, d, key)
+	case referral.Status:
+		return s.stands(tx, sender, d)
+	}
+	p, err := s.plan(tx, d)
+	if err != nil {
+		return nil, err
+	}
+	return s.made(tx, d, p)
+}
+
+// made writes a new referral.
+func (s *Service) made(tx store.Tx, d *draft, p *plan) (*verdict, error) {
+	if err := p.write(tx); err != nil {
+		return nil, err
+	}
+	v := &verdict{flags: p.flags, task: d.task, request: d.request}
+	var task, request *element.Value
+	for _, r := range d.resources {
+		switch r.key.Type {
+		case "Task":
+			task = r.root
+		case "ServiceRequest":
+			request = r.root
+		}
+	}
+	v.state = state(task, request, store.Version{Updated: tx.Time()})
+	return v, nil
 }
 
 // file writes the inbox row, the mapping it was read with, and the audit line.
@@ -272,10 +352,11 @@ func (s *Service) repeat(ctx context.Context, sender Sender, key [32]byte, msg *
 }
 
 // answered reports whether a stored message keeps its answer: an acceptance
-// always, a refusal until the mapping that refused it was changed, a failure of
-// ours never.
+// always, a refusal until the mapping that refused it was changed; never a
+// failure of ours, nor that something is not here, which may come by now.
 func answered(m store.Message, sender Sender) bool {
-	return m.State == store.Accepted || m.Mapping == sender.Mapping.Hash() && m.Kind != fault.Internal.String()
+	return m.State == store.Accepted || m.Mapping == sender.Mapping.Hash() &&
+		m.Kind != fault.Internal.String() && m.Kind != fault.NotFound.String()
 }
 
 // stored is the first answer once more, byte for byte.

@@ -8,6 +8,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/profile"
+	"github.com/linkloop/linkloop/adapter/referral"
 	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 )
@@ -15,13 +16,18 @@ import (
 // plan is what one accepted message will write, decided against what is stored
 // and before anything is written.
 type plan struct {
-	writes []store.Write
-	flags  []fault.Issue
+	writes  []store.Write
+	flags   []fault.Issue
+	changed []string // elements of the Patient that a message changed
 }
 
 // plan reads what is there already. A referral that was received before under
-// the same business identifier with other content is fault.Conflict.
+// the same business identifier with other content is refused (Conflict).
 func (s *Service) plan(tx store.Tx, d *draft) (*plan, error) {
+	shown := 0 // flags that the Task of the draft shows
+	if d.intention == referral.New {
+		shown = len(d.flags)
+	}
 	p := &plan{flags: d.flags, writes: make([]store.Write, 0, len(d.resources))}
 	var late []prepared // the Task shows the flags, so it is rendered last when one came up here
 	for _, r := range d.resources {
@@ -38,7 +44,7 @@ func (s *Service) plan(tx store.Tx, d *draft) (*plan, error) {
 			}
 			p.add(r, old.Number)
 		case r.key.Type == "ServiceRequest" || r.key.Type == "Task":
-			return nil, fault.New(fault.Conflict, r.place,
+			return nil, refuse(fault.Conflict, r.place,
 				"a referral with this identifier was received before with other content, as %s; change it with an update message", r.key)
 		case r.key.Type == "Patient":
 			if err := p.patient(s.cfg.Indexer, r, old, d.received); err != nil {
@@ -49,10 +55,10 @@ func (s *Service) plan(tx store.Tx, d *draft) (*plan, error) {
 		// Messages carry them in passing; whoever owns them edits them over FHIR.
 	}
 	for _, r := range late {
-		if len(p.flags) > len(d.flags) {
+		if len(p.flags) > shown {
 			root := r.root.Clone() // the draft stays as it is: the decision may run again
-			flagTask(root, p.flags[len(d.flags):])
-			r.body = element.Canonical(root)
+			flagTask(root, p.flags[shown:])
+			r.body, r.index = element.Canonical(root), s.cfg.Indexer.Index(root)
 		}
 		p.add(r, 0)
 	}
@@ -92,6 +98,12 @@ func (p *plan) patient(ix *resource.Indexer, r prepared, old store.Version, rece
 	if element.Equal(was, now) {
 		return nil
 	}
+	p.changed = nil
+	for _, f := range now.Fields {
+		if a := was.Get(f.Name); f.Name != "meta" && (a == nil || !element.Equal(a, f.Value)) {
+			p.changed = append(p.changed, f.Name)
+		}
+	}
 	p.add(prepared{key: r.key, body: element.Canonical(now), index: ix.Index(now)}, old.Number)
 	return nil
 }
@@ -114,6 +126,12 @@ func enrich(was, sent *element.Value, newer bool) *element.Value {
 			}
 		}
 	}
+	addIdentifiers(now, sent)
+	return now
+}
+
+// addIdentifiers adds those that are not there; none is ever taken away.
+func addIdentifiers(now, sent *element.Value) {
 	for _, id := range sent.List("identifier") {
 		if !slices.ContainsFunc(now.List("identifier"), func(have *element.Value) bool {
 			return have.Str("system") == id.Str("system") && have.Str("value") == id.Str("value")
@@ -121,7 +139,6 @@ func enrich(was, sent *element.Value, newer bool) *element.Value {
 			now.Append("identifier", id)
 		}
 	}
-	return now
 }
 
 // conflicts names the identifying elements that both have and that differ.

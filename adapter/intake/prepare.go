@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -13,13 +12,10 @@ import (
 	"github.com/linkloop/linkloop/adapter/mapping"
 	"github.com/linkloop/linkloop/adapter/message"
 	"github.com/linkloop/linkloop/adapter/profile"
+	"github.com/linkloop/linkloop/adapter/referral"
 	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 )
-
-// systemMessage identifies messages in the inbox; a urn of this house, as no
-// published system does (conformance/DIVERGENCES.md).
-const systemMessage = "urn:linkloop:message"
 
 // prepared is one resource ready to be written.
 type prepared struct {
@@ -28,6 +24,7 @@ type prepared struct {
 	body  []byte
 	index resource.Index
 	place string // source address of what identifies it
+	name  string // of the resource in the mapping
 }
 
 // draft is everything one message asks to be written, made without touching
@@ -37,6 +34,13 @@ type draft struct {
 	flags         []fault.Issue
 	task, request string
 	received      time.Time
+
+	intention referral.Intention
+	sent      span
+	named     string         // the id of ours by which the message names its ServiceRequest
+	known     bool           // the person is recognised by an identifier
+	ends      string         // of a cancellation: what the Task becomes
+	reason    *element.Value // of a cancellation: Task.statusReason
 }
 
 // prepare turns a decoded message into a draft, or into the fault it is
@@ -54,10 +58,14 @@ func (s *Service) prepare(sender Sender, sub Submission, msg *inbound.Message, d
 		return nil, fault.Of(err)
 	}
 	d := &draft{received: sub.Received, flags: slices.Clone(msg.Flags)}
+	if f := d.intend(out); f != nil {
+		return nil, f
+	}
 	for _, f := range out.Findings {
 		d.flags = append(d.flags, fault.Issue{Severity: "warning", Code: f.Code, Place: f.Address, Expression: f.Path, Text: f.Text})
 	}
 	s.quality(d, out, msg.Tree)
+	d.recognise(out.Resources)
 	s.identify(sender.Name, key, out.Resources)
 	out.Resources = merge(out.Resources)
 
@@ -72,38 +80,50 @@ func (s *Service) prepare(sender Sender, sub Submission, msg *inbound.Message, d
 			task, d.task = r.Root, r.Root.ID()
 		}
 	}
+	if !d.intention.NeedsWhole() {
+		return s.brief(d, out, msg.Tree, patient, request, task)
+	}
 	if patient == nil || request == nil || task == nil {
 		return nil, fault.New(fault.Unmappable, "", "the message holds no complete referral: a Patient, a ServiceRequest and a Task are needed")
 	}
-	flagTask(task, d.flags)
+	if d.intention == referral.New {
+		flagTask(task, d.flags)
+	}
 	if f := s.check(out.Resources, msg.Tree); f != nil {
 		return nil, f
 	}
 	d.resources = make([]prepared, 0, len(out.Resources)+1)
 	for _, r := range out.Resources {
-		d.add(s.cfg.Indexer, r.Root, placeOf(r.Root, msg.Tree))
+		d.resources = append(d.resources, s.ready(r.Root, r.Key, placeOf(r.Root, msg.Tree)))
 	}
-	d.add(s.cfg.Indexer, s.provenance(sender, sub, key, out.Resources), "")
+	if d.intention == referral.New {
+		d.resources = append(d.resources, s.provenance(sender, sub, key, d, keysOf(d.resources)))
+	}
 	return d, nil
 }
 
-func (d *draft) add(ix *resource.Indexer, root *element.Value, place string) {
-	d.resources = append(d.resources, prepared{
+// ready makes a resource ready to be written.
+func (s *Service) ready(root *element.Value, name, place string) prepared {
+	return prepared{
 		key:   store.Key{Type: root.ResourceType(), ID: root.ID()},
 		root:  root,
 		body:  element.Canonical(root),
-		index: ix.Index(root),
+		index: s.cfg.Indexer.Index(root),
 		place: place,
-	})
+		name:  name,
+	}
 }
 
 // reads tells the store what the decision about this draft looks at.
 func (d *draft) reads(dedupe [32]byte) store.Hint {
 	h := store.Hint{Dedupe: [][32]byte{dedupe}}
 	if d != nil {
-		h.Keys = make([]store.Key, len(d.resources))
+		h.Keys = make([]store.Key, len(d.resources), len(d.resources)+1)
 		for i, r := range d.resources {
 			h.Keys[i] = r.key
+		}
+		if d.named != "" {
+			h.Keys = append(h.Keys, store.Key{Type: "ServiceRequest", ID: d.named})
 		}
 	}
 	return h
@@ -198,30 +218,9 @@ func flagTask(task *element.Value, flags []fault.Issue) {
 		case f.Place != "":
 			where += " (" + f.Place + ")"
 		}
-		task.Append("note", element.NewObject(element.S("text", "Data quality: "+where+": "+f.Text)))
+		text := "Data quality: " + where + ": " + f.Text
+		if !slices.ContainsFunc(task.List("note"), func(n *element.Value) bool { return n.Str("text") == text }) {
+			task.Append("note", element.NewObject(element.S("text", text)))
+		}
 	}
-}
-
-// provenance says where the resources came from: the message, the sender, and
-// the mapping by name, version and content hash.
-func (s *Service) provenance(sender Sender, sub Submission, key [32]byte, rs []mapping.Resource) *element.Value {
-	m := sender.Mapping
-	targets := element.NewArray()
-	for _, r := range rs {
-		targets.Items = append(targets.Items, element.NewObject(element.S("reference", r.Type+"/"+r.Root.ID())))
-	}
-	return element.NewObject(
-		element.S("resourceType", "Provenance"),
-		element.S("id", s.deriveID("Provenance", fmt.Sprintf("%x", key))),
-		element.F("target", targets),
-		element.S("recorded", sub.Received.UTC().Format(element.InstantLayout)),
-		element.F("agent", element.NewArray(element.NewObject(
-			element.F("who", element.NewObject(element.S("display", "sender "+sender.Name)))))),
-		element.F("entity", element.NewArray(element.NewObject(
-			element.S("role", "source"),
-			element.F("what", element.NewObject(
-				element.F("identifier", element.NewObject(
-					element.S("system", systemMessage), element.S("value", fmt.Sprintf("%x", key)))),
-				element.S("display", "message mapped by "+m.Name()+" "+m.Version()+", sha256 "+m.Hash())))))),
-	)
 }

@@ -54,6 +54,13 @@ func SenderMayChangeRequest(element string) bool {
 	return !slices.Contains(bookkeeping, base) && !slices.Contains(kept, base)
 }
 
+// SenderMayChangeOther reports whether an update by the sender changes an
+// element of what comes with a referral, such as a Consent: all but whose it is.
+func SenderMayChangeOther(element string) bool {
+	base := strings.TrimPrefix(element, "_")
+	return !slices.Contains(bookkeeping, base) && base != "subject" && base != "patient"
+}
+
 // SenderMayChange reports whether an update by the sender changes an element of
 // a Task: what its owner may change is the owner's alone, so that no update
 // undoes the work of a link worker.

@@ -1,0 +1,88 @@
+package intake
+
+import (
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/profile"
+	"github.com/linkloop/linkloop/adapter/referral"
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+// cancel ends a referral for its sender: the Task by the transition table, the
+// ServiceRequest with it, and what is owed to the record as when the Task had
+// been ended over the API.
+func (s *Service) cancel(tx store.Tx, sender Sender, sub Submission, d *draft, key [32]byte) (*verdict, error) {
+	e, err := s.earlier(tx, sender, d)
+	if err != nil {
+		return nil, err
+	}
+	v := &verdict{task: e.task.ID, request: e.request.ID}
+	from := e.task.root.Str("status")
+	if from == d.ends || from == "entered-in-error" {
+		v.flags = []fault.Issue{{Severity: "information", Code: "informational", Text: "the referral was cancelled before; nothing was changed"}}
+		v.state = state(e.task.root, e.request.root, e.task.Version)
+		return v, nil
+	}
+	if err := d.notLate(e); err != nil {
+		return nil, err
+	}
+	if f := s.cfg.Workflow.CheckMove(from, d.ends, []referral.Party{referral.Requester}); f != nil {
+		return nil, &refusal{fault: f}
+	}
+	task := e.task.root.Clone()
+	task.SetString("status", d.ends)
+	task.Set("statusReason", element.NewObject(element.S("text", "Cancelled by the sender, who gave no reason")))
+	if d.reason != nil {
+		task.Set("statusReason", d.reason)
+	}
+	s.tell(task, profile.CancelledBySender, sender.Name, tx, "The sender took this referral back.")
+	if f := s.sound(task); f != nil {
+		return nil, &refusal{fault: f}
+	}
+	if v.owes, err = s.cfg.Follow(tx, e.task.root, task); err != nil {
+		switch f := fault.Of(err); f.Kind {
+		case fault.Unmappable, fault.IllegalMove:
+			// What the link worker has written so far cannot go into the record.
+			return nil, &refusal{f, true}
+		}
+		return nil, err
+	}
+	if _, err := tx.Resources().Put(store.Write{
+		Key: e.task.Key, Body: element.Canonical(task), Index: s.cfg.Indexer.Index(task), Expect: e.task.Number,
+	}); err != nil {
+		return nil, err
+	}
+	request, err := s.endRequest(tx, e.request.Key, d.ends)
+	if err != nil {
+		return nil, err
+	}
+	p := plan{}
+	p.add(s.provenance(sender, sub, key, d, []store.Key{e.task.Key, e.request.Key}), 0)
+	if err := p.write(tx); err != nil {
+		return nil, err
+	}
+	v.state = state(task, request, store.Version{Updated: tx.Time()})
+	return v, nil
+}
+
+// endRequest reads the request as it is after its Task ended. A request that
+// should never have been says so itself: that does not follow from its Task.
+func (s *Service) endRequest(tx store.Tx, key store.Key, ends string) (*element.Value, error) {
+	old, _, err := hold(tx, key)
+	if err != nil || ends != "entered-in-error" {
+		return old.root, err
+	}
+	now := old.root.Clone()
+	now.SetString("status", ends)
+	_, err = tx.Resources().Put(store.Write{Key: key, Body: element.Canonical(now), Index: s.cfg.Indexer.Index(now), Expect: old.Number})
+	return now, err
+}
+
+// stands answers how a referral stands; nothing is changed.
+func (s *Service) stands(tx store.Tx, sender Sender, d *draft) (*verdict, error) {
+	e, err := s.earlier(tx, sender, d)
+	if err != nil {
+		return nil, err
+	}
+	return &verdict{task: e.task.ID, request: e.request.ID, state: state(e.task.root, e.request.root, e.task.Version)}, nil
+}

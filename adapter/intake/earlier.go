@@ -1,0 +1,143 @@
+package intake
+
+import (
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/inbound"
+	"github.com/linkloop/linkloop/adapter/nhs"
+	"github.com/linkloop/linkloop/adapter/profile"
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+// refusal is a decision against a message for what is stored. Unlike a failure
+// of the store it is filed with its reasons. undone says that something was
+// written before it was known, so that the decision must be rolled back first.
+type refusal struct {
+	fault  *fault.Fault
+	undone bool
+}
+
+func (r *refusal) Error() string { return r.fault.Error() }
+
+func refuse(k fault.Kind, place, format string, args ...any) *refusal {
+	return &refusal{fault: fault.New(k, place, format, args...)}
+}
+
+// held is a resource as stored.
+type held struct {
+	store.Version
+	root *element.Value
+}
+
+// earlier is a referral that is here already.
+type earlier struct {
+	request, task held
+	word          word // what its sender said last about it
+}
+
+// notHere is said of a referral that cannot be found.
+const notHere = "no referral with this number is here from this sender; " +
+	"send the referral first, or check the number; nothing was changed"
+
+// earlier finds the referral that a message is about: under the id of ours that
+// the message names, else under its business identifier. Somebody else's
+// referral is as if it were not there. The error is a refusal (NotFound,
+// Conflict when it is about another person) or the store's.
+func (s *Service) earlier(tx store.Tx, sender Sender, d *draft) (*earlier, error) {
+	for _, id := range []string{d.named, d.request} {
+		if id == "" {
+			continue
+		}
+		e, err := s.referral(tx, sender, id)
+		if err != nil {
+			return nil, err
+		}
+		if e == nil {
+			continue
+		}
+		return e, d.samePerson(e)
+	}
+	return nil, refuse(fault.NotFound, identifierOf(d), notHere)
+}
+
+func (s *Service) referral(tx store.Tx, sender Sender, id string) (*earlier, error) {
+	var e earlier
+	var ok bool
+	var err error
+	if e.request, ok, err = hold(tx, store.Key{Type: "ServiceRequest", ID: id}); err != nil || !ok {
+		return nil, err
+	}
+	if e.word, ok, err = s.lastWord(tx, sender, id); err != nil || !ok {
+		return nil, err
+	}
+	if e.task, ok, err = hold(tx, store.Key{Type: "Task", ID: s.taskOf(sender, id)}); err != nil || !ok {
+		return nil, err
+	}
+	return &e, nil
+}
+
+// taskOf is the id of the Task that the sender's mapping makes for a request.
+func (s *Service) taskOf(sender Sender, request string) string {
+	return s.deriveID("Task", "ServiceRequest/"+request, sender.Mapping.Key("Task"))
+}
+
+// hold reads a resource; false when it is not there or deleted.
+func hold(tx store.Tx, key store.Key) (held, bool, error) {
+	v, err := tx.Resources().Get(key)
+	switch {
+	case err != nil && fault.KindOf(err) == fault.NotFound:
+		return held{Version: store.Version{Key: key}}, false, nil
+	case err != nil:
+		return held{}, false, err
+	case v.Deleted:
+		return held{Version: v}, false, nil
+	}
+	root, err := element.Parse(v.Body, element.Limits{})
+	return held{v, root}, err == nil, err
+}
+
+// samePerson refuses a message about another person than the referral is for: a
+// wrong number on either side must not reach the wrong person's referral.
+func (d *draft) samePerson(e *earlier) error {
+	if !d.known {
+		return nil
+	}
+	for _, r := range d.resources {
+		if r.key.Type == "Patient" && "Patient/"+r.key.ID != e.request.root.TextAt("subject.reference") {
+			return refuse(fault.Conflict, r.place,
+				"the referral with this number is for another person than the message; cancel it and send a new one under a new number, or correct the identifiers; nothing was changed")
+		}
+	}
+	return nil
+}
+
+// notLate refuses a message that was made before the latest one about the
+// referral that was taken.
+func (d *draft) notLate(e *earlier) error {
+	if d.sent.before(e.word.sent) {
+		return refuse(fault.Conflict, "", "this message was made before another one about this referral that is here already, so it is out of date; nothing was changed")
+	}
+	return nil
+}
+
+// state is how a referral stands, in codes.
+func state(task, request *element.Value, v store.Version) *inbound.State {
+	return &inbound.State{
+		Task: task.Str("status"), Request: request.Str("status"), Updated: v.Updated,
+		Business: coded(task.At("businessStatus.coding")), Reason: coded(task.At("statusReason.coding")),
+	}
+}
+
+// coded is the first code of a system whose codes are known to be codes; what
+// stands in other systems could be anybody's words.
+func coded(codings *element.Value) *inbound.Coding {
+	for _, c := range codings.All("") {
+		switch system := c.Str("system"); system {
+		case nhs.SystemSNOMED, profile.SystemBusinessStatus:
+			if code := c.Str("code"); code != "" {
+				return &inbound.Coding{System: system, Code: code}
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package intake
+
+import (
+	"time"
+
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/fhir"
+	"github.com/linkloop/linkloop/adapter/mapping"
+	"github.com/linkloop/linkloop/adapter/message"
+	"github.com/linkloop/linkloop/adapter/referral"
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+// maxAhead is how far a sender's clock may be ahead. A time beyond it is taken
+// as unknown: it would make every later message look late.
+const maxAhead = 24 * time.Hour
+
+// intend reads what the message wants and when it was made.
+func (d *draft) intend(out *mapping.Result) *fault.Fault {
+	var ok bool
+	if d.intention, ok = referral.ParseIntention(out.Intention); !ok {
+		return fault.New(fault.Unmappable, "",
+			"the message wants something that is none of new, modify, cancel, status; the mapping's intention rule translates the sender's words")
+	}
+	if d.sent = parseSpan(out.Sent); d.sent.first.After(d.received.Add(maxAhead)) {
+		d.sent = span{}
+	}
+	return nil
+}
+
+// recognise notes, before ids are given, how the message names its referral and
+// whether its person can be told from others.
+func (d *draft) recognise(rs []mapping.Resource) {
+	for _, r := range rs {
+		switch r.Type {
+		case "Patient":
+			d.known = d.known || hasIdentity(r)
+		case "ServiceRequest":
+			if id := r.Root.ID(); d.intention != referral.New && fhir.ID(id) {
+				d.named = id
+			}
+		}
+	}
+}
+
+// brief prepares a message that only says which referral it is about. Nothing
+// of it is written but the reason, so nothing else of it is checked, and what
+// is missing beyond the number of the referral is no problem.
+func (s *Service) brief(d *draft, out *mapping.Result, tree *message.Tree, patient, request, task *element.Value) (*draft, *fault.Fault) {
+	numbered := false
+	for _, r := range out.Resources {
+		numbered = numbered || r.Type == "ServiceRequest" && hasIdentity(r)
+	}
+	if !numbered && d.named == "" {
+		if len(out.Missing) > 0 {
+			return nil, &fault.Fault{Kind: fault.Unmappable, Issues: out.Missing}
+		}
+		return nil, fault.New(fault.Unmappable, "", "the message does not say which referral it is about")
+	}
+	d.flags = nil // of data that is not used
+	d.task = ""   // found by its request
+	if d.ends = "cancelled"; request.Str("status") == "entered-in-error" {
+		d.ends = "entered-in-error"
+	}
+	if task != nil {
+		d.reason = task.Get("statusReason")
+	}
+	for _, root := range []*element.Value{patient, request} {
+		if root != nil {
+			d.resources = append(d.resources, prepared{
+				key: store.Key{Type: root.ResourceType(), ID: root.ID()}, root: root, place: placeOf(root, tree),
+			})
+		}
+	}
+	return d, nil
+}
