@@ -459,7 +459,15 @@ func (m *Mapping) ruleAt(r int32) string {
 		return m.name + "/" + mappingFile
 	}
 	ru := &m.rules[r-1]
-	return fmt.Sprintf("%s/%s:%d:%d", m.name, mappingFile, ru.line, ru.column)
+	return fmt.Sprintf("%s:%d:%d", m.fileOf(ru), ru.line, ru.column)
+}
+
+// fileOf is the file of a rule: hl7v2-ref/mapping.yaml, or shared/uk-address.yaml.
+func (m *Mapping) fileOf(r *rule) string {
+	if r.file != "" {
+		return r.file
+	}
+	return m.name + "/" + mappingFile
 }
 
 // pathOf is the FHIR path of the element a rule is at work on.

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/tools/txtar"
 
 	"github.com/linkloop/linkloop/adapter/message"
 )
@@ -25,6 +27,17 @@ type compiler struct {
 	known      map[string]int
 	later      map[string]bool // resources further down
 	cel        *expressions
+
+	own       []txtar.File
+	library   library
+	loaded    map[string][]byte // shared files in use, by name: shared/uk-address.yaml
+	fragments map[string]*fragment
+	from      map[*yaml.Node]spot // of nodes that are not of mapping.yaml
+	changed   map[*yaml.Node]bool // texts with arguments in them
+	expanded  int
+
+	warnings Problems
+	used     map[string]bool // constants, lets, $as names and tables, by kind and name
 }
 
 // name is something a rule can start a path from.
@@ -38,7 +51,8 @@ type name struct {
 // position is a place in mapping.yaml.
 type position struct {
 	line, column int
-	folded       bool // a scalar over several lines: offsets say nothing
+	folded       bool // a scalar over several lines, or with arguments in it: offsets say nothing
+	spot
 }
 
 func (p position) plus(offset int) position {
@@ -49,8 +63,8 @@ func (p position) plus(offset int) position {
 }
 
 // start is where the text of a node begins.
-func start(n *yaml.Node) position {
-	p := position{line: n.Line, column: n.Column}
+func (c *compiler) start(n *yaml.Node) position {
+	p := position{line: n.Line, column: n.Column, spot: c.from[n], folded: c.changed[n]}
 	switch {
 	case n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0:
 		p.column++
@@ -61,7 +75,34 @@ func start(n *yaml.Node) position {
 }
 
 func (c *compiler) problem(at position, hint, format string, args ...any) {
-	c.problems.add(mappingFile, at.line, at.column, hint, format, args...)
+	c.problems.add(at.fileName(), at.line, at.column, at.hint(hint), format, args...)
+}
+
+// warn notes what does no harm but was hardly meant.
+func (c *compiler) warn(at position, hint, format string, args ...any) {
+	c.warnings.add(at.fileName(), at.line, at.column, at.hint(hint), format, args...)
+	if n := len(c.warnings); n > 0 {
+		c.warnings[n-1].Severity = Warning
+	}
+}
+
+func (p position) fileName() string { return cmp.Or(p.file, mappingFile) }
+
+// hint names the use of a fragment beside what it would be without it.
+func (p position) hint(hint string) string {
+	switch {
+	case p.via == "":
+		return hint
+	case hint == "":
+		return "used at " + p.via
+	default:
+		return hint + "; used at " + p.via
+	}
+}
+
+// placeOf is a position as text: mapping.yaml:12:7.
+func (c *compiler) placeOf(at position) string {
+	return fmt.Sprintf("%s:%d:%d", at.fileName(), at.line, at.column)
 }
 
 // plainReason keeps machine paths out of a problem.
@@ -84,7 +125,7 @@ func readAtMost(r io.Reader, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-var headKeys = []string{"mapping", "title", "description", "version", "format", "accepts", "constants", "let", "intention", "sent", "resources"}
+var headKeys = []string{"mapping", "title", "description", "version", "format", "csv", "accepts", "constants", "let", "intention", "sent", "resources"}
 
 // yamlHint names the two traps of YAML that mappings meet.
 const yamlHint = `single quotes around a text with ": " or " #" in it, or with brackets inside {} or []`
@@ -95,11 +136,7 @@ var formats = []string{"hl7v2", "fhirmsg", "json", "xml", "csv"}
 func (c *compiler) compile(text []byte) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {
-		line := 1 // the library leaves the number of the first line out
-		msg := strings.TrimPrefix(err.Error(), "yaml: ")
-		if _, serr := fmt.Sscanf(msg, "line %d:", &line); serr == nil {
-			_, msg, _ = strings.Cut(msg, ": ")
-		}
+		line, msg := yamlError(err)
 		c.problems.add(mappingFile, line, 0, yamlHint, "not YAML: %s", msg)
 		return
 	}
@@ -109,16 +146,21 @@ func (c *compiler) compile(text []byte) {
 		}
 		return
 	}
-	head := c.object(doc.Content[0], "a mapping", headKeys)
+	root := c.expand(doc.Content[0], 0)
+	if root == nil || !c.sound(root, 0) {
+		return
+	}
+	head := c.object(root, "a mapping", headKeys)
 	c.m.name = c.headText(head, "mapping", true)
 	c.m.title = c.headText(head, "title", true)
 	c.m.version = c.headText(head, "version", true)
 	c.headText(head, "description", false)
 	c.m.format = c.headText(head, "format", true)
 	if n := head["format"]; n != nil && c.m.format != "" && !slices.Contains(formats, c.m.format) {
-		c.problem(start(n), nearest(c.m.format, formats), "unknown format %q", c.m.format)
+		c.problem(c.start(n), nearest(c.m.format, formats), "unknown format %q", c.m.format)
 	}
 	c.m.hl7 = c.m.format == "hl7v2"
+	c.csv(head["csv"])
 	c.accepts(head["accepts"])
 	c.constants(head["constants"])
 	c.predeclare(head["let"], head["resources"])
@@ -131,6 +173,17 @@ func (c *compiler) compile(text []byte) {
 	c.resources(head["resources"])
 }
 
+// yamlError takes the line out of an error of the YAML library, which leaves
+// the number of the first line out.
+func yamlError(err error) (line int, msg string) {
+	line = 1
+	msg = strings.TrimPrefix(err.Error(), "yaml: ")
+	if _, serr := fmt.Sscanf(msg, "line %d:", &line); serr == nil {
+		_, msg, _ = strings.Cut(msg, ": ")
+	}
+	return line, msg
+}
+
 const maxYAMLDepth = 40
 
 // sound refuses what would make a mapping hard to read or costly to walk:
@@ -138,16 +191,16 @@ const maxYAMLDepth = 40
 func (c *compiler) sound(n *yaml.Node, depth int) bool {
 	switch {
 	case depth > maxYAMLDepth:
-		c.problem(start(n), "", "nested deeper than %d levels", maxYAMLDepth)
+		c.problem(c.start(n), "", "nested deeper than %d levels", maxYAMLDepth)
 		return false
 	case n.Kind == yaml.AliasNode || n.Anchor != "":
-		c.problem(start(n), "use let", "YAML anchors and aliases are not used in mappings")
+		c.problem(c.start(n), "use let", "YAML anchors and aliases are not used in mappings")
 		return false
 	}
 	ok := true
 	for i, ch := range n.Content {
 		if n.Kind == yaml.MappingNode && i%2 == 0 && ch.Kind != yaml.ScalarNode {
-			c.problem(start(ch), "", "a key is a plain word")
+			c.problem(c.start(ch), "", "a key is a plain word")
 			return false
 		}
 		ok = c.sound(ch, depth+1) && ok
@@ -160,16 +213,16 @@ func (c *compiler) sound(n *yaml.Node, depth int) bool {
 func (c *compiler) object(n *yaml.Node, what string, allowed []string) map[string]*yaml.Node {
 	out := map[string]*yaml.Node{}
 	if n.Kind != yaml.MappingNode {
-		c.problem(start(n), "", "%s is written as name: value lines", what)
+		c.problem(c.start(n), "", "%s is written as name: value lines", what)
 		return out
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k := n.Content[i]
 		switch {
 		case out[k.Value] != nil:
-			c.problem(start(k), "", "%s stands twice", k.Value)
+			c.problem(c.start(k), "", "%s stands twice", k.Value)
 		case allowed != nil && !slices.Contains(allowed, k.Value):
-			c.problem(start(k), nearest(k.Value, slices.Clone(allowed)), "unknown key %q in %s", k.Value, what)
+			c.problem(c.start(k), nearest(k.Value, slices.Clone(allowed)), "unknown key %q in %s", k.Value, what)
 		default:
 			out[k.Value] = n.Content[i+1]
 		}
@@ -186,7 +239,7 @@ func (c *compiler) headText(head map[string]*yaml.Node, key string, required boo
 		return ""
 	}
 	if n.Kind != yaml.ScalarNode || n.Value == "" {
-		c.problem(start(n), "", "%s is a text", key)
+		c.problem(c.start(n), "", "%s is a text", key)
 		return ""
 	}
 	return n.Value
@@ -198,12 +251,12 @@ func (c *compiler) accepts(n *yaml.Node) {
 		return
 	}
 	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
-		c.problem(start(n), "accepts: [REF^I12]", "accepts is a list of message types")
+		c.problem(c.start(n), "accepts: [REF^I12]", "accepts is a list of message types")
 		return
 	}
 	for _, t := range n.Content {
 		if t.Kind != yaml.ScalarNode || t.Value == "" {
-			c.problem(start(t), "", "a message type is a text")
+			c.problem(c.start(t), "", "a message type is a text")
 			continue
 		}
 		c.m.accepts = append(c.m.accepts, t.Value)
@@ -223,7 +276,7 @@ func (c *compiler) plainName(n *yaml.Node) bool {
 		ok = ch >= 'a' && ch <= 'z' || i > 0 && (ch >= 'A' && ch <= 'Z' || ch >= '0' && ch <= '9' || ch == '_')
 	}
 	if !ok {
-		c.problem(start(n), "", "%q cannot be a name: letters and digits, a small letter first, no word of the language", n.Value)
+		c.problem(c.start(n), "", "%q cannot be a name: letters and digits, a small letter first, no word of the language", n.Value)
 	}
 	return ok
 }
@@ -239,17 +292,17 @@ func (c *compiler) constants(n *yaml.Node) {
 			continue
 		}
 		if v.Kind != yaml.ScalarNode {
-			c.problem(start(v), "", "a constant is a text")
+			c.problem(c.start(v), "", "a constant is a text")
 			continue
 		}
 		id := int32(len(c.m.constants))
 		c.m.celNames[k.Value] = ident{constant: true, index: id}
-		c.m.constants = append(c.m.constants, constant{k.Value, v.Value, c.rule(start(v), v.Value, "")})
+		c.m.constants = append(c.m.constants, constant{k.Value, v.Value, c.rule(c.start(v), v.Value, "")})
 	}
 }
 
 func (c *compiler) rule(at position, text, path string) int32 {
-	c.m.rules = append(c.m.rules, rule{at.line, at.column, text, path})
+	c.m.rules = append(c.m.rules, rule{at.file, at.line, at.column, text, path})
 	return int32(len(c.m.rules)) // 1 + index, as element.Origin wants it
 }
 
@@ -262,7 +315,7 @@ func (c *compiler) predeclare(lets, resources *yaml.Node) {
 			return
 		}
 		if id, taken := c.m.celNames[k.Value]; taken && (id.constant || slices.Contains(c.letNames(lets), k.Value)) {
-			c.problem(start(k), "", "the name %s is taken", k.Value)
+			c.problem(c.start(k), "", "the name %s is taken", k.Value)
 			return
 		}
 		slot := int32(c.m.slots)
@@ -313,19 +366,19 @@ func (c *compiler) lets(n *yaml.Node) {
 			continue
 		}
 		if v.Kind != yaml.ScalarNode || !strings.HasPrefix(v.Value, "<-") && !strings.HasPrefix(v.Value, "=") {
-			c.problem(start(v), "a fixed text belongs into constants", "a let comes from the message (<- path) or from an expression (= ...)")
+			c.problem(c.start(v), "a fixed text belongs into constants", "a let comes from the message (<- path) or from an expression (= ...)")
 			continue
 		}
 		t := c.scalar(v, "")
 		l := let{name: k.Value, slot: slot, value: t}
 		if t != nil && t.arrow != nil {
 			if t.arrow.mode != single {
-				c.problem(start(v), "", "a let is one place or one text")
+				c.problem(c.start(v), "", "a let is one place or one text")
 			}
 			l.place = len(t.arrow.calls) == 0 && t.arrow.reason == ""
 		}
 		if t != nil && t.expr != nil && t.expr.list {
-			c.problem(start(v), "join(\", \") makes one text", "a let is one place or one text, not a list")
+			c.problem(c.start(v), "join(\", \") makes one text", "a let is one place or one text, not a list")
 		}
 		c.m.lets = append(c.m.lets, l)
 		says := k.Value
@@ -381,7 +434,10 @@ func (c *compiler) source(at position, text string) (source, bool) {
 		}
 		return s, false
 	}
-	c.checkSegment(at, &s)
+	if c.m.hl7 { // elsewhere DOB is a member like any other
+		c.checkSegment(at, &s)
+	}
+	c.csvPath(at, text)
 	return s, true
 }
 
@@ -424,15 +480,44 @@ func (c *compiler) scopeNames() []string {
 	return out
 }
 
-// table finds a vocabulary file.
+// table finds a vocabulary file: the mapping's own, or else the shared one.
 func (c *compiler) table(at position, name string) *table {
+	c.used["table "+name] = true
 	if t := c.m.tables[name]; t != nil {
 		return t
+	}
+	file := "vocabulary/" + name + ".json"
+	if c.library != nil && fileName(name) && len(c.m.tables) < maxTables {
+		if data, ok := c.sharedFile(at, file, ""); ok {
+			return c.addTable(sharedFolder+"/"+file, name, data)
+		}
 	}
 	names := make([]string, 0, len(c.m.tables))
 	for n := range c.m.tables {
 		names = append(names, n)
 	}
+	if c.library != nil {
+		for _, n := range c.library.names("vocabulary") {
+			names = append(names, strings.TrimSuffix(n, ".json"))
+		}
+	}
 	c.problem(at, nearest(name, names), "there is no vocabulary/%s.json", name)
 	return &table{name: name}
+}
+
+// addTable reads a code table; what is wrong with it is reported, and uses of
+// it are not unknown.
+func (c *compiler) addTable(file, name string, data []byte) *table {
+	t := parseTable(name, data, func(line, column int, text string) {
+		c.problems.add(file, line, column, "", "%s", text)
+	})
+	if t == nil {
+		t = &table{name: name}
+	}
+	t.file = file
+	if c.m.tables[name] == nil {
+		c.m.tables[name] = t
+		c.m.tableList = append(c.m.tableList, t)
+	}
+	return c.m.tables[name]
 }

@@ -54,7 +54,7 @@ func (m *Mapping) explain(t *message.Tree, key, path string, v *element.Value, s
 	s := Step{Key: key, FHIRPath: path, Value: v.Text}
 	if r := v.Origin.Rule; r > 0 && int(r) <= len(m.rules) {
 		s.Rule, s.Line = m.rules[r-1].text, m.rules[r-1].line
-		s.File = m.name + "/" + mappingFile
+		s.File = m.fileOf(&m.rules[r-1])
 	}
 	if v.Origin.Node > 0 {
 		n := t.Node(v.Origin.Node - 1)

@@ -83,7 +83,7 @@ func (c *compiler) newExpressions() (*expressions, error) {
 			cel.GlobalMacro("src", 1, c.pathMacro(x, "src", callSrc)),
 			cel.GlobalMacro("all", 1, c.pathMacro(x, "all", callAll)),
 			cel.GlobalMacro("has", 1, c.pathMacro(x, "has", callHas)),
-			cel.GlobalMacro("code", 2, c.codeMacro())),
+			cel.GlobalMacro("code", 2, c.codeMacro(x))),
 	}
 	for i, name := range plainCalls {
 		opts = append(opts, cel.Macros(cel.GlobalMacro(name, 1,
@@ -125,26 +125,15 @@ func (c *compiler) pathMacro(x *expressions, name, call string) cel.MacroFactory
 }
 
 // codeMacro checks the table of code("sex", text) when the mapping is loaded.
-func (c *compiler) codeMacro() cel.MacroFactory {
+func (c *compiler) codeMacro(x *expressions) cel.MacroFactory {
 	return func(eh cel.MacroExprFactory, _ ast.Expr, args []ast.Expr) (ast.Expr, *cel.Error) {
 		name, ok := literalText(args[0])
 		if !ok {
 			return nil, eh.NewError(args[0].ID(), `code takes a table in quotes: code("sex", src("PID-8"))`)
 		}
-		for i, t := range c.m.tableList {
-			if t.name == name {
-				return eh.NewCall(callCode, eh.NewIdent(messageVar), eh.NewLiteral(types.Int(i)), args[1]), nil
-			}
-		}
-		names := make([]string, len(c.m.tableList))
-		for i, t := range c.m.tableList {
-			names[i] = t.name
-		}
-		text := "there is no vocabulary/" + name + ".json"
-		if hint := nearest(name, names); hint != "" {
-			text += " (" + hint + ")"
-		}
-		return nil, eh.NewError(args[0].ID(), text)
+		t := c.table(x.where(eh.OffsetLocation(args[0].ID())), name)
+		i := max(slices.Index(c.m.tableList, t), 0) // an unknown one is reported; any will do to go on
+		return eh.NewCall(callCode, eh.NewIdent(messageVar), eh.NewLiteral(types.Int(i)), args[1]), nil
 	}
 }
 

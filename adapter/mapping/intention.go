@@ -36,7 +36,7 @@ func (c *compiler) intent(head map[string]*yaml.Node) {
 // headRule compiles a rule that gives one text.
 func (c *compiler) headRule(n *yaml.Node, key, example string) *template {
 	if n.Kind != yaml.ScalarNode {
-		c.problem(start(n), example, "%s is one rule", key)
+		c.problem(c.start(n), example, "%s is one rule", key)
 		return nil
 	}
 	t := c.scalar(n, "")
@@ -44,10 +44,10 @@ func (c *compiler) headRule(n *yaml.Node, key, example string) *template {
 	case t == nil:
 		return nil
 	case t.shape == isRef:
-		c.problem(start(n), example, "%s is a text, not a reference", key)
+		c.problem(c.start(n), example, "%s is a text, not a reference", key)
 		return nil
 	case t.list:
-		c.problem(start(n), example, "%s is one text, not a list", key)
+		c.problem(c.start(n), example, "%s is one text, not a list", key)
 		return nil
 	}
 	return t
@@ -62,7 +62,7 @@ func (c *compiler) knownIntentions(n *yaml.Node, t *template) {
 	check := func(word, from string) {
 		if word != "" && !slices.Contains(c.intentions, word) {
 			hint := nearest(word, slices.Clone(c.intentions))
-			c.problem(start(n), hint, "%s%q is no intention; there are %s", from, word, strings.Join(c.intentions, ", "))
+			c.problem(c.start(n), hint, "%s%q is no intention; there are %s", from, word, strings.Join(c.intentions, ", "))
 		}
 	}
 	switch t.shape {

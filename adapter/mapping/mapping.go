@@ -5,11 +5,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
 	"sync/atomic"
 
+	"go.yaml.in/yaml/v3"
 	"golang.org/x/tools/txtar"
 )
 
@@ -61,6 +63,7 @@ type resource struct {
 
 // rule is one line of the mapping that can give an element its value.
 type rule struct {
+	file         string // of a shared fragment; empty: mapping.yaml
 	line, column int
 	text         string
 	path         string // FHIR path, [] where an index belongs
@@ -127,9 +130,19 @@ const (
 	mappingFile    = "mapping.yaml"
 )
 
-// Compile reads the mapping in a folder. The error is of type Problems and
+// Compile reads the mapping in a folder; shared fragments and code tables are
+// taken from the folder shared beside it. The error is of type Problems and
 // holds everything that is wrong.
 func Compile(fsys fs.FS, dir string, options ...Option) (*Mapping, error) {
+	c, ps := newCompiler(fsys, dir, options...)
+	if len(ps) > 0 {
+		return nil, ps.err()
+	}
+	return c.finish()
+}
+
+// newCompiler reads the files of a folder and compiles them.
+func newCompiler(fsys fs.FS, dir string, options ...Option) (*compiler, Problems) {
 	var ps Problems
 	arc := &txtar.Archive{}
 	read := func(name string) {
@@ -144,10 +157,8 @@ func Compile(fsys fs.FS, dir string, options ...Option) (*Mapping, error) {
 			ps.add(name, 0, 0, "", "%s", err)
 			return
 		}
-		for i, line := range strings.Split(string(data), "\n") {
-			if strings.HasPrefix(line, "-- ") && strings.HasSuffix(line, " --") {
-				ps.add(name, i+1, 1, "", "a line of the form -- name -- cannot be archived")
-			}
+		if line := tears(data); line > 0 {
+			ps.add(name, line, 1, "", "a line of the form -- name -- cannot be archived")
 		}
 		arc.Files = append(arc.Files, txtar.File{Name: name, Data: data})
 	}
@@ -166,57 +177,65 @@ func Compile(fsys fs.FS, dir string, options ...Option) (*Mapping, error) {
 		}
 	}
 	if len(ps) > 0 {
-		return nil, ps.err()
+		return nil, ps
 	}
-	m, err := CompileArchive(txtar.Format(arc), options...)
-	if err != nil {
-		var more Problems
-		if errors.As(err, &more) {
-			ps = append(ps, more...)
-		}
-	} else if base := path.Base(path.Clean(dir)); m.name != base && base != "." && base != "/" {
-		ps.add(mappingFile, 1, 1, "", "the mapping is called %q but its folder %q", m.name, base)
+	base := path.Base(path.Clean(dir))
+	c := compileFiles(arc.Files, folderLibrary{fsys, path.Join(path.Dir(path.Clean(dir)), sharedFolder)}, options...)
+	if c.m.name != base && base != "." && base != "/" && len(c.problems) == 0 {
+		c.problems.add(mappingFile, 1, 1, "", "the mapping is called %q but its folder %q", c.m.name, base)
 	}
-	if err := ps.err(); err != nil {
-		return nil, err
-	}
-	return m, nil
+	return c, nil
 }
 
 // CompileArchive compiles what Source returned. The error is of type Problems.
 func CompileArchive(archive []byte, options ...Option) (*Mapping, error) {
-	c := &compiler{m: &Mapping{tables: map[string]*table{}, celNames: map[string]ident{}}}
+	var own, shared []txtar.File
+	for _, f := range txtar.Parse(archive).Files {
+		if strings.HasPrefix(f.Name, sharedFolder+"/") {
+			shared = append(shared, f)
+		} else {
+			own = append(own, f)
+		}
+	}
+	return compileFiles(own, archiveLibrary(shared), options...).finish()
+}
+
+// compileFiles compiles the files of a mapping with those of a library.
+func compileFiles(own []txtar.File, shared library, options ...Option) *compiler {
+	c := &compiler{
+		m: &Mapping{tables: map[string]*table{}, celNames: map[string]ident{}}, library: shared, own: own,
+		loaded: map[string][]byte{}, fragments: map[string]*fragment{}, from: map[*yaml.Node]spot{},
+		changed: map[*yaml.Node]bool{}, used: map[string]bool{},
+	}
 	for _, o := range options {
 		o(c)
 	}
 	var text []byte
 	found := false
-	arc := txtar.Parse(archive)
-	for _, f := range arc.Files {
+	for _, f := range own {
 		switch name, isTable := strings.CutPrefix(f.Name, "vocabulary/"); {
 		case f.Name == mappingFile:
 			text, found = f.Data, true
 		case isTable:
-			name = strings.TrimSuffix(name, ".json")
-			t := parseTable(name, f.Data, func(line, column int, text string) {
-				c.problems.add(f.Name, line, column, "", "%s", text)
-			})
-			if t == nil { // its problems stand; uses of it are not unknown
-				t = &table{name: name}
-			}
-			if c.m.tables[name] == nil {
-				c.m.tables[name] = t
-				c.m.tableList = append(c.m.tableList, t)
-			}
+			c.addTable(f.Name, strings.TrimSuffix(name, ".json"), f.Data)
 		}
 	}
 	if !found {
 		c.problems.add(mappingFile, 0, 0, "", "the file is missing")
-	} else {
-		c.compile(text)
+		return c
 	}
+	c.compile(text)
+	return c
+}
+
+// finish is the mapping with its archive and hash, when nothing was wrong.
+func (c *compiler) finish() (*Mapping, error) {
 	if err := c.problems.err(); err != nil {
 		return nil, err
+	}
+	arc := &txtar.Archive{Files: slices.Clone(c.own)}
+	for _, name := range slices.Sorted(maps.Keys(c.loaded)) {
+		arc.Files = append(arc.Files, txtar.File{Name: name, Data: c.loaded[name]})
 	}
 	c.m.archive = txtar.Format(arc)
 	sum := sha256.Sum256(c.m.archive)

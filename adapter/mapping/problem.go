@@ -11,12 +11,23 @@ import (
 
 // Problem is one thing wrong in the files of a mapping.
 type Problem struct {
-	File   string // within the mapping's folder: mapping.yaml, vocabulary/sex.json
-	Line   int    // from 1; 0: the file as a whole
-	Column int    // from 1; 0: the line as a whole
-	Text   string // what is wrong
-	Hint   string // what would be right, if that can be guessed
+	File     string   `json:"file"`             // within the mapping's folder: mapping.yaml, vocabulary/sex.json; or shared/uk-address.yaml
+	Line     int      `json:"line,omitempty"`   // from 1; 0: the file as a whole
+	Column   int      `json:"column,omitempty"` // from 1; 0: the line as a whole
+	Text     string   `json:"text"`             // what is wrong
+	Hint     string   `json:"hint,omitempty"`   // what would be right, if that can be guessed
+	Severity Severity `json:"severity"`
 }
+
+// Severity tells what keeps a mapping from being used from what its author may
+// want to know.
+type Severity string
+
+// The severities.
+const (
+	Error   Severity = "error"
+	Warning Severity = "warning"
+)
 
 // String is the problem in the form editors and terminals make clickable.
 func (p Problem) String() string {
@@ -29,6 +40,9 @@ func (p Problem) String() string {
 		}
 	}
 	b.WriteString(": ")
+	if p.Severity == Warning {
+		b.WriteString("warning: ")
+	}
 	b.WriteString(p.Text)
 	if p.Hint != "" {
 		b.WriteString(" (")
@@ -55,7 +69,7 @@ const maxProblems = 200
 
 func (ps *Problems) add(file string, line, column int, hint, format string, args ...any) {
 	if len(*ps) < maxProblems {
-		*ps = append(*ps, Problem{file, line, column, fmt.Sprintf(format, args...), hint})
+		*ps = append(*ps, Problem{file, line, column, fmt.Sprintf(format, args...), hint, Error})
 	}
 }
 

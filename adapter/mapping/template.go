@@ -72,7 +72,7 @@ func (c *compiler) resources(n *yaml.Node) {
 		return
 	}
 	if len(n.Content) == 0 || len(n.Content)/2 > maxResources {
-		c.problem(start(n), "", "a mapping makes between 1 and %d resources", maxResources)
+		c.problem(c.start(n), "", "a mapping makes between 1 and %d resources", maxResources)
 		return
 	}
 	c.known, c.later = map[string]int{}, map[string]bool{}
@@ -90,13 +90,13 @@ func (c *compiler) resources(n *yaml.Node) {
 			kind = scalarOf(v, "resourceType")
 			for j := 0; j+1 < len(v.Content); j += 2 {
 				if d := v.Content[j]; d.Value == "$each" || d.Value == "$first" || d.Value == "$value" {
-					c.problem(start(d), "", "a resource is made once: %s stands inside it", d.Value)
+					c.problem(c.start(d), "", "a resource is made once: %s stands inside it", d.Value)
 					v = &yaml.Node{Kind: yaml.MappingNode, Line: v.Line, Column: v.Column}
 				}
 			}
 		}
 		if kind == "" {
-			c.problem(start(k), "resourceType: Patient", "%s has no resourceType", k.Value)
+			c.problem(c.start(k), "resourceType: Patient", "%s has no resourceType", k.Value)
 			kind = "Resource"
 		}
 		body := c.template(v, place{kind: kind, root: kind})
@@ -141,7 +141,7 @@ func (c *compiler) template(n *yaml.Node, at place) *template {
 		return c.scalar(n, at.root)
 	case yaml.SequenceNode:
 		if at.array {
-			c.problem(start(n), "", "FHIR has no arrays of arrays")
+			c.problem(c.start(n), "", "FHIR has no arrays of arrays")
 			return nil
 		}
 		t := &template{shape: isArray}
@@ -174,7 +174,7 @@ func (c *compiler) structure(n *yaml.Node, at place) *template {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if k := n.Content[i]; strings.HasPrefix(k.Value, "$") {
 			if !slices.Contains(directives, k.Value) {
-				c.problem(start(k), nearest(k.Value, slices.Clone(directives)), "unknown directive %s", k.Value)
+				c.problem(c.start(k), nearest(k.Value, slices.Clone(directives)), "unknown directive %s", k.Value)
 				continue
 			}
 			dir[k.Value] = n.Content[i+1]
@@ -190,7 +190,7 @@ func (c *compiler) structure(n *yaml.Node, at place) *template {
 	case dir["$value"] != nil:
 		c.onlyDirectives(n, "$value")
 		if t.repeat == nil {
-			c.problem(start(dir["$value"]), "", "$value stands beside $each: it is the value of one repetition")
+			c.problem(c.start(dir["$value"]), "", "$value stands beside $each: it is the value of one repetition")
 			return nil
 		}
 		t.repeat.body = c.template(dir["$value"], at)
@@ -208,7 +208,7 @@ func (c *compiler) structure(n *yaml.Node, at place) *template {
 			continue
 		}
 		if v.Kind == yaml.ScalarNode && v.Tag == "!!null" {
-			c.problem(start(k), "leave the line out, or write <- and a path", "%s has no value", k.Value)
+			c.problem(c.start(k), "leave the line out, or write <- and a path", "%s has no value", k.Value)
 			continue
 		}
 		if f := c.template(v, at.member(k.Value)); f != nil {
@@ -216,7 +216,7 @@ func (c *compiler) structure(n *yaml.Node, at place) *template {
 		}
 	}
 	if len(t.fields) == 0 && len(c.problems) == 0 {
-		c.problem(start(n), "", "the element is empty")
+		c.problem(c.start(n), "", "the element is empty")
 	}
 	c.needs(t, n, dir["$needs"])
 	return t
@@ -231,7 +231,7 @@ func (c *compiler) elementName(k *yaml.Node, at place) bool {
 		ok = ch >= 'a' && ch <= 'z' || ch >= 'A' && ch <= 'Z' || i > 0 && ch >= '0' && ch <= '9'
 	}
 	if !ok {
-		c.problem(start(k), "", "%q is not the name of a FHIR element", k.Value)
+		c.problem(c.start(k), "", "%q is not the name of a FHIR element", k.Value)
 		return false
 	}
 	if c.schema == nil || at.path == "" && name == "resourceType" {
@@ -246,7 +246,7 @@ func (c *compiler) elementName(k *yaml.Node, at place) bool {
 		if near != "" {
 			hint = "did you mean " + near + "?"
 		}
-		c.problem(start(k), hint, "%s has no element %s", at.kind, path)
+		c.problem(c.start(k), hint, "%s has no element %s", at.kind, path)
 	}
 	return true
 }
@@ -257,12 +257,12 @@ func (c *compiler) repeat(t *template, dir map[string]*yaml.Node, at *place) fun
 	each, as := dir["$each"], dir["$as"]
 	if each == nil {
 		if as != nil {
-			c.problem(start(as), "", "$as names the repetition of $each: there is none")
+			c.problem(c.start(as), "", "$as names the repetition of $each: there is none")
 		}
 		return func() {}
 	}
 	if each.Kind != yaml.ScalarNode {
-		c.problem(start(each), "$each: PID-13", "$each is a path")
+		c.problem(c.start(each), "$each: PID-13", "$each is a path")
 		return func() {}
 	}
 	text, shift := each.Value, 0
@@ -272,7 +272,7 @@ func (c *compiler) repeat(t *template, dir map[string]*yaml.Node, at *place) fun
 	}
 	r := &repeat{slot: -1}
 	var ok bool
-	if r.source, ok = c.source(start(each).plus(shift), strings.TrimSpace(text)); ok {
+	if r.source, ok = c.source(c.start(each).plus(shift), strings.TrimSpace(text)); ok {
 		t.repeat = r
 	}
 	if !at.array {
@@ -298,7 +298,7 @@ func (c *compiler) conditions(t *template, dir map[string]*yaml.Node) {
 			continue
 		}
 		if n.Kind != yaml.ScalarNode {
-			c.problem(start(n), key+": <- PID-8", "%s is a rule: <- path, -> resource or = expression", key)
+			c.problem(c.start(n), key+": <- PID-8", "%s is a rule: <- path, -> resource or = expression", key)
 			continue
 		}
 		v := c.scalar(n, "")
@@ -306,7 +306,7 @@ func (c *compiler) conditions(t *template, dir map[string]*yaml.Node) {
 			continue
 		}
 		if v.shape != isArrow && v.shape != isRef && v.shape != isExpr {
-			c.problem(start(n), key+": <- PID-8", "%s is always the same: write <- path, -> resource or = expression", key)
+			c.problem(c.start(n), key+": <- PID-8", "%s is always the same: write <- path, -> resource or = expression", key)
 			continue
 		}
 		t.when = append(t.when, condition{v, key == "$unless"})
@@ -317,7 +317,7 @@ func (c *compiler) conditions(t *template, dir map[string]*yaml.Node) {
 func (c *compiler) alternatives(t *template, n, list *yaml.Node, at place) {
 	c.onlyDirectives(n, "$first")
 	if list.Kind != yaml.SequenceNode || len(list.Content) == 0 {
-		c.problem(start(list), "", "$first is a list of alternatives")
+		c.problem(c.start(list), "", "$first is a list of alternatives")
 		return
 	}
 	t.shape = isFirst
@@ -331,7 +331,7 @@ func (c *compiler) alternatives(t *template, n, list *yaml.Node, at place) {
 func (c *compiler) onlyDirectives(n *yaml.Node, with string) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if k := n.Content[i]; !strings.HasPrefix(k.Value, "$") || k.Value == "$needs" {
-			c.problem(start(k), "", "%s cannot stand beside %s", k.Value, with)
+			c.problem(c.start(k), "", "%s cannot stand beside %s", k.Value, with)
 		}
 	}
 }
@@ -353,7 +353,7 @@ func (c *compiler) needs(t *template, n, needs *yaml.Node) {
 			}
 		}
 		if m.Kind != yaml.ScalarNode || !slices.Contains(names, m.Value) {
-			c.problem(start(m), nearest(m.Value, names), "$needs names members of this element; %q is none", m.Value)
+			c.problem(c.start(m), nearest(m.Value, names), "$needs names members of this element; %q is none", m.Value)
 			continue
 		}
 		t.needs = append(t.needs, m.Value)
@@ -362,7 +362,7 @@ func (c *compiler) needs(t *template, n, needs *yaml.Node) {
 
 // scalar compiles a YAML scalar by its first characters.
 func (c *compiler) scalar(n *yaml.Node, path string) *template {
-	at := start(n)
+	at := c.start(n)
 	s := n.Value
 	t := &template{rule: c.rule(at, s, path)}
 	switch {

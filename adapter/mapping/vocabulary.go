@@ -18,6 +18,7 @@ type target struct {
 // takes the first, because a sender's code does not say which system it means.
 type table struct {
 	name     string
+	file     string // vocabulary/sex.json, or shared/vocabulary/sex.json
 	codes    map[string]target
 	unmapped func(code string) (target, bool) // nil: no translation
 }
