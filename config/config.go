@@ -101,7 +101,15 @@ type Sender struct {
 	Mapping      string     `mapstructure:"mapping"`
 	Organization string     `mapstructure:"organization"`
 	Constants    []Constant `mapstructure:"constants"`
+	// UnknownUpdate is UpdateRefuse or UpdateNew; empty: UpdateRefuse.
+	UnknownUpdate string `mapstructure:"unknown_update"`
 }
+
+// What becomes of an update of a referral that was never received.
+const (
+	UpdateRefuse = "refuse"
+	UpdateNew    = "new"
+)
 
 // Constant is a value that a mapping may use by name. Constants are a list and
 // not a map because viper would put the names in lower case.

@@ -102,6 +102,8 @@ var settings = []Setting{
 		Doc: "Name as the mapping writes it; capitals count. Unique within the sender."},
 	{Key: "senders[].constants[].value", Example: "https://riverside.example.nhs.uk/referral-id", Reload: true,
 		Doc: "Value that the mapping gets, as text."},
+	{Key: "senders[].unknown_update", Choices: "refuse, new", Example: "new", Reload: true,
+		Doc: "What becomes of an update of a referral that was never received. refuse, which empty means too: it is answered that no such referral is here, and kept among the failed messages. new: it is taken as a new referral; for senders whose first message can get lost."},
 
 	{Key: "clients", Reload: true,
 		Doc: "Callers with a bearer token. Empty: every caller on the loopback address may do everything, and the server refuses to listen elsewhere."},

@@ -22,6 +22,9 @@ func (k *checker) senders() {
 			k.label(at+".mapping", s.Mapping)
 		}
 		k.ods(at+".organization", s.Organization, false)
+		if s.UnknownUpdate != "" {
+			k.choice(at+".unknown_update", s.UnknownUpdate, UpdateRefuse, UpdateNew)
+		}
 		constants := seen{}
 		for j, c := range s.Constants {
 			key := fmt.Sprintf("%s.constants[%d].name", at, j+1)

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/gateway"
 	"github.com/linkloop/linkloop/adapter/intake"
 	"github.com/linkloop/linkloop/adapter/outcome"
@@ -113,7 +114,11 @@ func (a *App) wire(key []byte) error {
 	base := a.BaseURL() + "/fhir"
 	a.intake, err = intake.New(intake.Config{
 		Store: a.store, Indexer: indexer, Senders: senders, Rules: rules, IDKey: derive(key, "identity"),
-		BaseURL: base, Now: a.now, Log: a.log,
+		BaseURL: base, Now: a.now, Log: a.log, Workflow: workflow,
+		// The two serve each other: the worklist asks the intake for ids, and a
+		// sender who cancels ends a Task as the worklist would.
+		Follow: func(tx store.Tx, old, task *element.Value) (bool, error) { return a.worklist.Follow(tx, old, task) },
+		Owed:   func() { a.relay.Notify() },
 	})
 	if err != nil {
 		return err

@@ -105,7 +105,8 @@ func senders(cfg config.Config) ([]intake.Sender, error) {
 		for _, c := range s.Constants {
 			constants[c.Name] = c.Value
 		}
-		out = append(out, intake.Sender{Name: s.Name, FormatName: m.Format(), Format: f, Mapping: m, Constants: constants})
+		out = append(out, intake.Sender{Name: s.Name, FormatName: m.Format(), Format: f, Mapping: m, Constants: constants,
+			UpdateMakes: s.UnknownUpdate == config.UpdateNew})
 	}
 	return out, errors.Join(errs...)
 }
