@@ -12,7 +12,9 @@ import (
 
 // Context is what an installation says about the sender of a message.
 type Context struct {
-	Constants map[string]string // replaces constants of the mapping by name
+	// Constants replaces constants of the mapping by name, or for one value of
+	// constantsBy by ConstantKey.
+	Constants map[string]string
 }
 
 // Result is what a message became.
@@ -82,6 +84,7 @@ type eval struct {
 	here      message.Node // the repetition at hand
 	slots     []slot
 	overrides map[string]string
+	caseOf    string // value of constantsBy; empty: none
 	made      []bool // by resource
 
 	rule     int32 // at work, for findings
@@ -143,6 +146,9 @@ func (m *Mapping) Apply(t *message.Tree, c Context) (*Result, error) {
 		e.let(&m.lets[i])
 	}
 	res := &Result{Resources: make([]Resource, 0, len(m.resources))}
+	if m.by != nil {
+		e.caseOf = e.one(m.by.value, res)
+	}
 	if e.intent(res); e.err != nil {
 		return nil, e.err
 	}
@@ -182,14 +188,6 @@ func (e *eval) let(l *let) {
 			s.text, s.from = v.text, v.node
 		}
 	})
-}
-
-func (e *eval) constant(i int32) string {
-	c := &e.m.constants[i]
-	if o := e.overrides[c.name]; o != "" {
-		return o
-	}
-	return c.text
 }
 
 // place is the first place of a source.

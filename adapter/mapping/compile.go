@@ -36,6 +36,9 @@ type compiler struct {
 	changed   map[*yaml.Node]bool // texts with arguments in them
 	expanded  int
 
+	varying []int32 // constants that depend on the message
+	letting bool    // compiling a let
+
 	warnings Problems
 	used     map[string]bool // constants, lets, $as names and tables, by kind and name
 }
@@ -125,7 +128,7 @@ func readAtMost(r io.Reader, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-var headKeys = []string{"mapping", "title", "description", "version", "format", "csv", "accepts", "constants", "let", "intention", "sent", "resources"}
+var headKeys = []string{"mapping", "title", "description", "version", "format", "csv", "accepts", "constants", "constantsBy", "let", "ignores", "intention", "sent", "resources"}
 
 // yamlHint names the two traps of YAML that mappings meet.
 const yamlHint = `single quotes around a text with ": " or " #" in it, or with brackets inside {} or []`
@@ -163,9 +166,14 @@ func (c *compiler) compile(text []byte) {
 	c.csv(head["csv"])
 	c.accepts(head["accepts"])
 	c.constants(head["constants"])
+	c.constantCases(head["constantsBy"])
 	c.predeclare(head["let"], head["resources"])
+	c.letting = true
 	c.lets(head["let"])
+	c.letting = false
+	c.constantsValue(head["constantsBy"])
 	c.intent(head)
+	c.ignore(head["ignores"])
 	if head["resources"] == nil {
 		c.problem(position{line: 1}, "", "resources is missing: the resources that this mapping makes")
 		return

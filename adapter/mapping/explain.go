@@ -65,7 +65,8 @@ func (m *Mapping) explain(t *message.Tree, key, path string, v *element.Value, s
 
 // Unmapped lists the places of a message that no element of the result came
 // from, in the order of the message: what a reader of the resources will not
-// see. Conditions and unused alternatives do not count as use.
+// see. Conditions and unused alternatives do not count as use; what the
+// mapping ignores on purpose is not listed.
 func (m *Mapping) Unmapped(t *message.Tree, r *Result) []string {
 	used := make([]bool, t.Len())
 	var mark func(v *element.Value)
@@ -86,6 +87,7 @@ func (m *Mapping) Unmapped(t *message.Tree, r *Result) []string {
 	for _, id := range r.head {
 		used[id] = true
 	}
+	m.markIgnored(t, used)
 	var out []string
 	for id := int32(1); int(id) < t.Len(); id++ {
 		n := t.Node(id)

@@ -203,6 +203,9 @@ func (c *compiler) celNamesUsed(out *expression, checked *cel.Ast) {
 			return
 		}
 		id, declared := c.m.celNames[word]
+		if declared && id.constant {
+			c.early(c.cel.at, id.index)
+		}
 		if !declared || id.constant {
 			return
 		}

@@ -13,6 +13,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/tools/txtar"
+
+	"github.com/linkloop/linkloop/adapter/message"
 )
 
 // Mapping is a compiled mapping. What it does never changes with use, and it is
@@ -24,10 +26,12 @@ type Mapping struct {
 	csv       CSV
 	accepts   []string
 	constants []constant
+	by        *constantsBy // constants that depend on the message; nil: none do
 	lets      []let
-	intention *template // what a message wants; nil: says nothing
-	sent      *template // when it was made; nil: says nothing
-	brief     []string  // intentions that need no required values
+	intention *template      // what a message wants; nil: says nothing
+	sent      *template      // when it was made; nil: says nothing
+	brief     []string       // intentions that need no required values
+	ignores   []message.Path // left out on purpose
 	resources []resource
 	rules     []rule
 	celSource []source         // the paths inside expressions

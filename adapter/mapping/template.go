@@ -408,6 +408,7 @@ func (c *compiler) scalar(n *yaml.Node, path string) *template {
 // equals compiles `= name` and `= expression`.
 func (c *compiler) equals(t *template, at position, s string) *template {
 	if id, ok := c.m.celNames[strings.TrimSpace(s[1:])]; ok && id.constant {
+		c.early(at, id.index)
 		t.shape, t.index = isNamed, id.index
 		return t
 	}
