@@ -6,6 +6,7 @@ import "time"
 // useful; start from Default or Load.
 type Config struct {
 	HTTP      HTTP      `mapstructure:"http"`
+	Files     Files     `mapstructure:"files"`
 	Admin     Admin     `mapstructure:"admin"`
 	Data      Data      `mapstructure:"data"`
 	Retention Retention `mapstructure:"retention"`
@@ -34,6 +35,15 @@ type HTTP struct {
 	MaxConcurrent     int           `mapstructure:"max_concurrent"`
 	MaxWorking        int           `mapstructure:"max_working"`
 	BodyMemory        Size          `mapstructure:"body_memory"`
+}
+
+// Files is how files of many messages are taken, and files from folders.
+type Files struct {
+	SizeLimit Size          `mapstructure:"size_limit"`
+	TimeLimit time.Duration `mapstructure:"time_limit"`
+	Parallel  int           `mapstructure:"parallel"`
+	Poll      time.Duration `mapstructure:"poll"`
+	Settle    time.Duration `mapstructure:"settle"`
 }
 
 // Admin is the port for operations: /healthz, /readyz and /metrics.
@@ -100,6 +110,7 @@ type Sender struct {
 	Name         string     `mapstructure:"name"`
 	Mapping      string     `mapstructure:"mapping"`
 	Organization string     `mapstructure:"organization"`
+	Folder       string     `mapstructure:"folder"`
 	Constants    []Constant `mapstructure:"constants"`
 	// UnknownUpdate is UpdateRefuse or UpdateNew; empty: UpdateRefuse.
 	UnknownUpdate string `mapstructure:"unknown_update"`
@@ -167,6 +178,13 @@ func Default() Config {
 			MaxConcurrent:     512,
 			MaxWorking:        32,
 			BodyMemory:        128 * Megabyte,
+		},
+		Files: Files{
+			SizeLimit: Gigabyte,
+			TimeLimit: time.Hour,
+			Parallel:  16,
+			Poll:      2 * time.Second,
+			Settle:    5 * time.Second,
 		},
 		Admin:    Admin{Listen: "127.0.0.1:8081"},
 		Data:     Data{Folder: "./data"},

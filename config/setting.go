@@ -37,6 +37,17 @@ var settings = []Setting{
 	{Key: "http.body_memory", Example: "128MB",
 		Doc: "Memory for the bodies of all open requests together; a request whose body does not fit is answered 503. At least http.body_limit."},
 
+	{Key: "files.size_limit", Example: "1GB",
+		Doc: "Largest file of many messages taken, by upload or from a folder. It passes through in pieces, so that its size costs no memory; http.body_limit does not count for it. A larger upload is answered 413, and what came before the limit is taken."},
+	{Key: "files.time_limit", Example: "1h",
+		Doc: "How long taking one file may take, waits for a slow store included. http.read_timeout counts for each pause in its arrival only. A file that is not done in time is answered 503, or stays in its folder, and can be sent again: what was taken is recognised."},
+	{Key: "files.parallel", Example: "16",
+		Doc: "Messages of one file in work at the same time. Uploads also stand in line with other callers (http.max_working)."},
+	{Key: "files.poll", Example: "2s",
+		Doc: "How often the folders of senders are looked into. See senders[].folder."},
+	{Key: "files.settle", Example: "5s",
+		Doc: "How long size and time of a file in inbox/ must stay the same before it is taken. Better still, write it under a name that ends in .tmp or .part, or begins with a dot, and rename it when it is whole."},
+
 	{Key: "admin.listen", Example: "127.0.0.1:8081",
 		Doc: "Address and port for operations: /healthz, /readyz and /metrics. It asks for no token and shows no patient data; keep it inside."},
 
@@ -96,6 +107,8 @@ var settings = []Setting{
 		Doc: "Folder of the mapping. Empty: the same as the name."},
 	{Key: "senders[].organization", Example: "A81001", Reload: true,
 		Doc: "ODS code of the organization that sends, for the audit trail and for messages which do not say. Quote it when it is all digits."},
+	{Key: "senders[].folder", Example: "/var/lib/linkloop/riverside", Reload: true,
+		Doc: "Folder from which files of this sender are taken: those in inbox/ move through working/ to done/ or failed/, with a receipt beside them. The four are made if they do not exist and must be on one file system. Several instances may watch the same folder; each file is taken by one of them. Unique. Empty: no folder."},
 	{Key: "senders[].constants", Reload: true,
 		Doc: "Values which the mapping uses by name and which differ between senders of one mapping."},
 	{Key: "senders[].constants[].name", Example: "referral_system", Reload: true,

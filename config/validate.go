@@ -22,6 +22,7 @@ func (c Config) check(before Problems) Problems {
 	k := &checker{config: &c, before: before}
 	k.listeners()
 	k.limits()
+	k.files()
 	k.data()
 	k.relay()
 	k.choices()
@@ -132,6 +133,16 @@ func (k *checker) limits() {
 	if h.BodyMemory < h.BodyLimit && !k.found.about("http.body_limit") {
 		k.add("http.body_memory", "is less than http.body_limit, so that the largest message would never fit", "")
 	}
+}
+
+// files checks how files of many messages are taken.
+func (k *checker) files() {
+	f := k.config.Files
+	k.sizes("files.size_limit", f.SizeLimit, 4*Kibibyte, 1<<40)
+	k.between("files.time_limit", f.TimeLimit, time.Second, 7*24*time.Hour)
+	k.count("files.parallel", f.Parallel, 1, 256)
+	k.between("files.poll", f.Poll, 10*time.Millisecond, time.Hour)
+	k.between("files.settle", f.Settle, 0, time.Hour)
 }
 
 // data checks where everything is kept and for how long.

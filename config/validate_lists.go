@@ -13,7 +13,7 @@ import (
 const longestLabel = 64
 
 func (k *checker) senders() {
-	names := seen{}
+	names, folders := seen{}, seen{}
 	for i, s := range k.config.Senders {
 		at := fmt.Sprintf("senders[%d]", i+1)
 		k.label(at+".name", s.Name)
@@ -22,6 +22,7 @@ func (k *checker) senders() {
 			k.label(at+".mapping", s.Mapping)
 		}
 		k.ods(at+".organization", s.Organization, false)
+		k.unique(folders, at+".folder", s.Folder)
 		if s.UnknownUpdate != "" {
 			k.choice(at+".unknown_update", s.UnknownUpdate, UpdateRefuse, UpdateNew)
 		}

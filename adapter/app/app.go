@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/linkloop/linkloop/adapter/batch"
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/gateway"
 	"github.com/linkloop/linkloop/adapter/intake"
@@ -42,6 +43,7 @@ type App struct {
 	now      func() time.Time
 	store    store.Store
 	intake   *intake.Service
+	files    *batch.Taker
 	worklist *worklist.Service
 	relay    *relay.Relay
 	metrics  *metrics
@@ -123,6 +125,9 @@ func (a *App) wire(key []byte) error {
 	if err != nil {
 		return err
 	}
+	a.files = batch.New(batch.Config{
+		Intake: a.intake, Parallel: a.cfg.Files.Parallel, MaxMessage: int64(a.cfg.HTTP.BodyLimit), Observe: a.metrics.Intake, Now: a.now,
+	})
 	if a.relay, err = a.newRelay(); err != nil {
 		return err
 	}
@@ -136,6 +141,7 @@ func (a *App) wire(key []byte) error {
 func (a *App) gatewayConfig() gateway.Config {
 	return gateway.Config{
 		Intake: a.intake, Worklist: a.worklist, Store: a.store, Clients: a.clients(a.cfg),
+		Files: a.files, MaxFile: int64(a.cfg.Files.SizeLimit), FileTime: a.cfg.Files.TimeLimit,
 		BaseURL: a.BaseURL(), Version: Version,
 		MaxBody: int64(a.cfg.HTTP.BodyLimit), MaxConcurrent: a.cfg.HTTP.MaxConcurrent,
 		MaxWorking: a.cfg.HTTP.MaxWorking, BodyMemory: int64(a.cfg.HTTP.BodyMemory),

@@ -18,6 +18,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 
+	"github.com/linkloop/linkloop/adapter/batch"
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/fhir"
 	"github.com/linkloop/linkloop/adapter/intake"
@@ -34,6 +35,7 @@ type Observer interface {
 // Config is what the edge is made of.
 type Config struct {
 	Intake        *intake.Service
+	Files         *batch.Taker
 	Worklist      *worklist.Service
 	Store         store.Store
 	Clients       []Client // none: every caller is trusted, and the listener is loopback
@@ -44,6 +46,8 @@ type Config struct {
 	MaxWorking    int           // of those, worked on at once
 	BodyMemory    int64         // bytes for the bodies of all open requests
 	RequestTime   time.Duration // from the first byte to the answer
+	MaxFile       int64         // bytes of a file of many messages
+	FileTime      time.Duration // from the first byte of such a file to its receipt
 	DeliveryDue   func()        // told when an operator releases a delivery
 	Observer      Observer
 	Log           *slog.Logger
@@ -168,6 +172,7 @@ func (g *Gateway) around(c *gin.Context) {
 			Issues: []fault.Issue{{Text: "too many requests are in work; try again"}}})
 		return
 	}
+	c.Set(connectionKey, c.Request.Context())
 	ctx, cancel := context.WithTimeout(c.Request.Context(), g.cfg.RequestTime)
 	defer cancel()
 	c.Request = c.Request.WithContext(ctx)

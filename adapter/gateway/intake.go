@@ -7,10 +7,12 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/inbound"
 	"github.com/linkloop/linkloop/adapter/intake"
 )
 
-// intake takes a message in the sender's own format: POST /intake/{sender}.
+// intake takes a message in the sender's own format, or a file of them where
+// the format comes in files: POST /intake/{sender}.
 func (g *Gateway) intake(c *gin.Context) { g.accept(c, c.Param("sender")) }
 
 // processMessage takes a FHIR message for the caller's one sender of FHIR
@@ -31,12 +33,17 @@ func (g *Gateway) processMessage(c *gin.Context) {
 }
 
 func (g *Gateway) accept(c *gin.Context, sender string) {
-	if _, known := g.cfg.Intake.Sender(sender); !known {
+	known, ok := g.cfg.Intake.Sender(sender)
+	if !ok {
 		g.fail(c, fault.New(fault.NotFound, "", "no sender of this name is configured"))
 		return
 	}
 	if !maySend(c, sender) {
 		g.fail(c, fault.New(fault.Forbidden, "", "this client may not send as this sender"))
+		return
+	}
+	if _, many := known.Format.(inbound.Splitter); many {
+		g.file(c, sender)
 		return
 	}
 	body, err := g.body(c)

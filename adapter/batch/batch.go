@@ -1,0 +1,273 @@
+// Package batch takes a file of many messages into the house, message by
+// message, and writes down what became of each. The upload over HTTP and the
+// watched folder share it.
+//
+// A file is read as fast as its messages are on disk and no faster: a slow
+// store slows the sender down, and memory holds the messages in work and no
+// more. What was accepted stays accepted whatever becomes of the rest, and the
+// same file again is safe: a message that was taken before is answered as
+// before and makes nothing.
+package batch
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"iter"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/inbound"
+	"github.com/linkloop/linkloop/adapter/intake"
+)
+
+// Intake takes single messages; *intake.Service is one.
+type Intake interface {
+	Sender(name string) (intake.Sender, bool)
+	Accept(ctx context.Context, sub intake.Submission) (intake.Result, error)
+}
+
+// Config is what a Taker is made of.
+type Config struct {
+	Intake     Intake
+	Parallel   int                       // messages of one file in work at once; they share commits
+	MaxMessage int64                     // bytes of a file that is one message
+	Observe    func(sender, kind string) // hears how each message ended; may be nil
+	Now        func() time.Time
+}
+
+// Taker takes files.
+type Taker struct{ cfg Config }
+
+// New returns a taker.
+func New(cfg Config) *Taker { return &Taker{cfg} }
+
+// File is one file as it comes in.
+type File struct {
+	Sender   string // name of a configured sender
+	Client   string // who was authenticated, for the audit trail
+	Received time.Time
+	Body     io.Reader
+
+	// Turn waits until a message of this file may be worked on, and works on
+	// it; nil: at once. It may fail as Transient, and is then asked again.
+	Turn func(ctx context.Context, work func(ctx context.Context) error) error
+}
+
+// Take takes a file to its end, or until ctx is done. Whatever goes wrong is in
+// the receipt.
+func (t *Taker) Take(ctx context.Context, f File) *Receipt {
+	r := &run{t: t, f: f, receipt: &Receipt{Sender: f.Sender, Received: f.Received, Part: "message"}}
+	sender, ok := t.cfg.Intake.Sender(f.Sender)
+	if !ok {
+		r.receipt.refuse(fault.New(fault.NotFound, "", "no sender of this name is configured"))
+		return r.end()
+	}
+	var cut error
+	if s, many := sender.Format.(inbound.Splitter); many {
+		r.receipt.Part = s.PartName()
+		cut = r.all(ctx, s.Split(f.Body))
+	} else {
+		cut = r.all(ctx, t.single(f.Body))
+	}
+	r.receipt.close(ctx, cut)
+	return r.end()
+}
+
+// single is a file that is one message.
+func (t *Taker) single(body io.Reader) iter.Seq2[inbound.Part, error] {
+	return func(yield func(inbound.Part, error) bool) {
+		b, err := io.ReadAll(io.LimitReader(body, t.cfg.MaxMessage+1))
+		switch {
+		case err != nil:
+			yield(inbound.Part{}, err)
+		case int64(len(b)) > t.cfg.MaxMessage:
+			yield(inbound.Part{}, fault.New(fault.TooLarge, "", "the message is larger than %d bytes", t.cfg.MaxMessage))
+		case len(b) == 0:
+			yield(inbound.Part{}, fault.New(fault.Malformed, "", "the file is empty"))
+		default:
+			yield(inbound.Part{Number: 1, Line: 1, Body: b}, nil)
+		}
+	}
+}
+
+// run is one file being taken.
+type run struct {
+	t  *Taker
+	f  File
+	mu sync.Mutex // of the receipt
+
+	receipt *Receipt
+}
+
+// all deals the parts out to workers: those of a lane always to the same one,
+// the others to whoever is free. It returns the error that ended the file.
+func (r *run) all(ctx context.Context, parts iter.Seq2[inbound.Part, error]) error {
+	n := max(1, r.t.cfg.Parallel)
+	free := make(chan inbound.Part)
+	own := make([]chan inbound.Part, n)
+	var working sync.WaitGroup
+	for i := range own {
+		own[i] = make(chan inbound.Part)
+		working.Go(func() { r.worker(ctx, own[i], free) })
+	}
+	err := r.deal(ctx, parts, own, free)
+	close(free)
+	for _, c := range own {
+		close(c)
+	}
+	working.Wait()
+	return err
+}
+
+func (r *run) deal(ctx context.Context, parts iter.Seq2[inbound.Part, error], own []chan inbound.Part, free chan inbound.Part) error {
+	seed := maphash.MakeSeed()
+	for p, err := range parts {
+		if err != nil {
+			return err
+		}
+		to := free
+		if p.Lane != "" {
+			to = own[maphash.String(seed, p.Lane)%uint64(len(own))]
+		}
+		select {
+		case to <- p:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (r *run) worker(ctx context.Context, own, free <-chan inbound.Part) {
+	for own != nil || free != nil {
+		var p inbound.Part
+		var ok bool
+		select {
+		case p, ok = <-own:
+			if !ok {
+				own = nil
+			}
+		case p, ok = <-free:
+			if !ok {
+				free = nil
+			}
+		}
+		if ok {
+			r.part(ctx, p)
+		}
+	}
+}
+
+// part takes one part to its end.
+func (r *run) part(ctx context.Context, p inbound.Part) {
+	if p.Err != nil {
+		flt := fault.Of(p.Err)
+		r.note(p, intake.Result{Refused: flt.Kind.String()}, flt.Issues)
+		r.observe(flt.Kind.String())
+		return
+	}
+	res, err := r.accept(ctx, p)
+	if err != nil {
+		r.mu.Lock()
+		r.receipt.untaken(p, err)
+		r.mu.Unlock()
+		return
+	}
+	r.observe(res.Kind)
+	var issues []fault.Issue
+	if res.Refused != "" {
+		issues = res.Issues()
+	}
+	r.note(p, res, issues)
+}
+
+func (r *run) observe(kind string) {
+	if r.t.cfg.Observe != nil {
+		r.t.cfg.Observe(r.f.Sender, kind)
+	}
+}
+
+// The waits between attempts to hand a message to a store that cannot take it.
+const (
+	firstWait = 50 * time.Millisecond
+	lastWait  = 5 * time.Second
+	ownFaults = 5 // attempts when it is not only busy
+)
+
+// accept hands a message over until it is filed, accepted or refused. While the
+// store cannot take it the file waits, and its sender with it.
+func (r *run) accept(ctx context.Context, p inbound.Part) (intake.Result, error) {
+	for attempt, wait := 1, firstWait; ; attempt, wait = attempt+1, min(2*wait, lastWait) {
+		var res intake.Result
+		work := func(ctx context.Context) (err error) {
+			res, err = r.t.cfg.Intake.Accept(ctx, intake.Submission{Sender: r.f.Sender, Client: r.f.Client, Body: p.Body, Received: r.f.Received})
+			return err
+		}
+		turn := r.f.Turn
+		if turn == nil {
+			turn = func(ctx context.Context, work func(context.Context) error) error { return work(ctx) }
+		}
+		err := turn(ctx, work)
+		switch {
+		case ctx.Err() != nil && (err != nil || res.MessageID == 0):
+			return res, ctx.Err()
+		case err == nil && res.MessageID != 0:
+			return res, nil
+		case err == nil && res.Refused != fault.Transient.String() && attempt >= ownFaults:
+			return res, fault.New(fault.Internal, "", "internal error; the message was not kept")
+		case err != nil && fault.KindOf(err) != fault.Transient:
+			return res, err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return res, ctx.Err()
+		}
+	}
+}
+
+// note counts a part that came to its end.
+func (r *run) note(p inbound.Part, res intake.Result, issues []fault.Issue) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := r.receipt
+	c.Messages++
+	c.Last = max(c.Last, p.Number)
+	switch {
+	case res.Refused != "":
+		c.Refused++
+		c.add(entryOf(c.Part, p, res, issues))
+	case res.Kind == fault.Duplicate.String():
+		c.Repeated++
+	default:
+		c.Accepted++
+	}
+}
+
+// end puts the receipt in order.
+func (r *run) end() *Receipt {
+	c := r.receipt
+	slices.SortFunc(c.Entries, func(a, b Entry) int { return cmp.Compare(a.Number, b.Number) })
+	c.Ended = r.t.cfg.Now()
+	return c
+}
+
+// causeText says why a file ended early, without the words of a foreign error.
+func causeText(err error) string {
+	var flt *fault.Fault
+	switch {
+	case errors.As(err, &flt):
+		return flt.Error()
+	case errors.Is(err, context.DeadlineExceeded):
+		return "the time for a file is over"
+	case errors.Is(err, context.Canceled):
+		return "the work was stopped or the sender hung up"
+	}
+	return fmt.Sprintf("the file could not be read to its end (%T)", err)
+}
