@@ -16,7 +16,7 @@ func BenchmarkReferral(b *testing.B) {
 		{"generic-json", "walking-group"},
 	} {
 		b.Run(c.mapping, func(b *testing.B) {
-			m, err := mapping.Compile(mappings.FS(), c.mapping)
+			m, err := compile(c.mapping)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -30,7 +30,7 @@ func BenchmarkReferral(b *testing.B) {
 					body = ex.Input
 				}
 			}
-			format := formats[m.Format()]
+			format := formatOf(m)
 			out := make([]byte, 0, 16<<10)
 			b.SetBytes(int64(len(body)))
 			b.ReportAllocs()
