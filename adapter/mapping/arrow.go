@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/linkloop/linkloop/adapter/message"
@@ -193,6 +194,9 @@ func (p *arrowParser) call(a *arrow) bool {
 			p.problem(start, `required("a referral needs a surname")`, "required takes the reason in plain English")
 			return true
 		}
+		if a.reason != "" {
+			p.problem(start, "", "required stands twice")
+		}
 		a.reason = args[0]
 		return true
 	}
@@ -226,6 +230,9 @@ func (p *arrowParser) call(a *arrow) bool {
 
 func count(low, high int) string {
 	words := []string{"no argument", "one argument", "two arguments"}
+	if high >= len(words) {
+		return fmt.Sprintf("up to %d arguments", high)
+	}
 	if low == high {
 		return words[low]
 	}

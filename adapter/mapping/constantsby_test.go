@@ -84,8 +84,8 @@ func TestIgnores(t *testing.T) {
 		t.Errorf("with ignores %v, want %v", got, want)
 	}
 	for yaml, want := range map[string]string{
-		"ignores: EVN\n":                        "ignores is a list",
-		"ignores: [PID.3]\n":                    "a field number follows a hyphen",
+		"ignores: EVN\n":                         "ignores is a list",
+		"ignores: [PID.3]\n":                     "a field number follows a hyphen",
 		"let: {who: <- PID-5}\nignores: [who]\n": "write the path of who itself: PID-5",
 	} {
 		if _, err := mapping.Compile(files(head+yaml+body), "m"); err == nil || !strings.Contains(err.Error(), want) {

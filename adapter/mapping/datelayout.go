@@ -3,6 +3,7 @@ package mapping
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // layout is a way to write a date, compiled from a text such as dd/MM/yyyy.
@@ -10,7 +11,7 @@ import (
 // date("dd MMM yyyy").
 type layout []string
 
-var layoutParts = []string{"yyyy", "MMM", "MM", "M", "dd", "d", "HH", "mm", "ss"}
+var layoutParts = []string{"yyyy", "MMMM", "MMM", "MM", "M", "dd", "d", "HH", "mm", "ss"}
 
 // parseLayout compiles a layout; every letter in it must be part of a field.
 func parseLayout(s string) (layout, error) {
@@ -26,7 +27,7 @@ func parseLayout(s string) (layout, error) {
 		}
 		if c := part[0]; c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' {
 			if len(part) == 1 && part != "M" && part != "d" {
-				return nil, fmt.Errorf("a date is written with yyyy, MM, MMM, dd, HH, mm and ss, not with %q", part)
+				return nil, fmt.Errorf("a date is written with yyyy, MM, MMM, MMMM, dd, HH, mm and ss, not with %q", part)
 			}
 			if strings.Contains(seen, part[:1]) {
 				return nil, fmt.Errorf("%s stands twice", part)
@@ -36,10 +37,12 @@ func parseLayout(s string) (layout, error) {
 		l = append(l, part)
 		s = s[len(part):]
 	}
-	for _, need := range []string{"y", "M", "d"} {
-		if !strings.Contains(seen, need) {
-			return nil, fmt.Errorf("a layout names the year, the month and the day, as in dd/MM/yyyy")
-		}
+	missing := !strings.Contains(seen, "y")
+	for _, part := range [...][2]string{{"d", "M"}, {"H", "d"}, {"m", "H"}, {"s", "m"}} {
+		missing = missing || strings.Contains(seen, part[0]) && !strings.Contains(seen, part[1])
+	}
+	if missing {
+		return nil, fmt.Errorf("a layout names the year, and every part above its smallest, as in dd/MM/yyyy, MMM yyyy or yyyy")
 	}
 	return l, nil
 }
@@ -55,7 +58,7 @@ func (l layout) read(s string) (moment, bool) {
 		switch part {
 		case "yyyy":
 			into = &m.year
-		case "MMM", "MM", "M":
+		case "MMMM", "MMM", "MM", "M":
 			into = &m.month
 		case "dd", "d":
 			into = &m.day
@@ -73,9 +76,12 @@ func (l layout) read(s string) (moment, bool) {
 			continue
 		}
 		text, n := "", 0
-		if part == "MMM" {
+		switch part {
+		case "MMM":
 			text, n = monthByName(s)
-		} else {
+		case "MMMM":
+			text, n = monthInFull(s)
+		default:
 			text, n = digitsOf(s, part)
 		}
 		if n == 0 {
@@ -99,6 +105,16 @@ func monthByName(s string) (string, int) {
 	}
 	n := at/3 + 1
 	return string([]byte{byte('0' + n/10), byte('0' + n%10)}), 3
+}
+
+// monthInFull reads a month by its whole name.
+func monthInFull(s string) (string, int) {
+	for m := time.January; m <= time.December; m++ {
+		if name := m.String(); len(s) >= len(name) && strings.EqualFold(s[:len(name)], name) {
+			return string([]byte{byte('0' + m/10), byte('0' + m%10)}), len(name)
+		}
+	}
+	return "", 0
 }
 
 // digitsOf reads as many digits as the part has letters; a single letter

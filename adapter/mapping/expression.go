@@ -62,7 +62,9 @@ const (
 )
 
 // plainCalls are the functions of pipes that expressions have as well.
-var plainCalls = []string{"text", "trim", "upper", "lower", "digits", "nhsNumber", "ods", "date", "dateTime", "instant"}
+var plainCalls = []string{"text", "trim", "upper", "lower", "digits", "nhsNumber", "ods", "date", "dateTime", "instant",
+	"familyName", "namePrefix", "postcode", "addressTown", "addressCounty", "addressPostcode", "phone", "contactSystem",
+	"contactUse", "snomed", "readCode"}
 
 func (c *compiler) newExpressions() (*expressions, error) {
 	x := &expressions{}

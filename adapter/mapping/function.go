@@ -7,6 +7,7 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/message"
+	"github.com/linkloop/linkloop/adapter/nhs"
 )
 
 // val is a value on its way from the source to an element.
@@ -32,6 +33,7 @@ type function struct {
 	shape    shape
 	min, max int // number of arguments
 	says     string
+	try      [3]string // a use, a value, and what it gives: the example of the reference
 
 	one  func(e *eval, c *call, v val) val
 	many func(e *eval, c *call, v val, out []val) []val
@@ -42,11 +44,11 @@ type function struct {
 
 // call is one use of a function in a mapping.
 type call struct {
-	fn     *function
-	args   []string
-	n      int    // a numeric argument
-	table  *table // code, display, system
-	layout layout // date, dateTime
+	fn      *function
+	args    []string
+	n       int      // a numeric argument
+	table   *table   // code, display, system
+	layouts []layout // date, dateTime
 }
 
 // functions is every function by name.
@@ -58,16 +60,20 @@ var functions = func() map[string]*function {
 	return m
 }()
 
-// FunctionHelp is one line of the reference of functions.
-type FunctionHelp struct{ Name, Says string }
+// FunctionHelp is one line of the reference of functions. Use is a way to
+// write it, which makes Gives of Value; where it gives several values, they
+// stand with " · " between them.
+type FunctionHelp struct{ Name, Says, Use, Value, Gives string }
 
 // FunctionReference lists the functions that can stand behind a pipe.
 func FunctionReference() []FunctionHelp {
 	out := make([]FunctionHelp, 0, len(functionList)+1)
 	for i := range functionList {
-		out = append(out, FunctionHelp{functionList[i].name, functionList[i].says})
+		f := &functionList[i]
+		out = append(out, FunctionHelp{f.name, f.says, f.try[0], f.try[1], f.try[2]})
 	}
-	return append(out, FunctionHelp{requiredWord, `required("reason"): without a value the message is refused for this reason`})
+	return append(out, FunctionHelp{Name: requiredWord, Use: requiredWord + `("a referral needs a surname")`,
+		Says: `required("reason"): without a value the message is refused for this reason`})
 }
 
 // requiredWord is not a function of values but a rule about their absence.
@@ -85,28 +91,79 @@ func plain(f func(string) string) func(*eval, *call, val) val {
 	return func(_ *eval, _ *call, v val) val { return text(v, f(v.text)) }
 }
 
+// maxArgs bounds the arguments of functions that take any number.
+const maxArgs = 16
+
 var functionList = []function{
-	{name: "text", says: "as text: line ends unified, spaces around removed", one: plain(tidy)},
-	{name: "trim", says: "without spaces around", one: plain(strings.TrimSpace)},
-	{name: "upper", says: "in capitals", one: plain(strings.ToUpper)},
-	{name: "lower", says: "in small letters", one: plain(strings.ToLower)},
-	{name: "digits", says: "the digits only", one: plain(onlyDigits)},
-	{name: "nhsNumber", says: "without the spaces and dashes of 999 000 0018; whether it is valid is checked later", one: plain(compactNHS)},
-	{name: "ods", says: "an ODS code: capitals, no spaces, 3 to 8 letters and digits", one: ods},
-	{name: "date", max: 1, says: `a FHIR date from HL7 v2, ISO or date("dd/MM/yyyy")`, one: toDate, check: dateArgs},
-	{name: "dateTime", max: 1, says: "a FHIR dateTime; local time without an offset is that of Europe/London", one: toDateTime, check: dateArgs},
-	{name: "instant", says: "a FHIR instant: a dateTime with a time of day", one: toInstant},
-	{name: "number", says: "a JSON number", one: toNumber},
-	{name: "boolean", says: "true for true, yes, Y, 1; false for false, no, N, 0", one: toBoolean},
-	{name: "code", min: 1, max: 1, says: "the code that vocabulary/<table>.json gives", one: translate(func(t target) string { return t.code }, true)},
+	{name: "text", says: "as text: line ends unified, spaces around removed", one: plain(tidy),
+		try: [3]string{"text", " a\r\nb ", "a\nb"}},
+	{name: "trim", says: "without spaces around", one: plain(strings.TrimSpace),
+		try: [3]string{"trim", " a b ", "a b"}},
+	{name: "upper", says: "in capitals", one: plain(strings.ToUpper),
+		try: [3]string{"upper", "ls13 2ab", "LS13 2AB"}},
+	{name: "lower", says: "in small letters", one: plain(strings.ToLower),
+		try: [3]string{"lower", "FEMALE", "female"}},
+	{name: "digits", says: "the digits only", one: plain(onlyDigits),
+		try: [3]string{"digits", "REF-0012/3", "00123"}},
+	{name: "nhsNumber", max: 1, says: "without the spaces and dashes of 999 000 0018; whether it is valid is checked later, or here with nhsNumber(valid)", one: nhsNumber, check: oneOf("valid"),
+		try: [3]string{"nhsNumber", "999 000 0018", "9990000018"}},
+	{name: "ods", says: "an ODS code: capitals, no spaces around, 3 to 10 letters and digits", one: ods,
+		try: [3]string{"ods", " a81001", "A81001"}},
+	{name: "date", max: maxArgs, says: `a FHIR date, as precise as it was sent (1953, 1953-04), from HL7 v2, ISO or the first layout that fits: date("dd/MM/yyyy", "MMM yyyy")`, one: toDate, check: dateArgs,
+		try: [3]string{`date("dd MMM yyyy", "yyyy")`, "17 Apr 1953", "1953-04-17"}},
+	{name: "dateTime", max: maxArgs, says: "a FHIR dateTime; local time without an offset is that of Europe/London", one: toDateTime, check: dateArgs,
+		try: [3]string{"dateTime", "202606011030", "2026-06-01T10:30:00+01:00"}},
+	{name: "instant", says: "a FHIR instant: a dateTime with a time of day", one: toInstant,
+		try: [3]string{"instant", "20260101090000+0000", "2026-01-01T09:00:00+00:00"}},
+	{name: "number", says: "a JSON number", one: toNumber,
+		try: [3]string{"number", "+30.5", "30.5"}},
+	{name: "boolean", says: "true for true, yes, Y, 1; false for false, no, N, 0", one: toBoolean,
+		try: [3]string{"boolean", "Y", "true"}},
+	{name: "code", min: 1, max: 1, says: "the code that vocabulary/<table>.json gives, of the mapping or shared; an unknown one is reported", one: translate(func(t target) string { return t.code }, true)},
 	{name: "display", min: 1, max: 1, says: "the display text of that code", one: translate(func(t target) string { return t.display }, false)},
 	{name: "system", min: 1, max: 1, says: "the code system of that code", one: translate(func(t target) string { return t.system }, false)},
-	{name: "default", min: 1, max: 1, says: `default("x"): this text when there is no value`, one: orDefault},
-	{name: "replace", min: 2, max: 2, says: `replace("a", "b"): every a becomes b`, one: replace, check: notEmpty},
-	{name: "part", min: 2, max: 2, says: `part("-", 2): the second part between the separators`, one: part, check: partArgs},
-	{name: "split", min: 1, max: 1, shape: toMany, says: `split(","): several values`, many: split, check: notEmpty},
-	{name: "lines", shape: toMany, says: "one value a line, empty lines left out", many: lines},
-	{name: "join", min: 1, max: 1, shape: toOne, says: `join(", "): all values as one text`, join: join},
+	{name: "default", min: 1, max: 1, says: `default("x"): this text when there is no value`, one: orDefault,
+		try: [3]string{`default("PH")`, "", "PH"}},
+	{name: "only", min: 1, max: maxArgs, says: `only("Y", "J"): the value if it is one of these, otherwise none`, one: only,
+		try: [3]string{`only("Y", "J")`, "J", "J"}},
+	{name: "except", min: 1, max: maxArgs, says: `except("N/A", "UNKNOWN"): none if it is one of these, capitals or not`, one: except,
+		try: [3]string{`except("N/A", "UNKNOWN")`, "Unknown", ""}},
+	{name: "replace", min: 2, max: 2, says: `replace("a", "b"): every a becomes b`, one: replace, check: notEmpty,
+		try: [3]string{`replace("/", "-")`, "1/2/3", "1-2-3"}},
+	{name: "part", min: 2, max: 2, says: `part("-", 2): the second part between the separators`, one: part, check: partArgs,
+		try: [3]string{`part("-", 2)`, "A-B-C", "B"}},
+	{name: "split", min: 1, max: 1, shape: toMany, says: `split(","): several values`, many: split, check: notEmpty,
+		try: [3]string{`split(",")`, "a, b", "a · b"}},
+	{name: "lines", shape: toMany, says: "one value a line, empty lines left out", many: lines,
+		try: [3]string{"lines", "a\n\nb", "a · b"}},
+	{name: "join", min: 1, max: 1, shape: toOne, says: `join(", "): all values as one text`, join: join,
+		try: [3]string{`split(";") | join(", ")`, "a;b", "a, b"}},
+	{name: "familyName", says: `the surname in a name of one text: "SMITH, John (Mr)", "Mr John Smith", "John SMITH"`, one: plain(func(s string) string { return parseName(s).family }),
+		try: [3]string{"familyName", "SMITH, John Paul (Mr)", "SMITH"}},
+	{name: "givenNames", shape: toMany, says: "the given names in a name of one text, each a value", many: pieces(func(s string) []string { return parseName(s).given }),
+		try: [3]string{"givenNames", "SMITH, John Paul (Mr)", "John · Paul"}},
+	{name: "namePrefix", says: "the title in a name of one text", one: plain(func(s string) string { return parseName(s).prefix }),
+		try: [3]string{"namePrefix", "SMITH, John Paul (Mr)", "Mr"}},
+	{name: "postcode", says: "a UK postcode written as Royal Mail does; another text in capitals", one: plain(normalPostcode),
+		try: [3]string{"postcode", "ls132ab", "LS13 2AB"}},
+	{name: "addressLines", shape: toMany, says: "the lines of an address of one text, without town, county and postcode", many: pieces(func(s string) []string { return parseAddress(s).lines }),
+		try: [3]string{"addressLines", "Flat 2, 12 Mill Lane, Leeds, LS13 2AB", "Flat 2 · 12 Mill Lane"}},
+	{name: "addressTown", says: "the town in an address of one text: what stands last but for county, postcode and country", one: plain(func(s string) string { return parseAddress(s).town }),
+		try: [3]string{"addressTown", "12 Mill Lane, Leeds, West Yorkshire LS13 2AB", "Leeds"}},
+	{name: "addressCounty", says: "the county in an address of one text", one: plain(func(s string) string { return parseAddress(s).county }),
+		try: [3]string{"addressCounty", "12 Mill Lane, Leeds, West Yorkshire LS13 2AB", "West Yorkshire"}},
+	{name: "addressPostcode", says: "the UK postcode in an address of one text", one: plain(func(s string) string { return parseAddress(s).postcode }),
+		try: [3]string{"addressPostcode", "12 Mill Lane, Leeds ls132ab", "LS13 2AB"}},
+	{name: "phone", says: "a telephone number, digits only: 07700900123, +33123456789, 01632960001 ext. 12; a text with words stays as it is", one: phone,
+		try: [3]string{"phone", "+44 (0)7700 900123", "07700900123"}},
+	{name: "contactSystem", says: "phone, email, url or fax, by what the text looks like", one: plain(contactSystem),
+		try: [3]string{"contactSystem", "someone@example.org", "email"}},
+	{name: "contactUse", says: "mobile for a UK mobile number, otherwise none", one: plain(contactUse),
+		try: [3]string{"contactUse", "07700 900123", "mobile"}},
+	{name: "snomed", max: 1, says: "a SNOMED CT concept id that passes its checks (length, check digit, partition, no supplier's own), or snomed(description), snomed(any)", one: snomed, check: snomedArgs,
+		try: [3]string{"snomed", "871731000000106", "871731000000106"}},
+	{name: "readCode", says: "a Read v2 or CTV3 code in five characters, as code tables hold it; other codes as they are", one: plain(readCode),
+		try: [3]string{"readCode", "8T09.00", "8T09."}},
 }
 
 // maxText bounds one value; functions such as replace can make texts grow.
@@ -144,21 +201,81 @@ func compactNHS(s string) string {
 	}, s)
 }
 
-func ods(e *eval, _ *call, v val) val {
-	s := strings.ToUpper(strings.TrimSpace(v.text))
-	ok := len(s) >= 3 && len(s) <= 8
-	for i := 0; ok && i < len(s); i++ {
-		ok = s[i] >= '0' && s[i] <= '9' || s[i] >= 'A' && s[i] <= 'Z'
+func nhsNumber(e *eval, c *call, v val) val {
+	if len(c.args) == 0 || v.text == "" {
+		return text(v, compactNHS(v.text))
 	}
-	if s != "" && !ok {
-		return e.unusable(v, "not-ods-code", "not an ODS code: 3 to 8 letters and digits are expected")
+	n, why := nhs.ParseNumber(v.text)
+	if why != nhs.Valid {
+		return e.unusable(v, "not-an-nhs-number", "the NHS number "+why.Text())
 	}
-	return text(v, s)
+	return text(v, n)
 }
 
+// oneOf checks that every argument is one of the words.
+func oneOf(words ...string) func(*call) string {
+	return func(c *call) string {
+		for _, a := range c.args {
+			if !slices.Contains(words, a) {
+				return "the argument is " + strings.Join(words, " or ")
+			}
+		}
+		return ""
+	}
+}
+
+func ods(e *eval, _ *call, v val) val {
+	code, why := nhs.ParseODS(v.text)
+	if why != nhs.Valid && strings.TrimSpace(v.text) != "" {
+		return e.unusable(v, "not-ods-code", "not an ODS code: 3 to 10 letters and digits are expected")
+	}
+	return text(v, code)
+}
+
+func phone(e *eval, _ *call, v val) val {
+	n, ok := normalPhone(v.text)
+	if !ok && n != "" {
+		return e.unusable(v, "not-a-phone-number", "there is no telephone number in the text")
+	}
+	return text(v, n)
+}
+
+func only(_ *eval, c *call, v val) val {
+	if slices.Contains(c.args, strings.TrimSpace(v.text)) {
+		return v
+	}
+	return text(v, "")
+}
+
+func except(_ *eval, c *call, v val) val {
+	s := strings.TrimSpace(v.text)
+	if slices.ContainsFunc(c.args, func(a string) bool { return strings.EqualFold(a, s) }) {
+		return text(v, "")
+	}
+	return v
+}
+
+// pieces makes a function that gives several values of one that takes a text
+// apart.
+func pieces(f func(string) []string) func(*eval, *call, val, []val) []val {
+	return func(_ *eval, _ *call, v val, out []val) []val {
+		for _, s := range f(v.text) {
+			out = append(out, text(v, s))
+		}
+		return out
+	}
+}
+
+// readIn reads a date in the first of the layouts that fits, or else in the
+// ways that HL7 v2 and ISO write one.
 func readIn(c *call, s string) (moment, bool) {
-	if c.layout != nil {
-		return c.layout.read(s)
+	for _, l := range c.layouts {
+		if m, ok := l.read(s); ok {
+			return m, true
+		}
+	}
+	if len(c.layouts) > 0 {
+		return moment{}, false
 	}
 	return readMoment(s)
 }
@@ -196,16 +313,15 @@ func toInstant(e *eval, c *call, v val) val {
 	return text(v, m.dateTime())
 }
 
-// dateArgs compiles the optional layout.
+// dateArgs compiles the layouts.
 func dateArgs(c *call) string {
-	if len(c.args) == 0 {
-		return ""
+	for _, a := range c.args {
+		l, err := parseLayout(a)
+		if err != nil {
+			return err.Error()
+		}
+		c.layouts = append(c.layouts, l)
 	}
-	l, err := parseLayout(c.args[0])
-	if err != nil {
-		return err.Error()
-	}
-	c.layout = l
 	return ""
 }
 

@@ -1,0 +1,103 @@
+package mapping
+
+import (
+	"strings"
+)
+
+// normalPhone writes a telephone number so that two ways to write it compare
+// equal: a UK number with its leading zero and digits only (07700900123), any
+// other with its country (+33123456789), an extension behind. It puts back the
+// zero that a spreadsheet took from a number of ten digits. A text with words
+// in it stays as it is, because the words may matter ("07700 900123, after
+// six"); false: there is no number in it.
+func normalPhone(s string) (string, bool) {
+	s = strings.Join(strings.Fields(s), " ")
+	number, ext := extension(unlabelled(s))
+	digits := onlyDigits(number)
+	if strings.Trim(number, "0123456789 ()-./+\u00a0\u2010\u2011\u2013") != "" {
+		return s, len(digits) >= 6
+	}
+	international := strings.HasPrefix(strings.TrimLeft(number, " ("), "+")
+	if !international && strings.HasPrefix(digits, "00") {
+		international, digits = true, digits[2:]
+	}
+	if len(digits) < 3 || len(digits) > 15 {
+		return s, false
+	}
+	switch {
+	case international && strings.HasPrefix(digits, "44"), !international && len(digits) == 12 && strings.HasPrefix(digits, "44"):
+		digits = "0" + strings.TrimLeft(digits[2:], "0")
+	case international:
+		digits = "+" + digits
+	case len(digits) == 10 && digits[0] != '0':
+		digits = "0" + digits
+	}
+	if ext != "" {
+		digits += " ext. " + ext
+	}
+	return digits, true
+}
+
+// unlabelled takes a label off a number: "Mob: 07700 900123".
+func unlabelled(s string) string {
+	end := strings.IndexFunc(s, func(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') })
+	if end <= 0 {
+		return s
+	}
+	switch strings.ToLower(s[:end]) {
+	case "t", "tel", "telephone", "phone", "ph", "m", "mob", "mobile", "home", "h", "work", "w", "fax", "f":
+		return strings.TrimLeft(s[end:], " :.")
+	}
+	return s
+}
+
+// extension takes "x12", "ext 12" or "extension: 12" off the end of a number.
+func extension(s string) (number, ext string) {
+	i := strings.IndexAny(s, "xXeE")
+	if i < 0 {
+		return s, ""
+	}
+	word := strings.ToLower(s[i:])
+	for _, w := range []string{"extension", "extn", "ext", "x"} {
+		if tail, ok := strings.CutPrefix(word, w); ok {
+			tail = strings.Trim(tail, " .:")
+			if tail != "" && len(tail) <= 6 && onlyDigits(tail) == tail {
+				return s[:i], tail
+			}
+			return s, ""
+		}
+	}
+	return s, ""
+}
+
+// contactSystem says what kind of contact a text is, in the words of
+// http://hl7.org/fhir/contact-point-system.
+func contactSystem(s string) string {
+	low := strings.ToLower(strings.TrimSpace(s))
+	switch {
+	case strings.Contains(low, "@"):
+		return "email"
+	case strings.HasPrefix(low, "http://"), strings.HasPrefix(low, "https://"), strings.HasPrefix(low, "www."):
+		return "url"
+	case strings.HasPrefix(low, "fax"):
+		return "fax"
+	case len(onlyDigits(low)) >= 3:
+		return "phone"
+	}
+	return ""
+}
+
+// contactUse is mobile for a UK mobile number (Ofcom, National Telephone
+// Numbering Plan: 071 to 075, 07624, 077 to 079; 070 and the rest of 076 are
+// personal numbers and pagers). Whether another number is at home or at work
+// cannot be told from its digits.
+func contactUse(s string) string {
+	n, ok := normalPhone(s)
+	if !ok || len(n) < 11 || n[:2] != "07" {
+		return ""
+	}
+	if n[2] >= '1' && n[2] <= '5' || n[2] >= '7' && n[2] <= '9' || n[:5] == "07624" {
+		return "mobile"
+	}
+	return ""
+}
