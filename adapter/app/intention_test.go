@@ -18,6 +18,17 @@ type wire struct {
 	// and a priority for those that carry one.
 	message func(intention string, n int, sent, priority string) []byte
 	number  string // of the referral, as ServiceRequest.identifier finds it
+	terse   bool   // its answers do not say how a referral stands
+}
+
+// says reports whether an answer holds the words.
+func (w wire) says(answer []byte, words ...string) bool {
+	for _, word := range words {
+		if !w.terse && !bytes.Contains(answer, []byte(word)) {
+			return false
+		}
+	}
+	return true
 }
 
 var events = map[string]string{"new": "I12", "modify": "I13", "cancel": "I14", "status": "I15"}
@@ -34,7 +45,7 @@ var wires = []wire{
 			body += "PRD|RP^Referring provider^HL70286|Hartley^Miriam^^^Dr|||||C3456789^GMC\nPID|1||9990000379^^^NHS^NH||Canarybird^Zebedee||19700611|1\nNTE|1||Would like company, and says so " + priority + ".\n"
 		}
 		return []byte(strings.ReplaceAll(body, "\n", "\r"))
-	}, "SP-1"},
+	}, "SP-1", true},
 	{"json", "generic-json", func(intention string, n int, sent, priority string) []byte {
 		head := fmt.Sprintf(`{"type":"referral","action":%q,"id":"M-%d","sentAt":%q,"referralNumber":"SP-1"`, intention, n, sent)
 		switch intention {
@@ -46,7 +57,7 @@ var wires = []wire{
 				"referrer":{"name":"Dr Hartley","gmcNumber":"C3456789","practiceOdsCode":"Z00001"}`
 		}
 		return []byte(head + "}")
-	}, "SP-1"},
+	}, "SP-1", false},
 }
 
 const (
@@ -120,10 +131,22 @@ func TestLifeOfAReferral(t *testing.T) {
 				t.Errorf("%d roles after an update by the same doctor", n)
 			}
 
-			h.want(h.send(w, w.message("status", 3, wednesday, "")), 200)
+			asked := h.want(h.send(w, w.message("status", 3, wednesday, "")), 200)
+			if !w.says(asked.body, "in-progress", "contacted") {
+				t.Errorf("the answer does not say how the referral stands: %s", bytes.ReplaceAll(asked.body, []byte("\r"), []byte("\n")))
+			}
 			if got := h.one("Task?_id=" + task).TextAt("meta.versionId"); got != v.TextAt("meta.versionId") {
 				t.Error("a question changed the Task")
 			}
+
+			h.want(h.change(task, func(v *element.Value) {
+				v.SetString("status", "on-hold")
+				v.Set("statusReason", object("text", "On holiday"))
+			}), 200)
+			if asked := h.want(h.send(w, w.message("status", 3, wednesday, "")), 200); !w.says(asked.body, "on-hold") {
+				t.Error("the same question, asked again, gets the old answer")
+			}
+			v = h.one("Task?_id=" + task)
 
 			cancelled := h.want(h.send(w, w.message("cancel", 4, thursday, "")), 200)
 			v = h.one("Task?_id=" + task)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/referral"
 )
 
 // maxIssues bounds the reasons of one receipt.
@@ -17,6 +18,13 @@ const maxIssues = 50
 //	{"status": "accepted", "messageId": "...", "receipt": "42",
 //	 "serviceRequest": "https://.../ServiceRequest/...", "task": "https://.../Task/...",
 //	 "flags": [{"field": "patient.nhsNumber", "code": "check-digit", "reason": "..."}]}
+//
+// Where the message was about a referral that is here already, it says what it
+// was taken for and how the referral stands:
+//
+//	"action": "status",
+//	"referral": {"task": "in-progress", "request": "active", "updated": "2026-03-02T10:15:00.000000Z",
+//	 "doing": {"system": "...", "code": "contacted"}, "because": {"system": "...", "code": "..."}}
 //
 // or {"status": "refused", "messageId": "...", "errors": [{"field": "...",
 // "reason": "..."}]}; a repeat has the status "duplicate". Members that do not
@@ -45,10 +53,36 @@ func Receipt(m *Message, a Answer) Reply {
 	}
 	receipt.SetString("serviceRequest", link(a.Base, "ServiceRequest", a.Request))
 	receipt.SetString("task", link(a.Base, "Task", a.Task))
+	if a.Intention != "" && a.Intention != referral.New {
+		receipt.SetString("action", string(a.Intention))
+		if a.State != nil {
+			receipt.Set("referral", stands(a.State))
+		}
+	}
 	for _, is := range issues[:min(len(issues), maxIssues)] {
 		receipt.Append(list, reason(is))
 	}
 	return Reply{Status: code, ContentType: "application/json; charset=utf-8", Body: append(receipt.JSON(), '\n')}
+}
+
+// stands is how a referral stands.
+func stands(s *State) *element.Value {
+	v := element.NewObject()
+	v.SetString("task", s.Task)
+	v.SetString("request", s.Request)
+	v.SetString("updated", s.Updated.UTC().Format(element.InstantLayout))
+	coded(v, "doing", s.Business)
+	coded(v, "because", s.Reason)
+	return v
+}
+
+func coded(v *element.Value, name string, c *Coding) {
+	if c == nil {
+		return
+	}
+	coding := element.NewObject(element.S("system", c.System), element.S("code", c.Code))
+	coding.SetString("display", c.Display)
+	v.Set(name, coding)
 }
 
 func reason(is fault.Issue) *element.Value {
