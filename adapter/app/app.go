@@ -15,6 +15,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/batch"
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/gateway"
+	"github.com/linkloop/linkloop/adapter/inbox"
 	"github.com/linkloop/linkloop/adapter/intake"
 	"github.com/linkloop/linkloop/adapter/outcome"
 	"github.com/linkloop/linkloop/adapter/profile"
@@ -44,6 +45,7 @@ type App struct {
 	store    store.Store
 	intake   *intake.Service
 	files    *batch.Taker
+	inbox    *inbox.Watcher
 	worklist *worklist.Service
 	relay    *relay.Relay
 	metrics  *metrics
@@ -128,6 +130,12 @@ func (a *App) wire(key []byte) error {
 	a.files = batch.New(batch.Config{
 		Intake: a.intake, Parallel: a.cfg.Files.Parallel, MaxMessage: int64(a.cfg.HTTP.BodyLimit), Observe: a.metrics.Intake, Now: a.now,
 	})
+	a.inbox = inbox.New(inbox.Config{
+		Taker: a.files, Poll: a.cfg.Files.Poll, Settle: a.cfg.Files.Settle, TimeLimit: a.cfg.Files.TimeLimit,
+		MaxFile: int64(a.cfg.Files.SizeLimit), Moved: a.metrics.File, Log: a.log,
+	})
+	a.inbox.Use(folders(a.cfg))
+	a.metrics.registry.MustRegister(folderCollector{a.inbox})
 	if a.relay, err = a.newRelay(); err != nil {
 		return err
 	}
@@ -206,12 +214,16 @@ func (a *App) Start() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	a.stopWork = cancel
-	a.running.Add(4)
+	a.running.Add(5)
 	go serve(a.public, a.publicAddr)
 	go serve(a.ops, a.opsAddr)
 	go func() {
 		defer a.running.Done()
 		a.relay.Run(ctx)
+	}()
+	go func() {
+		defer a.running.Done()
+		a.inbox.Run(ctx)
 	}()
 	go func() {
 		defer a.running.Done()
@@ -230,6 +242,7 @@ func (a *App) Stop(ctx context.Context) error {
 	a.stopOnce.Do(func() {
 		a.metrics.stopping.Store(true)
 		a.silent.close()
+		a.gateway.StopFiles()
 		errs := []error{a.public.Shutdown(ctx)}
 		if a.stopWork != nil {
 			a.stopWork()

@@ -55,6 +55,7 @@ func Doctor(ctx context.Context, cfg config.Config, w io.Writer) bool {
 	}
 	x.store(ctx, cfg)
 	x.mappings(cfg)
+	x.folders(cfg)
 	x.tables(cfg)
 	x.port("http.listen", cfg.HTTP.Listen)
 	x.port("admin.listen", cfg.Admin.Listen)

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -22,6 +23,7 @@ type metrics struct {
 	requests *prometheus.HistogramVec
 	intakes  *prometheus.CounterVec
 	attempts *prometheus.CounterVec
+	files    *prometheus.CounterVec
 	pruned   prometheus.Counter
 	stopping atomic.Bool
 }
@@ -39,11 +41,14 @@ func newMetrics(s store.Store) *metrics {
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "linkloop_delivery_attempts_total", Help: "Write-back attempts by result.",
 		}, []string{"result"}),
+		files: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "linkloop_folder_files_total", Help: "Files taken from the folders of senders, by where they were moved.",
+		}, []string{"sender", "result"}),
 		pruned: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "linkloop_pruned_total", Help: "Rows removed because their retention was over.",
 		}),
 	}
-	m.registry.MustRegister(m.requests, m.intakes, m.attempts, m.pruned, storeCollector{s},
+	m.registry.MustRegister(m.requests, m.intakes, m.attempts, m.files, m.pruned, storeCollector{s},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -121,7 +126,7 @@ func (a *App) opsHandler() http.Handler {
 			http.Error(w, "the store does not answer", http.StatusServiceUnavailable)
 			return
 		}
-		_, _ = w.Write([]byte("ready\n"))
+		_, _ = io.WriteString(w, "ready\n"+a.folderProblems())
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{}))
 	return mux

@@ -30,6 +30,7 @@ func (a *App) Reload(cfg config.Config) error {
 	if err := a.intake.Use(list); err != nil {
 		return err
 	}
+	a.inbox.Use(folders(cfg))
 	a.records.byODS.Store(&byODS)
 	a.cfg = cfg
 	a.relay.Notify()

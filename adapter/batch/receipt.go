@@ -231,3 +231,9 @@ func (c *Receipt) summary() string {
 	}
 	return strings.Join(parts, "; ")
 }
+
+// Again reports whether the file could not be taken to its end for now, and
+// the same file later may be.
+func (c *Receipt) Again() bool {
+	return c.Status == Partial && (c.kind == fault.Transient || c.kind == fault.Timeout)
+}

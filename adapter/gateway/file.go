@@ -41,6 +41,7 @@ func (g *Gateway) file(c *gin.Context, sender string) {
 	}
 	ctx, cancel := context.WithTimeout(parent, g.cfg.FileTime)
 	defer cancel()
+	defer context.AfterFunc(g.stopping, cancel)()
 	control := http.NewResponseController(c.Writer)
 	_ = control.SetWriteDeadline(time.Time{}) // the context bounds it; set again before the answer
 	who := g.callerName(c, sender)

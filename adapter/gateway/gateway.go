@@ -63,6 +63,8 @@ type Gateway struct {
 	turnstile  *turnstile
 	purse      *purse
 	capability []byte
+	stopping   context.Context // ends files in work
+	stop       context.CancelFunc
 }
 
 // New builds the handler.
@@ -73,6 +75,7 @@ func New(cfg Config) (*Gateway, error) {
 		turnstile: newTurnstile(cfg.MaxWorking, patience),
 		purse:     &purse{size: cfg.BodyMemory},
 	}
+	g.stopping, g.stop = context.WithCancel(context.Background())
 	if err := g.Use(cfg.Clients); err != nil {
 		return nil, err
 	}
@@ -93,6 +96,10 @@ func New(cfg Config) (*Gateway, error) {
 
 // ServeHTTP implements http.Handler.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.handler.ServeHTTP(w, r) }
+
+// StopFiles ends the files in work, which may take an hour: each is answered
+// with what was taken of it, and can be sent again as a whole.
+func (g *Gateway) StopFiles() { g.stop() }
 
 // Use puts other clients in place for the requests that come from now on; on
 // an error those in use stay.
