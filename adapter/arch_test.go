@@ -24,9 +24,9 @@ var layers = []struct {
 	packages []string
 }{
 	{"0 ground", []string{"adapter/fault", "adapter/nhs", "adapter/spelling", "mappings", "conformance"}},
-	{"0 types", []string{"adapter/message", "adapter/element"}},
+	{"0 types", []string{"adapter/message", "adapter/element", "adapter/markup"}},
 	{"1 rules", []string{"adapter/mapping", "adapter/terminology"}},
-	{"2 domain", []string{"adapter/fhir", "adapter/referral"}},
+	{"2 domain", []string{"adapter/fhir", "adapter/fhir/fhirxml", "adapter/referral"}},
 	{"3 decisions and plug-in interfaces", []string{
 		"adapter/profile", "adapter/triage", "adapter/outcome",
 		"adapter/inbound", "adapter/outbound", "adapter/recordtest", "adapter/resource",
@@ -93,7 +93,7 @@ var homes = map[string]struct {
 // pure packages decide and do nothing else: same input, same answer, so that a
 // decision can be replayed and explained years later.
 var pure = []string{
-	"adapter/fault", "adapter/nhs", "adapter/spelling", "adapter/message", "adapter/element", "adapter/mapping", "adapter/terminology",
+	"adapter/fault", "adapter/nhs", "adapter/spelling", "adapter/message", "adapter/element", "adapter/markup", "adapter/mapping", "adapter/terminology",
 	"adapter/referral", "adapter/triage", "adapter/outcome", "adapter/profile", "adapter/inbound/*",
 }
 

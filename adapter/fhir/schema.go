@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/spelling"
 )
 
@@ -24,6 +25,7 @@ import (
 type structure struct {
 	name      string
 	primitive bool
+	json      element.Kind // of a primitive: how JSON writes it
 	resource  bool
 	any       bool            // a resource of any type: contained, Bundle.entry.resource
 	form      *form           // of a primitive with a syntax
@@ -36,6 +38,7 @@ type structure struct {
 // field is one element as it is written in JSON.
 type field struct {
 	name    string
+	order   int // among its siblings, as XML has them
 	of      *structure
 	array   bool
 	choice  string   // name without the type, when this is one of value[x]
@@ -111,6 +114,7 @@ func (b *reader) primitive(s *structure, md protoreflect.MessageDescriptor) {
 		}
 	}
 	s.form = syntax[s.name]
+	s.json = jsonKind(s.name)
 	s.fields = map[string]*field{}
 	for _, n := range []protoreflect.Name{"id", "extension"} {
 		if f := md.Fields().ByName(n); f != nil {
@@ -142,11 +146,11 @@ func (b *reader) element(s *structure, fd protoreflect.FieldDescriptor) {
 			o := options.Get(i)
 			of := o.JSONName()
 			full := name + strings.ToUpper(of[:1]) + of[1:]
-			s.fields[full] = &field{name: full, of: b.read(o.Message()), choice: name, targets: targets(o)}
+			s.fields[full] = &field{name: full, order: len(s.fields), of: b.read(o.Message()), choice: name, targets: targets(o)}
 		}
 		return
 	}
-	s.fields[name] = &field{name: name, of: b.read(fd.Message()), array: fd.IsList(), targets: targets(fd)}
+	s.fields[name] = &field{name: name, order: len(s.fields), of: b.read(fd.Message()), array: fd.IsList(), targets: targets(fd)}
 }
 
 func targets(fd protoreflect.FieldDescriptor) []string {
