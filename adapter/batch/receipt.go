@@ -190,7 +190,7 @@ var csvHead = []string{"number", "line", "message", "kind", "place", "element", 
 func (c *Receipt) WriteCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
 	out.UseCRLF = true // RFC 4180
-	rows := [][]string{csvHead}
+	rows := [][]string{slices.Clone(csvHead)}
 	for _, e := range c.Entries {
 		message := ""
 		if e.Message != 0 {
