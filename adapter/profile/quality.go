@@ -33,6 +33,10 @@ const SystemBusinessStatus = "urn:linkloop:codesystem:business-status"
 // Patient on record about name, birth date or gender.
 const FlagDemographics = "demographics-conflict"
 
+// FlagMissing is the flag of a referral without an NHS number. Mappings put it
+// on the Tasks of senders whose referrals come from elsewhere than a GP system.
+const FlagMissing = "nhs-number-missing"
+
 // FlagSeveral is the flag of a person who comes with different NHS numbers.
 const FlagSeveral = "nhs-number-several"
 
