@@ -204,6 +204,8 @@ type InboxFilter struct {
 	State  MessageState
 	Sender string
 	Before int64 // ids below; 0: from the newest
+	After  int64 // ids above
+	Oldest bool  // oldest first
 	Limit  int
 }
 

@@ -40,10 +40,10 @@ const (
 	maxPage     = 1000
 )
 
-// List returns messages, newest first, without Body and Reply.
+// List returns messages without Body and Reply.
 func (r inbox) List(f store.InboxFilter) ([]store.Message, error) {
-	sql := "SELECT " + messageColumns + " FROM linkloop.inbox WHERE id < $1"
-	args := []any{below(f.Before)}
+	sql := "SELECT " + messageColumns + " FROM linkloop.inbox WHERE id < $1 AND id > $2"
+	args := []any{below(f.Before), f.After}
 	switch f.State {
 	case store.Failed:
 		sql += " AND failed"
@@ -57,7 +57,11 @@ func (r inbox) List(f store.InboxFilter) ([]store.Message, error) {
 		args = append(args, []byte(f.Sender))
 		sql += " AND sender = $" + strconv.Itoa(len(args))
 	}
-	rows, err := r.q.rows(sql+" ORDER BY id DESC LIMIT "+strconv.Itoa(listLimit(f.Limit)), args...)
+	order := " ORDER BY id DESC LIMIT "
+	if f.Oldest {
+		order = " ORDER BY id LIMIT "
+	}
+	rows, err := r.q.rows(sql+order+strconv.Itoa(listLimit(f.Limit)), args...)
 	if err != nil {
 		return nil, asFault(err)
 	}

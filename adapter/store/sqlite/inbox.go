@@ -35,9 +35,9 @@ func (r inbox) ForTask(task string) (store.Message, error) {
 	return oneMessage(s.text(task))
 }
 
-// List returns messages, newest first, without Body and Reply.
+// List returns messages without Body and Reply.
 func (r inbox) List(f store.InboxFilter) ([]store.Message, error) {
-	sql := "SELECT " + messageColumns + " FROM inbox WHERE id < ?"
+	sql := "SELECT " + messageColumns + " FROM inbox WHERE id < ? AND id > ?"
 	switch f.State {
 	case store.Failed:
 		sql += " AND failed"
@@ -50,9 +50,14 @@ func (r inbox) List(f store.InboxFilter) ([]store.Message, error) {
 	if f.Sender != "" {
 		sql += " AND sender = ?"
 	}
-	s := r.c.stmt(sql + " ORDER BY id DESC LIMIT ?")
+	order := " ORDER BY id DESC LIMIT ?"
+	if f.Oldest {
+		order = " ORDER BY id LIMIT ?"
+	}
+	s := r.c.stmt(sql + order)
 	defer s.done()
 	s.int(below(f.Before))
+	s.int(f.After)
 	if f.Sender != "" {
 		s.text(f.Sender)
 	}
