@@ -40,7 +40,8 @@ type compiler struct {
 	letting bool    // compiling a let
 
 	warnings Problems
-	used     map[string]bool // constants, lets, $as names and tables, by kind and name
+	names    []declaration
+	used     map[string]bool // of names and tables, by kind and name
 }
 
 // name is something a rule can start a path from.
@@ -303,6 +304,7 @@ func (c *compiler) constants(n *yaml.Node) {
 			c.problem(c.start(v), "", "a constant is a text")
 			continue
 		}
+		c.made("constant", k)
 		id := int32(len(c.m.constants))
 		c.m.celNames[k.Value] = ident{constant: true, index: id}
 		c.m.constants = append(c.m.constants, constant{k.Value, v.Value, c.rule(c.start(v), v.Value, "")})
@@ -318,10 +320,11 @@ func (c *compiler) rule(at position, text, path string) int32 {
 // declares all of them; where one may be used is checked at each use.
 func (c *compiler) predeclare(lets, resources *yaml.Node) {
 	c.places = map[string]int32{}
-	declare := func(k *yaml.Node) {
+	declare := func(kind string, k *yaml.Node) {
 		if !c.plainName(k) {
 			return
 		}
+		c.made(kind, k)
 		if id, taken := c.m.celNames[k.Value]; taken && (id.constant || slices.Contains(c.letNames(lets), k.Value)) {
 			c.problem(c.start(k), "", "the name %s is taken", k.Value)
 			return
@@ -334,7 +337,7 @@ func (c *compiler) predeclare(lets, resources *yaml.Node) {
 	if lets != nil && lets.Kind == yaml.MappingNode {
 		for i := 0; i+1 < len(lets.Content); i += 2 {
 			if _, twice := c.places[lets.Content[i].Value]; !twice {
-				declare(lets.Content[i])
+				declare("let", lets.Content[i])
 			}
 		}
 	}
@@ -342,7 +345,7 @@ func (c *compiler) predeclare(lets, resources *yaml.Node) {
 	walk = func(n *yaml.Node) {
 		for i, ch := range n.Content {
 			if n.Kind == yaml.MappingNode && i%2 == 1 && n.Content[i-1].Value == "$as" && ch.Kind == yaml.ScalarNode {
-				declare(ch)
+				declare("$as", ch)
 			}
 			walk(ch)
 		}
@@ -407,6 +410,8 @@ func (c *compiler) source(at position, text string) (source, bool) {
 	word, rest := text[:end], text[end:]
 	for i := len(c.scope) - 1; i >= 0; i-- {
 		if n := c.scope[i]; n.text == word {
+			c.touch("let", word)
+			c.touch("$as", word)
 			return c.sourceFrom(at, s, n, rest)
 		}
 	}

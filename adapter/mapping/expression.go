@@ -205,6 +205,11 @@ func (c *compiler) celNamesUsed(out *expression, checked *cel.Ast) {
 			return
 		}
 		id, declared := c.m.celNames[word]
+		if declared {
+			c.touch("let", word)
+			c.touch("$as", word)
+			c.touch("constant", word)
+		}
 		if declared && id.constant {
 			c.early(c.cel.at, id.index)
 		}

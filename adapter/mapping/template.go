@@ -212,6 +212,7 @@ func (c *compiler) structure(n *yaml.Node, at place) *template {
 			continue
 		}
 		if f := c.template(v, at.member(k.Value)); f != nil {
+			c.fits(v, f, at.member(k.Value))
 			t.fields = append(t.fields, field{k.Value, f})
 		}
 	}
@@ -219,6 +220,7 @@ func (c *compiler) structure(n *yaml.Node, at place) *template {
 		c.problem(c.start(n), "", "the element is empty")
 	}
 	c.needs(t, n, dir["$needs"])
+	c.coding(n, t)
 	return t
 }
 
@@ -311,6 +313,7 @@ func (c *compiler) conditions(t *template, dir map[string]*yaml.Node) {
 		}
 		t.when = append(t.when, condition{v, key == "$unless"})
 	}
+	c.contradiction(dir["$when"], dir["$unless"])
 }
 
 // alternatives reads $first.
@@ -326,6 +329,7 @@ func (c *compiler) alternatives(t *template, n, list *yaml.Node, at place) {
 			t.items = append(t.items, a)
 		}
 	}
+	c.unreachable(list, t.items)
 }
 
 func (c *compiler) onlyDirectives(n *yaml.Node, with string) {
@@ -373,6 +377,7 @@ func (c *compiler) scalar(n *yaml.Node, path string) *template {
 			return nil
 		}
 		t.list = t.arrow.list()
+		c.odd(at, t.arrow)
 	case strings.HasPrefix(s, "->"):
 		t.shape = isRef
 		c.m.sizes++ // the Reference and the text in it
@@ -409,6 +414,7 @@ func (c *compiler) scalar(n *yaml.Node, path string) *template {
 func (c *compiler) equals(t *template, at position, s string) *template {
 	if id, ok := c.m.celNames[strings.TrimSpace(s[1:])]; ok && id.constant {
 		c.early(at, id.index)
+		c.touch("constant", c.m.constants[id.index].name)
 		t.shape, t.index = isNamed, id.index
 		return t
 	}

@@ -20,6 +20,7 @@ type table struct {
 	name     string
 	file     string // vocabulary/sex.json, or shared/vocabulary/sex.json
 	codes    map[string]target
+	order    []string                         // the codes as they stand in the file
 	unmapped func(code string) (target, bool) // nil: no translation
 }
 
@@ -96,6 +97,7 @@ func (t *table) addElement(system string, el *element.Value, at string, report f
 	}
 	if _, twice := t.codes[code]; !twice {
 		t.codes[code] = to
+		t.order = append(t.order, code)
 	}
 }
 
