@@ -127,6 +127,9 @@ const (
 type Constant struct {
 	Name  string `mapstructure:"name"`
 	Value string `mapstructure:"value"`
+	// For is the value of the mapping's constantsBy that the constant holds
+	// for; empty: all.
+	For string `mapstructure:"for"`
 }
 
 // The roles of a client.
@@ -206,7 +209,7 @@ func Default() Config {
 // Constant returns the value of a sender's constant.
 func (s Sender) Constant(name string) (string, bool) {
 	for _, c := range s.Constants {
-		if c.Name == name {
+		if c.Name == name && c.For == "" {
 			return c.Value, true
 		}
 	}

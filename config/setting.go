@@ -112,9 +112,11 @@ var settings = []Setting{
 	{Key: "senders[].constants", Reload: true,
 		Doc: "Values which the mapping uses by name and which differ between senders of one mapping."},
 	{Key: "senders[].constants[].name", Example: "referral_system", Reload: true,
-		Doc: "Name as the mapping writes it; capitals count. Unique within the sender."},
+		Doc: "Name as the mapping writes it; capitals count. Unique within the sender, but for entries with a different for."},
 	{Key: "senders[].constants[].value", Example: "https://riverside.example.nhs.uk/referral-id", Reload: true,
 		Doc: "Value that the mapping gets, as text."},
+	{Key: "senders[].constants[].for", Example: "A81001", Reload: true,
+		Doc: "Only for messages whose constantsBy, in the mapping, has this value: as a rule the ODS code of a practice. Quote it when it is all digits. Empty: for all messages of the sender."},
 	{Key: "senders[].unknown_update", Choices: "refuse, new", Example: "new", Reload: true,
 		Doc: "What becomes of an update of a referral that was never received. refuse, which empty means too: it is answered that no such referral is here, and kept among the failed messages. new: it is taken as a new referral; for senders whose first message can get lost."},
 

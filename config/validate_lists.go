@@ -32,7 +32,7 @@ func (k *checker) senders() {
 			if c.Name == "" {
 				k.add(key, "is missing", "")
 			}
-			k.unique(constants, key, c.Name)
+			k.unique(constants, key, strings.TrimSpace(c.Name+" "+c.For))
 		}
 	}
 }

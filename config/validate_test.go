@@ -94,7 +94,7 @@ func TestValidate(t *testing.T) {
 		}, []string{"senders[2].name", "senders[3].name", "senders[4].name", "senders[5].name"}},
 		{"mapping outside the folder", func(c *config.Config) { c.Senders[0].Mapping = ".." }, []string{"senders[1].mapping"}},
 		{"constants", func(c *config.Config) {
-			c.Senders[0].Constants = []config.Constant{{Name: "a"}, {Name: "a"}, {Value: "x"}}
+			c.Senders[0].Constants = []config.Constant{{Name: "a"}, {Name: "a"}, {Value: "x"}, {Name: "a", For: "A81001"}}
 		}, []string{"senders[1].constants[2].name", "senders[1].constants[3].name"}},
 		{"client names and tokens", func(c *config.Config) {
 			c.Clients[1].Name, c.Clients[1].TokenSHA256 = "pms", hashA

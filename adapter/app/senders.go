@@ -103,7 +103,7 @@ func senders(cfg config.Config) ([]intake.Sender, error) {
 		}
 		constants := map[string]string{}
 		for _, c := range s.Constants {
-			constants[c.Name] = c.Value
+			constants[mapping.ConstantKey(c.Name, c.For)] = c.Value
 		}
 		out = append(out, intake.Sender{Name: s.Name, FormatName: m.Format(), Format: f, Mapping: m, Constants: constants,
 			UpdateMakes: s.UnknownUpdate == config.UpdateNew})
