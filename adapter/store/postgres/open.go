@@ -37,7 +37,11 @@ type Store struct {
 	sizes  sizes
 	pruner pruner
 	lists  listSizes
+	shelf  *store.Shelf
 }
+
+// shelfBytes is what versions read lately may take.
+const shelfBytes = 32 << 20
 
 var _ store.Store = (*Store)(nil)
 
@@ -61,7 +65,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	pc.MaxConns, pc.MinConns = int32(cfg.Readers), 0
 	pc.ConnConfig.ConnectTimeout = connectTime
 	pc.ConnConfig.RuntimeParams["application_name"] = "linkloop"
-	s := &Store{cfg: cfg, conn: pc.ConnConfig.Copy(), queue: make(chan *decision, cfg.Queue), stopped: make(chan struct{})}
+	s := &Store{cfg: cfg, conn: pc.ConnConfig.Copy(), queue: make(chan *decision, cfg.Queue), stopped: make(chan struct{}), shelf: store.NewShelf(shelfBytes)}
 	s.sizes.s = s
 	s.lists.known = map[int64]listSize{}
 	s.pruner.removed = map[string]int{}

@@ -16,6 +16,8 @@ import (
 // resources is the reading room of resources.
 type resources struct{ *snapshot }
 
+var errMissingRow = errors.New("postgres: the index names a version that is not there")
+
 // versionColumns are those of a version, in the order every query names them.
 const versionColumns = "v.seq, v.number, v.deleted, v.body"
 

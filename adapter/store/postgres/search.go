@@ -303,13 +303,74 @@ func (s *search) byTime(page *store.Page, cur store.Cursor, resumed bool) error 
 		}
 	}
 	sql, args := s.matches(s.newest, from, s.q.Limit+1)
-	rows, err := s.r.q.rows("SELECT "+versionColumns+" FROM ("+sql+") m JOIN linkloop.version v ON v.seq = m.seq ORDER BY v.seq"+desc(s.newest), args...)
+	rows, err := s.r.q.rows(sql, args...)
 	if err != nil {
 		return err
 	}
-	return fill(page, rows, s.q.Limit, func(v store.Version) store.Cursor {
-		return store.Cursor{Order: s.order(), Number: v.Updated.UnixMicro()}
-	})
+	seqs, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return err
+	}
+	return s.show(page, seqs, func(seq int64) store.Cursor { return store.Cursor{Order: s.order(), Number: seq} })
+}
+
+// show puts the versions of seqs on the page; one seq more than fits says that
+// there is a next page. What was read lately is not asked for again.
+func (s *search) show(page *store.Page, seqs []int64, at func(seq int64) store.Cursor) error {
+	fit := seqs[:min(len(seqs), s.q.Limit)]
+	shelf := s.r.q.shelf()
+	known := map[int64]store.Version{}
+	var ask []int64
+	for _, seq := range fit {
+		if shelf != nil {
+			if x, ok := shelf.Get(seq); ok {
+				known[seq] = x.Version
+				continue
+			}
+		}
+		ask = append(ask, seq)
+	}
+	var rows pgx.Rows
+	if len(ask) > 0 {
+		var err error
+		if rows, err = s.r.q.fixed("SELECT "+versionColumns+" FROM unnest($1::bigint[]) WITH ORDINALITY m(seq, n) JOIN linkloop.version v ON v.seq = m.seq ORDER BY m.n", ask); err != nil {
+			return err
+		}
+		defer rows.Close()
+	}
+	size := 0
+	for i, seq := range fit {
+		if size > maxPageBytes {
+			page.Next = at(fit[i-1]).String()
+			return nil
+		}
+		v, ok := known[seq]
+		if !ok {
+			if !rows.Next() {
+				if err := rows.Err(); err != nil {
+					return err
+				}
+				return s.r.q.pruned()
+			}
+			var err error
+			if v, err = scanVersion(rows, store.Key{}); err != nil {
+				return err
+			}
+			if v.Updated.UnixMicro() != seq {
+				rows.Close()
+				return s.r.q.pruned()
+			}
+			if shelf != nil {
+				shelf.Put(seq, store.Shelved{Version: v})
+			}
+		}
+		size += len(v.Body)
+		page.Versions = append(page.Versions, v)
+	}
+	if len(seqs) > len(fit) && len(fit) > 0 {
+		page.Next = at(fit[len(fit)-1]).String()
+	}
+	return nil
 }
 
 func desc(yes bool) string {

@@ -140,8 +140,7 @@ func (s *search) conditions() (string, []any) {
 	return cond, q.args
 }
 
-// put reads the versions of the places; one place more than fits says that
-// there is a next page.
+// put shows the places; one more than fits says that there is a next page.
 func (s *search) put(page *store.Page, places []place) error {
 	seqs := make([]int64, len(places))
 	at := map[int64]place{}
@@ -149,15 +148,8 @@ func (s *search) put(page *store.Page, places []place) error {
 		seqs[i] = p.seq
 		at[p.seq] = p
 	}
-	if len(seqs) == 0 {
-		return nil
-	}
-	rows, err := s.r.q.rows("SELECT "+versionColumns+" FROM unnest($1::bigint[]) WITH ORDINALITY m(seq, n) JOIN linkloop.version v ON v.seq = m.seq ORDER BY m.n", seqs)
-	if err != nil {
-		return err
-	}
-	return fill(page, rows, s.q.Limit, func(v store.Version) store.Cursor {
-		p := at[v.Updated.UnixMicro()]
+	return s.show(page, seqs, func(seq int64) store.Cursor {
+		p := at[seq]
 		return store.Cursor{Order: s.order(), Phase: p.phase, Key: p.key, Number: p.seq}
 	})
 }

@@ -14,6 +14,13 @@ import (
 type query interface {
 	// rows runs a query. What is pending of a decision is in the database then.
 	rows(sql string, args ...any) (pgx.Rows, error)
+	// fixed asks for rows that never change once they are in a snapshot. They
+	// may still be gone: pruned is called when one is missing.
+	fixed(sql string, args ...any) (pgx.Rows, error)
+	pruned() error
+	// shelf has versions read lately; nil in a decision, which may see what is
+	// never committed.
+	shelf() *store.Shelf
 }
 
 // snapshot is what reading needs.
@@ -117,6 +124,12 @@ func (t *tx) rows(sql string, args ...any) (pgx.Rows, error) {
 	return t.direct(sql, args...)
 }
 
+func (t *tx) fixed(sql string, args ...any) (pgx.Rows, error) { return t.rows(sql, args...) }
+
+func (t *tx) pruned() error { return errMissingRow }
+
+func (t *tx) shelf() *store.Shelf { return nil }
+
 // watched notes an error that comes while rows are read.
 type watched struct {
 	pgx.Rows
@@ -155,7 +168,7 @@ func (s *Store) viewOnce(ctx context.Context, fn func(r store.Reader) error) (br
 	if err != nil {
 		return false, asFault(err)
 	}
-	v := &view{ctx: ctx, c: c.Conn()}
+	v := &view{ctx: ctx, c: c.Conn(), kept: s.shelf}
 	defer func() { v.end(); c.Release() }()
 	again, err := v.once(fn, &snapshot{s: s, q: v})
 	if again {
@@ -170,6 +183,7 @@ func (s *Store) viewOnce(ctx context.Context, fn func(r store.Reader) error) (br
 type view struct {
 	ctx   context.Context
 	c     *pgx.Conn
+	kept  *store.Shelf
 	asked bool
 	open  bool
 }
@@ -197,6 +211,20 @@ func (v *view) rows(sql string, args ...any) (pgx.Rows, error) {
 	v.asked = true
 	return v.c.Query(v.ctx, sql, args...)
 }
+
+func (v *view) fixed(sql string, args ...any) (pgx.Rows, error) {
+	return v.c.Query(v.ctx, sql, args...)
+}
+
+// pruned begins again in a transaction, in which nothing goes away.
+func (v *view) pruned() error {
+	if !v.open {
+		panic(again{})
+	}
+	return errMissingRow
+}
+
+func (v *view) shelf() *store.Shelf { return v.kept }
 
 func (v *view) begin() error {
 	_, err := v.c.Exec(v.ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", pgx.QueryExecModeSimpleProtocol)

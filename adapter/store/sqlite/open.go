@@ -35,7 +35,7 @@ type Store struct {
 	file  string
 	lock  *conn // holds the lock file while the store is open
 	types *types
-	shelf *shelf
+	shelf *store.Shelf
 
 	queue   chan *decision
 	closing sync.RWMutex // held for reading while something is put into queue
@@ -71,7 +71,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		cfg: cfg.withDefaults(), file: filepath.Join(cfg.Path, dataFile),
 		stopped: make(chan struct{}), checkpointed: make(chan struct{}), wake: make(chan struct{}, 1),
 	}
-	s.shelf = newShelf(s.cfg.CacheMB << 20 / 2)
+	s.shelf = store.NewShelf(s.cfg.CacheMB << 20 / 2)
 	s.queue = make(chan *decision, s.cfg.Queue)
 	s.readers = make(chan *conn, s.cfg.Readers)
 	s.tickets = make(chan struct{}, s.cfg.Readers)

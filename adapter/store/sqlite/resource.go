@@ -45,21 +45,21 @@ func (r resources) at(seq int64, k store.Key) (store.Version, error) {
 	defer s.done()
 	v, err := r.one(s.int(seq), k)
 	if err == nil {
-		r.keep(seq, shelved{Version: v})
+		r.keep(seq, store.Shelved{Version: v})
 	}
 	return v, err
 }
 
-func (r resources) shelved(seq int64) (shelved, bool) {
+func (r resources) shelved(seq int64) (store.Shelved, bool) {
 	if r.shelf == nil {
-		return shelved{}, false
+		return store.Shelved{}, false
 	}
-	return r.shelf.get(seq)
+	return r.shelf.Get(seq)
 }
 
-func (r resources) keep(seq int64, v shelved) {
+func (r resources) keep(seq int64, v store.Shelved) {
 	if r.shelf != nil {
-		r.shelf.put(seq, v)
+		r.shelf.Put(seq, v)
 	}
 }
 

@@ -34,8 +34,8 @@ func (s *search) load(seq int64) error {
 
 // facts is valid until the next load.
 func (s *search) facts(seq int64) (resource.Facts, error) {
-	if x, ok := s.r.shelved(seq); ok && x.facts != nil {
-		return x.facts, nil
+	if x, ok := s.r.shelved(seq); ok && x.Facts != nil {
+		return x.Facts, nil
 	}
 	if err := s.load(seq); err != nil {
 		return nil, err
@@ -45,7 +45,7 @@ func (s *search) facts(seq int64) (resource.Facts, error) {
 
 func (s *search) version(seq int64) (store.Version, error) {
 	x, ok := s.r.shelved(seq)
-	if ok && x.facts != nil {
+	if ok && x.Facts != nil {
 		return x.Version, nil
 	}
 	if err := s.load(seq); err != nil {
@@ -57,7 +57,7 @@ func (s *search) version(seq int64) (store.Version, error) {
 			return store.Version{}, err
 		}
 	}
-	s.r.keep(seq, shelved{x.Version, s.row.bytes(4)})
+	s.r.keep(seq, store.Shelved{Version: x.Version, Facts: s.row.bytes(4)})
 	return x.Version, nil
 }
 

@@ -12,33 +12,6 @@ import (
 	"github.com/linkloop/linkloop/adapter/store/sqlite"
 )
 
-// TestShelfIsBounded: what was read last is there, what is asked for again and
-// again stays, and it never holds more than it may.
-func TestShelfIsBounded(t *testing.T) {
-	const size = 1 << 20
-	s := sqlite.NewShelf(size)
-	body := make([]byte, 1000)
-	for seq := range int64(10_000) {
-		s.Put(seq, store.Version{Number: seq, Body: body})
-		if v, ok := s.Get(seq); !ok || v.Number != seq {
-			t.Fatalf("version %d is not there after it was put", seq)
-		}
-		if _, ok := s.Get(7); seq >= 7 && !ok {
-			t.Fatalf("a version that is asked for all the time went after %d", seq)
-		}
-		if held := s.Len() * len(body); held > size {
-			t.Fatalf("it holds %d bytes, %d are allowed", held, size)
-		}
-	}
-	if _, ok := s.Get(100); ok {
-		t.Error("the oldest versions are still there")
-	}
-	s.Put(20_000, store.Version{Body: make([]byte, 100<<10)})
-	if _, ok := s.Get(20_000); ok {
-		t.Error("one large body took the room of a hundred")
-	}
-}
-
 // TestReadsAreNotRemembered: a snapshot gives what it holds and nothing else,
 // whatever was read before it.
 func TestReadsAreNotRemembered(t *testing.T) {

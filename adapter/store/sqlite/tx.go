@@ -15,7 +15,7 @@ type snapshot struct {
 	ctx        context.Context
 	types      func() *typeTable
 	flush      func() error // brings the posting lists up to date; nil in a View
-	shelf      *shelf       // versions read lately; nil in a decision, which may see what is never committed
+	shelf      *store.Shelf // versions read lately; nil in a decision, which may see what is never committed
 	countLimit int
 }
 
