@@ -134,6 +134,7 @@ func (g *Gateway) routes(r *gin.Engine) {
 	a := r.Group("/admin", g.authenticate, g.operator, g.share)
 	a.GET("/messages", g.messages)
 	a.GET("/messages/:id", g.message)
+	a.POST("/messages/replay", g.replaySet)
 	a.POST("/messages/:id/replay", g.replay)
 	a.GET("/deliveries", g.deliveries)
 	a.GET("/deliveries/:id", g.delivery)

@@ -16,12 +16,12 @@ func (s *Service) cancel(tx store.Tx, sender Sender, sub Submission, d *draft, k
 	if err != nil {
 		return nil, err
 	}
-	v := &verdict{task: e.task.ID, request: e.request.ID}
 	from := e.task.root.Str("status")
 	if from == d.ends || from == "entered-in-error" {
-		v.flags = []fault.Issue{{Severity: "information", Code: "informational", Text: "the referral was cancelled before; nothing was changed"}}
-		v.state = state(e.task.root, e.request.root, e.task.Version)
-		return v, nil
+		return e.again(), nil
+	}
+	if was, err := s.taken(tx, key); err != nil || was {
+		return e.again(), err
 	}
 	if err := d.notLate(e); err != nil {
 		return nil, err
@@ -39,6 +39,7 @@ func (s *Service) cancel(tx store.Tx, sender Sender, sub Submission, d *draft, k
 	if f := s.sound(task); f != nil {
 		return nil, &refusal{fault: f}
 	}
+	v := &verdict{task: e.task.ID, request: e.request.ID}
 	if v.owes, err = s.cfg.Follow(tx, e.task.root, task); err != nil {
 		switch f := fault.Of(err); f.Kind {
 		case fault.Unmappable, fault.IllegalMove:

@@ -60,6 +60,21 @@ func (s *Service) earlier(tx store.Tx, sender Sender, d *draft) (*earlier, error
 	return nil, refuse(fault.NotFound, identifierOf(d), notHere)
 }
 
+// taken reports whether a message was taken before. The inbox says so first;
+// this is for messages that the retention has removed from it.
+func (s *Service) taken(tx store.Tx, key [32]byte) (bool, error) {
+	_, found, err := hold(tx, store.Key{Type: "Provenance", ID: s.provenanceID(key)})
+	return found, err
+}
+
+// again answers a message that was taken before: nothing is changed.
+func (e *earlier) again() *verdict {
+	return &verdict{
+		flags: []fault.Issue{{Severity: "information", Code: "informational", Text: "this was done before; nothing was changed"}},
+		task:  e.task.ID, request: e.request.ID, state: state(e.task.root, e.request.root, e.task.Version),
+	}
+}
+
 func (s *Service) referral(tx store.Tx, sender Sender, id string) (*earlier, error) {
 	var e earlier
 	var ok bool

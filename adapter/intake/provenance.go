@@ -50,7 +50,7 @@ func (s *Service) provenance(sender Sender, sub Submission, key [32]byte, d *dra
 	}
 	root := element.NewObject(
 		element.S("resourceType", "Provenance"),
-		element.S("id", s.deriveID("Provenance", fmt.Sprintf("%x", key))),
+		element.S("id", s.provenanceID(key)),
 		element.F("target", list))
 	root.SetString("occurredDateTime", d.sent.text)
 	root.SetString("recorded", sub.Received.UTC().Format(element.InstantLayout))
@@ -64,6 +64,10 @@ func (s *Service) provenance(sender Sender, sub Submission, key [32]byte, d *dra
 				element.S("system", systemMessage), element.S("value", fmt.Sprintf("%x", key)))),
 			element.S("display", "message mapped by "+m.Name()+" "+m.Version()+", sha256 "+m.Hash()))))))
 	return s.ready(root, "", "")
+}
+
+func (s *Service) provenanceID(key [32]byte) string {
+	return s.deriveID("Provenance", fmt.Sprintf("%x", key))
 }
 
 func senderName(sender Sender) string { return "sender " + sender.Name }

@@ -32,6 +32,9 @@ func (s *Service) modify(tx store.Tx, sender Sender, sub Submission, d *draft, k
 	if err != nil {
 		return nil, err
 	}
+	if was, err := s.taken(tx, key); err != nil || was {
+		return e.again(), err
+	}
 	if status := e.task.root.Str("status"); s.cfg.Workflow.Ended(status) {
 		return nil, refuse(fault.IllegalMove, identifierOf(d), "the referral is over (its Task is %s), so it is not changed any more; send a new referral under a new number", status)
 	}

@@ -53,22 +53,7 @@ func messagesCommand() *cobra.Command {
 	show.Flags().BoolVar(&explain, "explain", false, "how each element came out of the message (holds patient data)")
 	show.Flags().BoolVar(&content, "content", false, "the message and the answer themselves (holds patient data)")
 
-	replay := &cobra.Command{Use: "replay ID...", Short: "Take failed messages through the house again", Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			for _, id := range args {
-				var out struct{ Result, Task string }
-				if err := c.call(cmd.Context(), http.MethodPost, "/admin/messages/"+url.PathEscape(id)+"/replay", &out); err != nil {
-					return fmt.Errorf("message %s: %w", id, err)
-				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s", id, out.Result)
-				if out.Task != "" {
-					fmt.Fprintf(cmd.OutOrStdout(), ", Task/%s", out.Task)
-				}
-				fmt.Fprintln(cmd.OutOrStdout())
-			}
-			return nil
-		}}
-	cmd.AddCommand(list, show, replay)
+	cmd.AddCommand(list, show, replayCommand(c))
 	return cmd
 }
 

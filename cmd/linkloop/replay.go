@@ -1,0 +1,156 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/gateway"
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+// replaySet is which failed messages to replay, as the flags say.
+type replaySet struct {
+	failed                     bool
+	sender, kind, since, until string
+	after                      int64
+	page                       int
+	dry                        bool
+}
+
+func replayCommand(c *client) *cobra.Command {
+	var set replaySet
+	cmd := &cobra.Command{Use: "replay ID... | --failed", Short: "Take failed messages through the house again, by id or as a set",
+		Long: "Take failed messages through the house again, with the mappings as they are now.\n\n" +
+			"With ids, these; with --failed, all failed messages that the other flags select, oldest first. " +
+			"A message that was accepted makes nothing when it is replayed. " +
+			"A set that was interrupted goes on with --after, which its last line says.",
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			switch {
+			case set.failed && len(ids) > 0:
+				return errors.New("either ids or --failed, not both")
+			case set.failed:
+				return set.run(cmd, c)
+			case len(ids) == 0:
+				return errors.New("say which messages: their ids, or --failed for a set")
+			}
+			for _, name := range []string{"sender", "kind", "since", "until", "after", "dry-run"} {
+				if cmd.Flags().Changed(name) {
+					return fmt.Errorf("--%s selects from the failed messages: add --failed and leave the ids out", name)
+				}
+			}
+			return replayIDs(cmd, c, ids)
+		}}
+	f := cmd.Flags()
+	f.BoolVar(&set.failed, "failed", false, "replay failed messages; the flags below select among them")
+	f.StringVar(&set.sender, "sender", "", "only of this sender")
+	f.StringVar(&set.kind, "kind", "", "only those that failed with this kind, such as unmappable")
+	f.StringVar(&set.since, "since", "", "only those received at or after this date or time, such as 2026-11-01")
+	f.StringVar(&set.until, "until", "", "only those received before this date or time")
+	f.Int64Var(&set.after, "after", 0, "go on behind this id, where an interrupted replay stopped")
+	f.IntVar(&set.page, "page", 100, "messages of one request, at most 500")
+	f.BoolVar(&set.dry, "dry-run", false, "only say what would come of it; each message is judged as if it were replayed alone")
+	return cmd
+}
+
+func replayIDs(cmd *cobra.Command, c *client, ids []string) error {
+	for _, id := range ids {
+		var out struct{ Result, Task string }
+		if err := c.call(cmd.Context(), http.MethodPost, "/admin/messages/"+url.PathEscape(id)+"/replay", &out); err != nil {
+			return fmt.Errorf("message %s: %w", id, err)
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s", id, out.Result)
+		if out.Task != "" {
+			fmt.Fprintf(cmd.OutOrStdout(), ", Task/%s", out.Task)
+		}
+		fmt.Fprintln(cmd.OutOrStdout())
+	}
+	return nil
+}
+
+// shown bounds how many messages of one kind are listed with their reason.
+const shown = 3
+
+// run replays the set page by page; nothing is held but counts.
+func (set *replaySet) run(cmd *cobra.Command, c *client) error {
+	q := url.Values{"limit": {strconv.Itoa(set.page)}}
+	for name, v := range map[string]string{"sender": set.sender, "kind": set.kind, "since": set.since, "until": set.until} {
+		if v != "" {
+			q.Set(name, v)
+		}
+	}
+	if set.dry {
+		q.Set("dry", "true")
+	}
+	sum := replaySummary{failing: map[string]int{}}
+	out := cmd.OutOrStdout()
+	for after := set.after; ; {
+		q.Set("after", strconv.FormatInt(after, 10))
+		var page gateway.ReplayPage
+		err := c.call(cmd.Context(), http.MethodPost, "/admin/messages/replay?"+q.Encode(), &page)
+		if err == nil && page.Stopped != "" {
+			err = errors.New(page.Stopped)
+		}
+		for _, r := range page.Replayed {
+			sum.add(out, r)
+		}
+		if err != nil {
+			sum.print(out, set.dry)
+			return fmt.Errorf("%w\nThe replay goes on with: --after %d", err, cmp.Or(page.Next, after))
+		}
+		if after = page.Next; after == 0 {
+			sum.print(out, set.dry)
+			return nil
+		}
+	}
+}
+
+type replaySummary struct {
+	replayed, accepted, before int
+	failing                    map[string]int // by fault kind
+}
+
+// add counts a message, and shows the first few of each kind that still fail.
+func (s *replaySummary) add(w io.Writer, r gateway.ReplayView) {
+	s.replayed++
+	switch r.Result {
+	case string(store.Accepted):
+		s.accepted++
+	case fault.Duplicate.String():
+		s.before++
+	default:
+		if s.failing[r.Result]++; s.failing[r.Result] > shown {
+			return
+		}
+		reason := ""
+		if len(r.Reasons) > 0 {
+			reason = ": " + reasonText(r.Reasons[0])
+		}
+		fmt.Fprintf(w, "%d: %s%s\n", r.ID, r.Result, reason)
+	}
+}
+
+func (s *replaySummary) print(w io.Writer, dry bool) {
+	words := []string{"replayed", "accepted now", "still failing"}
+	if dry {
+		words = []string{"tried, nothing was changed", "would be accepted", "would still fail"}
+	}
+	failing := s.replayed - s.accepted - s.before
+	fmt.Fprintf(w, "%7d %s\n%7d %s\n", s.replayed, words[0], s.accepted, words[1])
+	if s.before > 0 {
+		fmt.Fprintf(w, "%7d accepted by another way before\n", s.before)
+	}
+	fmt.Fprintf(w, "%7d %s\n", failing, words[2])
+	for _, kind := range slices.Sorted(maps.Keys(s.failing)) {
+		fmt.Fprintf(w, "%9d %s\n", s.failing[kind], kind)
+	}
+}

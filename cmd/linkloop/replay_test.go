@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/linkloop/linkloop/adapter/app"
+	"github.com/linkloop/linkloop/config"
+)
+
+// TestReplayOfASet: cancellations that came before their referrals are tried,
+// then replayed once the referrals are there, page by page.
+func TestReplayOfASet(t *testing.T) {
+	cfg := config.Default()
+	cfg.HTTP.Listen, cfg.Admin.Listen, cfg.Data.Folder = "127.0.0.1:0", "127.0.0.1:0", t.TempDir()
+	cfg.Senders = []config.Sender{{Name: "gp", Mapping: "hl7v2-ref"}, {Name: "other", Mapping: "hl7v2-ref"}}
+	a, err := app.New(t.Context(), cfg, app.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Start()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := a.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	post := func(sender, body string) {
+		t.Helper()
+		res, err := http.Post(a.BaseURL()+"/intake/"+sender, "x-application/hl7-v2+er7", strings.NewReader(strings.ReplaceAll(body, "\n", "\r")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+	}
+	cancel := func(n int) string {
+		return fmt.Sprintf("MSH|^~\\&|GP|Z00001|B|C|20260303||REF^I14|C-%d|P|2.4\nRF1||||||R-%d\n", n, n)
+	}
+	for n := range 5 {
+		post("gp", cancel(n))
+	}
+	post("gp", refused)
+	post("other", cancel(9))
+
+	server := "--server=" + a.BaseURL()
+	set := []string{"messages", "replay", "--failed", "--sender", "gp", "--since", "2026-01-01", "--page", "2", server}
+	out, err := run(t, append(set, "--dry-run")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	says(t, out, "6 tried, nothing was changed", "0 would be accepted", "5 not-found", "1 unmappable")
+	for n := range 4 {
+		post("gp", fmt.Sprintf("MSH|^~\\&|GP|Z00001|B|C|20260302||REF^I12|N-%d|P|2.4\nRF1||||||R-%d\nPID|1||||Quill^Jo\n", n, n))
+	}
+	if out, err = run(t, append(set, "--dry-run", "--kind", "not-found")...); err != nil {
+		t.Fatal(err)
+	}
+	says(t, out, "5 tried", "4 would be accepted", "1 not-found")
+	if out, err = run(t, set...); err != nil {
+		t.Fatal(err)
+	}
+	says(t, out, "6 replayed", "4 accepted now", "2 still failing", "1 not-found", "1 unmappable", "PID-5")
+	if out, err = run(t, set...); err != nil {
+		t.Fatal(err)
+	}
+	says(t, out, "2 replayed", "0 accepted now")
+	if out, err = run(t, "messages", "replay", "--failed", server); err != nil {
+		t.Fatal(err)
+	}
+	says(t, out, "3 replayed") // the other sender's too
+
+	for _, tc := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{}, "--failed"},
+		{[]string{"--failed", "7"}, "not both"},
+		{[]string{"--sender", "gp", "7"}, "add --failed"},
+		{[]string{"--failed", "--since", "yesterday"}, "2026-11-01"},
+		{[]string{"--failed", "--page", "5000"}, "1 to 500"},
+	} {
+		if _, err := run(t, append(append([]string{"messages", "replay"}, tc.args...), server)...); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%v: %v, want %q", tc.args, err, tc.want)
+		}
+	}
+}
