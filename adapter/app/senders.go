@@ -14,6 +14,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/inbound/fhirmsg"
 	"github.com/linkloop/linkloop/adapter/inbound/hl7v2"
 	"github.com/linkloop/linkloop/adapter/inbound/jsondoc"
+	"github.com/linkloop/linkloop/adapter/inbound/xmldoc"
 	"github.com/linkloop/linkloop/adapter/intake"
 	"github.com/linkloop/linkloop/adapter/mapping"
 	"github.com/linkloop/linkloop/config"
@@ -28,6 +29,7 @@ func Formats() map[string]inbound.Format {
 		"hl7v2":   hl7v2.New(),
 		"fhirmsg": fhirmsg.New(),
 		"json":    jsondoc.New(),
+		"xml":     xmldoc.New(),
 		"csv":     csvdoc.New(),
 	}
 }

@@ -30,6 +30,13 @@ const maxIssues = 50
 // "reason": "..."}]}; a repeat has the status "duplicate". Members that do not
 // apply are left out. Of the message only its id is repeated.
 func Receipt(m *Message, a Answer) Reply {
+	receipt, code := ReceiptTree(m, a)
+	return Reply{Status: code, ContentType: "application/json; charset=utf-8", Body: append(receipt.JSON(), '\n')}
+}
+
+// ReceiptTree is the content of a Receipt and its HTTP status, for the formats
+// that write it in another way.
+func ReceiptTree(m *Message, a Answer) (receipt *element.Value, httpStatus int) {
 	status, code := "accepted", fault.Duplicate.Row().HTTP
 	issues, list := a.Flags, "flags"
 	switch {
@@ -44,7 +51,7 @@ func Receipt(m *Message, a Answer) Reply {
 	case a.Duplicate:
 		status = "duplicate"
 	}
-	receipt := element.NewObject(element.S("status", status))
+	receipt = element.NewObject(element.S("status", status))
 	if m != nil {
 		receipt.SetString("messageId", m.ID)
 	}
@@ -62,7 +69,7 @@ func Receipt(m *Message, a Answer) Reply {
 	for _, is := range issues[:min(len(issues), maxIssues)] {
 		receipt.Append(list, reason(is))
 	}
-	return Reply{Status: code, ContentType: "application/json; charset=utf-8", Body: append(receipt.JSON(), '\n')}
+	return receipt, code
 }
 
 // stands is how a referral stands.

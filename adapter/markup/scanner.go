@@ -99,6 +99,7 @@ type Scanner struct {
 type element struct {
 	raw      string // the name as written
 	name     Name
+	at       int // offset of its start tag
 	bindings int // how many were in force around it
 }
 
@@ -265,7 +266,7 @@ func (s *Scanner) Next() (Kind, error) {
 // end refuses a text that ends too early.
 func (s *Scanner) end() error {
 	if n := len(s.open); n > 0 {
-		return s.Malformed(s.i, "the XML text ends before </%s>", quote(s.open[n-1].raw))
+		return s.Malformed(s.i, "the XML text ends before the end tag of what starts at %s", s.Place(s.open[n-1].at))
 	}
 	if !s.started {
 		return s.Malformed(s.i, "an XML element is expected")

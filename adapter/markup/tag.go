@@ -140,7 +140,7 @@ func (s *Scanner) resolve(raw string) error {
 			}
 		}
 	}
-	s.open = append(s.open, element{raw: raw, name: s.name, bindings: before})
+	s.open = append(s.open, element{raw: raw, name: s.name, bindings: before, at: s.at})
 	return nil
 }
 
@@ -162,15 +162,14 @@ func (s *Scanner) endTag() error {
 	if len(s.open) == 0 {
 		return s.Malformed(s.i, "an end tag without its start tag")
 	}
-	want := s.open[len(s.open)-1].raw
+	e := &s.open[len(s.open)-1]
 	s.i += len("</")
-	if !strings.HasPrefix(s.text[s.i:], want) {
-		return s.Malformed(s.at, "</%s> is expected here", quote(want))
+	if strings.HasPrefix(s.text[s.i:], e.raw) {
+		s.i += len(e.raw)
+		s.space()
 	}
-	s.i += len(want)
-	s.space()
-	if s.i >= len(s.text) || s.text[s.i] != '>' {
-		return s.Malformed(s.at, "</%s> is expected here", quote(want))
+	if s.i >= len(s.text) || s.text[s.i] != '>' || s.i-s.at < len("</")+len(e.raw) {
+		return s.Malformed(s.at, "the end tag of what starts at %s is expected here", s.Place(e.at))
 	}
 	s.i++
 	s.close()
@@ -249,13 +248,4 @@ func nameRune(r rune, first bool) bool {
 	}
 	return r == 0x200c || r == 0x200d || r >= 0x2070 && r <= 0x218f || r >= 0x2c00 && r <= 0x2fef ||
 		r >= 0x3001 && r <= 0xd7ff || r >= 0xf900 && r <= 0xfdcf || r >= 0xfdf0 && r <= 0xfffd || r >= 0x10000 && r <= 0xeffff
-}
-
-// quote shortens a name for an error; names hold nothing that needs escaping.
-func quote(name string) string {
-	const long = 60
-	if len(name) > long {
-		return strings.ToValidUTF8(name[:long], "") + "..."
-	}
-	return name
 }

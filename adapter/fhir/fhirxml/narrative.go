@@ -87,7 +87,7 @@ func (r *reader) rewritten(depth int) (string, error) {
 					out = append(out, "xml:"...)
 				}
 				out = append(append(out, a.Local...), `="`...)
-				out = append(appendAttribute(out, a.Value), '"')
+				out = append(markup.AppendAttribute(out, a.Value), '"')
 			}
 			fresh = true
 		case markup.Stop:
@@ -102,7 +102,7 @@ func (r *reader) rewritten(depth int) (string, error) {
 			}
 		case markup.Text:
 			closeTag()
-			out = appendText(out, r.s.Value())
+			out = markup.AppendText(out, r.s.Value())
 		}
 		var err error
 		if kind, err = r.s.Next(); err != nil {

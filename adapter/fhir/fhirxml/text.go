@@ -3,7 +3,6 @@ package fhirxml
 import (
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/linkloop/linkloop/adapter/element"
 )
@@ -58,56 +57,6 @@ func digits(s string) int {
 		n++
 	}
 	return n
-}
-
-// appendAttribute writes the value of an attribute, line ends and tabs as
-// references, since XML reads them as spaces otherwise. A character that XML
-// does not have becomes U+FFFD; FHIR allows none of them in a text.
-func appendAttribute(dst []byte, s string) []byte {
-	return appendEscaped(dst, s, &inAttribute)
-}
-
-// appendText writes character data.
-func appendText(dst []byte, s string) []byte { return appendEscaped(dst, s, &inText) }
-
-const replacement = "\ufffd"
-
-// inAttribute and inText say how characters of ASCII are written; "" is as
-// they are.
-var inAttribute, inText = func() (a, t [utf8.RuneSelf]string) {
-	for c := range ' ' {
-		a[c] = replacement
-	}
-	a['&'], a['<'], a['>'] = "&amp;", "&lt;", "&gt;"
-	a['\r'] = "&#xD;"
-	t = a
-	t['\t'], t['\n'] = "", ""
-	a['\t'], a['\n'], a['"'] = "&#x9;", "&#xA;", "&quot;"
-	return a, t
-}()
-
-func appendEscaped(dst []byte, s string, table *[utf8.RuneSelf]string) []byte {
-	start := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c < utf8.RuneSelf {
-			if table[c] != "" {
-				dst = append(dst, s[start:i]...)
-				dst = append(dst, table[c]...)
-				start = i + 1
-			}
-			i++
-			continue
-		}
-		r, n := utf8.DecodeRuneInString(s[i:])
-		if r == utf8.RuneError && n == 1 || r == 0xfffe || r == 0xffff {
-			dst = append(dst, s[start:i]...)
-			dst = append(dst, replacement...)
-			start = i + n
-		}
-		i += n
-	}
-	return append(dst, s[start:]...)
 }
 
 // expression is a path in FHIRPath.

@@ -4,6 +4,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/fhir"
+	"github.com/linkloop/linkloop/adapter/markup"
 )
 
 // Declaration stands at the start of what Append writes.
@@ -125,7 +126,7 @@ func (w *writer) collect(v *element.Value, t fhir.Type, base int) error {
 
 func (w *writer) attribute(name, value string) {
 	w.out = append(append(append(w.out, ' '), name...), `="`...)
-	w.out = append(appendAttribute(w.out, value), '"')
+	w.out = append(markup.AppendAttribute(w.out, value), '"')
 }
 
 // elements writes one element, or each item of one that repeats.
