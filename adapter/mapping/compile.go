@@ -129,7 +129,7 @@ func readAtMost(r io.Reader, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-var headKeys = []string{"mapping", "title", "description", "version", "format", "csv", "accepts", "constants", "constantsBy", "let", "ignores", "intention", "sent", "resources"}
+var headKeys = helpNames(headHelp)
 
 // yamlHint names the two traps of YAML that mappings meet.
 const yamlHint = `single quotes around a text with ": " or " #" in it, or with brackets inside {} or []`

@@ -164,7 +164,7 @@ func (c *compiler) template(n *yaml.Node, at place) *template {
 	}
 }
 
-var directives = []string{"$each", "$as", "$when", "$unless", "$needs", "$first", "$value"}
+var directives = helpNames(directiveHelp)
 
 // structure compiles an object with its directives.
 func (c *compiler) structure(n *yaml.Node, at place) *template {
