@@ -88,7 +88,7 @@ func (ps Problems) err() error {
 // none is close enough to be meant.
 func nearest(word string, names []string) string {
 	best, limit := "", min(max(len(word)-1, 1), max(2, len(word)/3))+1
-	slices.Sort(names)
+	names = slices.Sorted(slices.Values(names))
 	for _, n := range names {
 		if d := spelling.Distance(strings.ToLower(word), strings.ToLower(n)); d < limit {
 			best, limit = n, d
