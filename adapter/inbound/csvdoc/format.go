@@ -53,7 +53,8 @@ type Options struct {
 	Encoding  Encoding
 	Unquoted  bool // quotation marks mean nothing, as in the TSV of IANA
 
-	// Columns are names that the header must hold, in any order. When the file
+	// Columns are names that the header must hold, in any order, as it must
+	// hold those of ID, Type and Order. When the file
 	// does not name its columns, they name them in order and say how many
 	// there are.
 	Columns []string

@@ -21,13 +21,12 @@ const sample = "Ref,Kind,NHS_No,\"Family name\",DOB,Story,Phone,Phone\r\n" +
 var canaries = []string{"9990000018", "Testperson", "14 Feb 1970", "out of place"}
 
 func TestContract(t *testing.T) {
-	f := csvdoc.New(csvdoc.Options{ID: "Ref", Type: "Kind"})
-	inboundtest.Run(t, f, inboundtest.Samples{
+	inboundtest.Run(t, csvdoc.New(), inboundtest.Samples{
 		Good: []inboundtest.Sample{
-			{Name: "extract", Body: []byte(sample), ID: "R-1", Type: "referral", Canaries: canaries},
+			{Name: "extract", Body: []byte(sample), Type: "referral", Canaries: canaries},
 			{Name: "byte order mark and tabs", Body: []byte("\xef\xbb\xbfName\tTown\nCanary Bird\tOtley"), Type: "referral", Canaries: []string{"Canary Bird"}},
-			{Name: "semicolons, blank lines, a comma in the text", Body: []byte("\n\nA;B;C;Ref\r\n\r\nx, y;;Z\u00e9e;7\r\n\r\n"), ID: "7", Type: "referral"},
-			{Name: "Windows-1252", Body: []byte("Name|Kind\nZo\xeb\x80|withdrawal\n"), Type: "withdrawal", Canaries: []string{"Zoë€"}},
+			{Name: "semicolons, blank lines, a comma in the text", Body: []byte("\n\nA;B;C;Ref\r\n\r\nx, y;;Z\u00e9e;7\r\n\r\n"), Type: "referral"},
+			{Name: "Windows-1252", Body: []byte("Name|Kind\nZo\xeb\x80|withdrawal\n"), Type: "referral", Canaries: []string{"Zoë€"}},
 			{Name: "names with a meaning", Body: []byte("DOB-2,PID,resolve,1st,a.b,Ä x,,\n1,2,3,4,5,6,7,8\n"), Type: "referral"},
 			{Name: "a bare quotation mark", Body: []byte("Height,Name\n5\" tall,x\n"), Type: "referral"},
 		},
@@ -41,7 +40,6 @@ func TestContract(t *testing.T) {
 			{Name: "text behind a quotation mark", Body: []byte("A,B\n1,\"2\"3\n"), Kind: fault.Malformed, Place: "row"},
 			{Name: "open quotation mark in the header", Body: []byte("A,\"B\n1,2\n"), Kind: fault.Malformed, Place: "header"},
 			{Name: "zero byte", Body: []byte("A,B\n1,\x00\n"), Kind: fault.Malformed, Place: "column B"},
-			{Name: "long id", Body: []byte("Ref,B\n" + strings.Repeat("9", 201) + ",2\n"), Kind: fault.Malformed, Place: "column Ref", Partial: true},
 			{Name: "long name", Body: []byte("A," + strings.Repeat("n", 201) + "\n1,2\n"), Kind: fault.Malformed, Place: "header, column 2"},
 			{Name: "10,000 columns", Body: []byte("A,B\n" + strings.Repeat(",", 9_999) + "x\n"), Kind: fault.TooLarge, Place: "row"},
 			{Name: "10,000 columns in the header", Body: []byte(strings.Repeat("c,", 9_999) + "x\n1\n"), Kind: fault.TooLarge, Place: "header"},
@@ -154,6 +152,27 @@ func TestColumnsMustBeThere(t *testing.T) {
 	_, err = f.Decode([]byte("9990000018,Testperson\n9990000026,Other\n"))
 	if err == nil || strings.Contains(err.Error(), "999") || len(fault.Of(err).Issues) != 2 {
 		t.Errorf("no header: %v", err)
+	}
+}
+
+// TestEnvelope: id and kind come from their columns, which must be there.
+func TestEnvelope(t *testing.T) {
+	f := csvdoc.New(csvdoc.Options{ID: "Ref", Type: "Kind", DefaultType: "row"})
+	m, err := f.Decode([]byte("Ref,Kind,A\n R-1 ,withdrawal,x\n"))
+	if err != nil || m.ID != "R-1" || m.Type != "withdrawal" {
+		t.Errorf("%+v, %v", m, err)
+	}
+	if m, err = f.Decode([]byte("Ref,Kind,A\n,,x\n")); err != nil || m.ID != "" || m.Type != "row" {
+		t.Errorf("%+v, %v", m, err)
+	}
+	m, err = f.Decode([]byte("Ref,Kind,A\n" + strings.Repeat("9", 201) + ",,2\n"))
+	if m == nil || fault.KindOf(err) != fault.Malformed || fault.Of(err).Issues[0].Place != "column Ref" {
+		t.Errorf("a long id: %+v, %v", m, err)
+	}
+	for _, o := range []csvdoc.Options{{ID: "X"}, {Type: "X"}, {Order: "X"}} {
+		if _, err := csvdoc.New(o).Decode([]byte("A,B\n1,2\n")); err == nil || !strings.Contains(err.Error(), "column X is missing") {
+			t.Errorf("%+v: %v", o, err)
+		}
 	}
 }
 

@@ -116,14 +116,15 @@ func (f Format) header(record []byte, separator byte) (*header, error) {
 // is optional.
 func (f Format) complete(h *header) error {
 	flt := &fault.Fault{Kind: fault.Malformed}
-	for _, want := range f.o.Columns {
-		if slices.Contains(h.names, want) {
+	needed := slices.Concat(f.o.Columns, []string{f.o.ID, f.o.Type, f.o.Order})
+	for i, want := range needed {
+		if want == "" || slices.Contains(h.names, want) || slices.Contains(needed[:i], want) {
 			continue
 		}
 		text := "the column " + want + " is missing"
 		for _, have := range h.names {
 			// Only a name that is nearly the wanted one is no secret.
-			if !slices.Contains(f.o.Columns, have) && near(have, want) {
+			if !slices.Contains(needed, have) && near(have, want) {
 				text += "; is it the one called " + have + "?"
 				break
 			}
