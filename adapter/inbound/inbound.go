@@ -21,10 +21,26 @@ type Message struct {
 	// that nobody named. An accepted message carries them.
 	Flags []fault.Issue
 
+	// Trace is by what an answer that comes later names this message and finds
+	// its sender. It is kept with the Provenance of an accepted message, so it
+	// holds nothing about a person.
+	Trace []Trace
+
 	// Echo keeps what the format needs to answer (MSH-3 to MSH-6, version,
 	// the focus of a MessageHeader). Only the format reads it.
 	Echo map[string]string
 }
+
+// Trace is one identifier of a message.
+type Trace struct{ System, Value string }
+
+// The systems of a Trace: urns of this house, as no published system does.
+const (
+	TraceMessage     = "urn:linkloop:trace:message"     // the sender's own id of the message
+	TraceCorrelation = "urn:linkloop:trace:correlation" // what joins the messages of one story, such as X-Correlation-Id
+	TraceFrom        = "urn:linkloop:trace:from"        // the endpoint of the sender, as it named it
+	TraceTo          = "urn:linkloop:trace:to"          // our endpoint, as the sender named it
+)
 
 // Answer is what the house says about a message, before a format words it.
 type Answer struct {

@@ -34,7 +34,12 @@ func (b *bundle) describe(m *inbound.Message) error {
 		}
 		return m.Echo[key]
 	}
+	if !coding.Ok() {
+		coding = b.header.Child("event") // FHIR STU3
+	}
 	keep("header", b.header.Child("id"))
+	keep(echoVersion, b.node.Child("meta").Child("versionId"))
+	keep("definition", b.header.Child("definition"))
 	keep("system", coding.Child("system"))
 	keep("endpoint", b.header.Child("source").Child("endpoint"))
 	keep("self", b.header.Child("destination").First().Child("endpoint"))
@@ -51,7 +56,23 @@ func (b *bundle) describe(m *inbound.Message) error {
 	if v := reason.Value(); v != "" && v != "new" {
 		m.Type += "|" + v
 	}
+	m.Echo["reason"] = reason.Value()
+	m.Trace = b.trace(m)
 	return nil
+}
+
+// trace is what an answer that comes later needs to name the message and to
+// find its sender.
+func (b *bundle) trace(m *inbound.Message) []inbound.Trace {
+	var out []inbound.Trace
+	for _, t := range []inbound.Trace{
+		{System: inbound.TraceMessage, Value: m.ID}, {System: inbound.TraceFrom, Value: m.Echo["endpoint"]}, {System: inbound.TraceTo, Value: m.Echo["self"]},
+	} {
+		if t.Value != "" {
+			out = append(out, t)
+		}
+	}
+	return out
 }
 
 // anchor gives a resource the names that references use for it. A fullUrl that

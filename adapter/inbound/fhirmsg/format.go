@@ -1,6 +1,14 @@
-// Package fhirmsg reads FHIR R4 message Bundles in JSON
+// Package fhirmsg reads FHIR R4 message Bundles in JSON and XML
 // (https://hl7.org/fhir/R4/messaging.html), BaRS messages among them, and
-// answers with a response message or an OperationOutcome.
+// answers with a response message or an OperationOutcome, in XML to who sent
+// XML. Invalid things that real senders emit are put right by named repairs
+// (Repairs), each of which leaves a flag on the message.
+//
+// Of FHIR STU3, messages and a ReferralRequest, alone or in a Bundle without a
+// MessageHeader, are read in JSON; their types have other elements, so that
+// only the repairs that need no type are made.
+//
+// XML is read into what its JSON would be, so that addresses are the same.
 //
 // The tree has one child under the root for each entry, named by its resource
 // type and in order, and mirrors the JSON of the resource: a member is a child
@@ -15,8 +23,11 @@ package fhirmsg
 
 import (
 	"strconv"
+	"sync"
 
+	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/fhir/fhirxml"
 	"github.com/linkloop/linkloop/adapter/inbound"
 	"github.com/linkloop/linkloop/adapter/message"
 )
@@ -28,25 +39,134 @@ const maxEntries = 1000
 // maxID bounds what may be an id of a message.
 const maxID = 200
 
-// Format is the wire format. The zero value is usable and has the default
-// limits.
-type Format struct{ limits inbound.JSONLimits }
+// Options set the format up for one sender. The zero value has the default
+// limits, repairs and systems.
+type Options struct {
+	Limits inbound.JSONLimits
+	On     []string // repairs that are made, beside the defaults
+	Off    []string // repairs that are not made
+	// Systems is the table for the repair SystemURI; nil: DefaultSystems.
+	Systems []System
+	// BaRS makes the rules and answers those of the NHS Booking and Referral
+	// Standard; nil: plain FHIR messaging.
+	BaRS *BaRS
+}
+
+// Format is the wire format. The zero value is usable and has the defaults.
+type Format struct {
+	limits  inbound.JSONLimits
+	repairs *repairs
+	bars    *BaRS
+}
 
 var _ inbound.Format = Format{}
 
 // New returns the format with limits; zero fields take the default.
 func New(limits ...inbound.JSONLimits) Format {
 	if len(limits) > 0 {
-		return Format{limits[0]}
+		return Format{limits: limits[0]}
 	}
 	return Format{}
 }
+
+// NewWith returns the format for one sender. The error names a repair that
+// there is not.
+func NewWith(o Options) (Format, error) {
+	r, err := newRepairs(o.On, o.Off, o.Systems)
+	return Format{limits: o.Limits, repairs: r, bars: o.BaRS}, err
+}
+
+// defaultRepairs are those of the zero Format.
+var defaultRepairs = sync.OnceValue(func() *repairs {
+	r, _ := newRepairs(nil, nil, nil) // there is no name to be wrong
+	return r
+})
 
 // Decode reads one message Bundle. Its faults are Malformed, TooLarge and
 // Unsupported (a Bundle of another type), located by line and column where the
 // text is at fault, else by the address of the element. With a readable
 // MessageHeader the partial Message comes with the fault.
 func (f Format) Decode(body []byte) (*inbound.Message, error) {
+	src, err := f.source(body)
+	if err != nil {
+		return nil, err
+	}
+	m, err := f.read(src.json)
+	if m == nil {
+		return nil, err
+	}
+	m.Flags = src.notes
+	if src.xml {
+		m.Echo[echoXML] = "yes"
+	}
+	if f.bars != nil {
+		m.Echo[echoBody] = string(src.json)
+	}
+	if err == nil && src.refused != nil {
+		err = src.refused
+	}
+	if err == nil && f.bars != nil {
+		err = f.bars.check(m, f.table())
+	}
+	return m, err
+}
+
+func (f Format) table() *repairs {
+	if f.repairs == nil {
+		return defaultRepairs()
+	}
+	return f.repairs
+}
+
+// source is a message as JSON with the repairs made.
+type source struct {
+	json    []byte
+	xml     bool
+	notes   []fault.Issue
+	refused *fault.Fault // what is wrong and not repaired
+}
+
+// source turns a body into JSON and repairs it. JSON that cannot be parsed is
+// given back as it is, for the reader to say where it breaks.
+func (f Format) source(body []byte) (source, error) {
+	src := source{json: body, xml: fhirxml.Is(body)}
+	limits := element.Limits{Bytes: f.limits.Bytes, Depth: f.limits.Depth, Nodes: f.limits.Nodes}
+	for _, x := range []struct{ v, d *int }{
+		{&limits.Bytes, &element.DefaultLimits.Bytes}, {&limits.Depth, &element.DefaultLimits.Depth}, {&limits.Nodes, &element.DefaultLimits.Nodes},
+	} {
+		if *x.v <= 0 {
+			*x.v = *x.d
+		}
+	}
+	var v *element.Value
+	var err error
+	if src.xml {
+		if v, err = fhirxml.Read(body, limits); err != nil {
+			return src, err
+		}
+	} else if v, err = element.Parse(body, limits); err != nil {
+		return src, nil
+	}
+	changed := src.xml
+	if v.ResourceType() == referralRequest {
+		v = element.NewObject(element.S("resourceType", "Bundle"), element.S("type", "collection"),
+			element.F("entry", element.NewArray(element.NewObject(element.F("resource", v)))))
+		changed = true
+	}
+	if v.ResourceType() == "Bundle" {
+		w := walker{rules: f.table()}
+		w.message(v, stu3(v))
+		changed = changed || w.changed
+		src.notes, src.refused = w.outcome()
+	}
+	if changed {
+		src.json = v.JSON()
+	}
+	return src, nil
+}
+
+// read reads a message in JSON.
+func (f Format) read(body []byte) (*inbound.Message, error) {
 	r, err := inbound.NewJSONReader(body, f.limits)
 	if err != nil {
 		return nil, err
@@ -63,6 +183,9 @@ func (f Format) Decode(body []byte) (*inbound.Message, error) {
 		err = r.End()
 	}
 	b.anchorContained()
+	if !b.header.Ok() && b.referral.Ok() && err == nil {
+		return b.headless(), nil
+	}
 	if !b.header.Ok() {
 		if err == nil {
 			err = b.shape()
@@ -86,6 +209,7 @@ type bundle struct {
 	tree      *message.Tree
 	node      message.Node // the members of the Bundle
 	header    message.Node // MessageHeader
+	referral  message.Node // the first ReferralRequest of FHIR STU3
 	entries   int
 	sawEntry  bool
 	contained []message.Node
@@ -154,6 +278,9 @@ func (b *bundle) entry(i int) error {
 	b.entries++
 	if i == 0 && resource.Name() == "MessageHeader" {
 		b.header = resource
+	}
+	if resource.Name() == referralRequest && !b.referral.Ok() {
+		b.referral = resource
 	}
 	return b.anchor(resource, fullURL, place)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/fhir"
+	"github.com/linkloop/linkloop/adapter/fhir/fhirxml"
 	"github.com/linkloop/linkloop/adapter/inbound"
 )
 
@@ -27,21 +28,67 @@ var names = uuid.NewSHA1(uuid.NameSpaceURL, []byte("urn:linkloop:fhirmsg:respons
 // it; flags travel in an OperationOutcome that response.details points to. A
 // refusal is an OperationOutcome alone. Nothing of the message is repeated but
 // its id, event and endpoints.
-func (Format) Reply(m *inbound.Message, a inbound.Answer) inbound.Reply {
-	reply := inbound.Reply{Status: fault.Duplicate.Row().HTTP, ContentType: contentType}
-	var body *element.Value
-	if a.Fault != nil {
-		reply.Status = a.Fault.Kind.Row().HTTP
-		if a.Fault.Kind != fault.Duplicate {
-			body = fhir.OperationOutcome(a.Fault.Kind, a.Fault.Issues[:min(len(a.Fault.Issues), maxIssues)])
-			reply.Body = body.JSON()
-			return reply
+//
+// Set up for BaRS, it answers an accepted message with the whole Bundle, ids
+// given, and a refusal with the error codes of that standard.
+func (f Format) Reply(m *inbound.Message, a inbound.Answer) inbound.Reply {
+	status, v := f.answer(m, a)
+	if m != nil && m.Echo[echoXML] != "" {
+		return AsXML(inbound.Reply{Status: status, ContentType: contentType, Body: v.JSON()})
+	}
+	return inbound.Reply{Status: status, ContentType: contentType, Body: v.JSON()}
+}
+
+// AsXML is an answer in XML; an answer that is no resource in JSON stays what
+// it is.
+func AsXML(r inbound.Reply) inbound.Reply {
+	if !strings.HasPrefix(r.ContentType, "application/fhir+json") {
+		return r
+	}
+	v, err := element.Parse(r.Body, element.Limits{})
+	if err != nil {
+		return r
+	}
+	body, err := fhirxml.Append(nil, v)
+	if err != nil {
+		return r
+	}
+	return inbound.Reply{Status: r.Status, ContentType: fhirxml.MediaType + "; charset=utf-8", Body: body}
+}
+
+// AsJSON is an answer in JSON; an answer that is no resource in XML stays what
+// it is.
+func AsJSON(r inbound.Reply) inbound.Reply {
+	if !strings.HasPrefix(r.ContentType, fhirxml.MediaType) {
+		return r
+	}
+	body, err := fhirxml.JSON(r.Body, element.Limits{})
+	if err != nil {
+		return r
+	}
+	return inbound.Reply{Status: r.Status, ContentType: contentType, Body: body}
+}
+
+// answer is the status and the resource of an answer.
+func (f Format) answer(m *inbound.Message, a inbound.Answer) (int, *element.Value) {
+	if a.Fault != nil && a.Fault.Kind != fault.Duplicate {
+		issues := a.Fault.Issues[:min(len(a.Fault.Issues), maxIssues)]
+		if f.bars != nil {
+			row := BaRSErrorOf(a.Fault.Kind)
+			return row.Status, row.Outcome(a.Fault.Kind.Row().Public, issues)
 		}
+		return a.Fault.Kind.Row().HTTP, fhir.OperationOutcome(a.Fault.Kind, issues)
+	}
+	if a.Fault != nil {
 		a.Duplicate = true
 		a.Flags = a.Fault.Issues
 	}
-	reply.Body = response(m, a).JSON()
-	return reply
+	if f.bars != nil && m != nil && !a.Duplicate {
+		if v := returned(m, a); v != nil {
+			return fault.Duplicate.Row().HTTP, v
+		}
+	}
+	return fault.Duplicate.Row().HTTP, response(m, a)
 }
 
 // response is the message that says yes.
