@@ -73,14 +73,14 @@ func (t *Taker) Take(ctx context.Context, f File) *Receipt {
 		r.receipt.Part = s.PartName()
 		cut = r.all(ctx, s.Split(f.Body))
 	} else {
-		cut = r.all(ctx, t.single(f.Body))
+		cut = r.all(ctx, t.small(sender, f.Body))
 	}
 	r.receipt.close(ctx, cut)
 	return r.end()
 }
 
-// single is a file that is one message.
-func (t *Taker) single(body io.Reader) iter.Seq2[inbound.Part, error] {
+// small is a file that is one message, or one envelope of messages.
+func (t *Taker) small(sender intake.Sender, body io.Reader) iter.Seq2[inbound.Part, error] {
 	return func(yield func(inbound.Part, error) bool) {
 		b, err := io.ReadAll(io.LimitReader(body, t.cfg.MaxMessage+1))
 		switch {
@@ -91,7 +91,15 @@ func (t *Taker) single(body io.Reader) iter.Seq2[inbound.Part, error] {
 		case len(b) == 0:
 			yield(inbound.Part{}, fault.New(fault.Malformed, "", "the file is empty"))
 		default:
-			yield(inbound.Part{Number: 1, Line: 1, Body: b}, nil)
+			env, err := envelope(sender, b)
+			switch {
+			case err != nil:
+				yield(inbound.Part{}, err)
+			case env != nil:
+				enclosed(b, env)(yield)
+			default:
+				yield(inbound.Part{Number: 1, Line: 1, Body: b}, nil)
+			}
 		}
 	}
 }

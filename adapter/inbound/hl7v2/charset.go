@@ -2,16 +2,19 @@ package hl7v2
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/inbound"
 )
 
 // decodeText turns the message into a UTF-8 string.
 //
-// MSH-18 (table 0211) is believed when it says ISO 8859-1, which is read as
-// Windows-1252, its superset in practice. Otherwise bytes that are valid UTF-8
+// MSH-18 (table 0211, or what such a set is called elsewhere) is believed when
+// it says ISO 8859-1, which is read as Windows-1252, its superset in practice,
+// or ISO 8859-15, which has the euro sign. Otherwise bytes that are valid UTF-8
 // are UTF-8 and the rest is Windows-1252, because most senders leave MSH-18
 // empty and some say UTF-8 without meaning it. A set we have no table for is
 // refused only when the bytes need one.
@@ -21,14 +24,39 @@ func decodeText(body []byte, sep separators) (string, error) {
 	}
 	set := charset(body, sep)
 	switch {
-	case set == "8859/1" || set == "ISO 8859/1" || set == "ISO-8859-1" || set == "WINDOWS-1252" || set == "CP1252":
-		return fromWindows1252(body), nil
+	case slices.Contains(latin1, set):
+		return inbound.FromWindows1252(body), nil
+	case slices.Contains(latin9, set):
+		return fromLatin9(body), nil
 	case utf8.Valid(body):
 		return string(body), nil
-	case set == "" || set == "ASCII" || strings.HasPrefix(set, "UNICODE") || set == "UTF-8":
-		return fromWindows1252(body), nil
+	case set == "" || set == "ASCII" || strings.HasPrefix(set, "UNICODE") || strings.HasPrefix(set, "UTF"):
+		return inbound.FromWindows1252(body), nil
 	}
 	return "", fault.New(fault.Unsupported, "MSH-18", "this character set cannot be read; send UNICODE UTF-8 or 8859/1")
+}
+
+// The names of the two sets, as charset returns them.
+var (
+	latin1 = []string{"88591", "ISO88591", "LATIN1", "WINDOWS1252", "CP1252", "1252", "ANSI"}
+	latin9 = []string{"885915", "ISO885915", "LATIN9"}
+)
+
+// latin9Only are the characters in which ISO 8859-15 differs from ISO 8859-1
+// (https://encoding.spec.whatwg.org/index-iso-8859-15.txt).
+var latin9Only = map[byte]rune{0xa4: '€', 0xa6: 'Š', 0xa8: 'š', 0xb4: 'Ž', 0xb8: 'ž', 0xbc: 'Œ', 0xbd: 'œ', 0xbe: 'Ÿ'}
+
+func fromLatin9(b []byte) string {
+	var out strings.Builder
+	out.Grow(len(b) + len(b)/8)
+	for _, c := range b {
+		if r, ok := latin9Only[c]; ok {
+			out.WriteRune(r)
+		} else {
+			out.WriteRune(rune(c))
+		}
+	}
+	return out.String()
 }
 
 // decodeBestEffort never fails; it serves answers to messages already refused.
@@ -36,10 +64,11 @@ func decodeBestEffort(body []byte) string {
 	if utf8.Valid(body) {
 		return string(body)
 	}
-	return fromWindows1252(body)
+	return inbound.FromWindows1252(body)
 }
 
-// charset is the first repetition of MSH-18, in upper case.
+// charset is the first repetition of MSH-18, in upper case, letters and digits
+// only: UNICODE UTF-8 is UNICODEUTF8.
 func charset(body []byte, sep separators) string {
 	if end := bytes.IndexAny(body, "\r\n"); end >= 0 {
 		body = body[:end]
@@ -58,7 +87,12 @@ func charset(body []byte, sep separators) string {
 			break
 		}
 	}
-	return strings.ToUpper(strings.TrimSpace(string(body)))
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' {
+			return r
+		}
+		return -1
+	}, strings.ToUpper(string(body)))
 }
 
 func ascii(b []byte) bool {
@@ -68,28 +102,4 @@ func ascii(b []byte) bool {
 		}
 	}
 	return true
-}
-
-// windows1252 holds the characters at 0x80 to 0x9f; the five positions that
-// the code page leaves open stay the control characters of ISO 8859-1
-// (https://encoding.spec.whatwg.org/index-windows-1252.txt).
-var windows1252 = [32]rune{
-	'€', 0x81, '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', 0x8d, 'Ž', 0x8f,
-	0x90, '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', 0x9d, 'ž', 'Ÿ',
-}
-
-func fromWindows1252(b []byte) string {
-	var out strings.Builder
-	out.Grow(len(b) + len(b)/8)
-	for _, c := range b {
-		switch {
-		case c < utf8.RuneSelf:
-			out.WriteByte(c)
-		case c < 0xa0:
-			out.WriteRune(windows1252[c-0x80])
-		default:
-			out.WriteRune(rune(c))
-		}
-	}
-	return out.String()
 }

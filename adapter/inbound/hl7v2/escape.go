@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/linkloop/linkloop/adapter/inbound"
 )
 
 // maxSkip bounds the blank lines of one \.sp<n>\.
@@ -108,7 +110,7 @@ func appendHex(out []byte, digits string) ([]byte, bool) {
 	if utf8.Valid(raw) {
 		return append(out, raw...), true
 	}
-	return append(out, fromWindows1252(raw)...), true
+	return append(out, inbound.FromWindows1252(raw)...), true
 }
 
 func nibble(c byte) byte {

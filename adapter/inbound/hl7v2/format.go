@@ -35,12 +35,13 @@ type Limits struct {
 	Repetitions int // of one field
 	Components  int // of one repetition, and subcomponents of one component
 	Nodes       int // places in the whole tree
+	Messages    int // of one batch
 }
 
 // DefaultLimits leave room for an attached document in an OBX segment and for
 // the longest segments of v2.8.
 var DefaultLimits = Limits{
-	Bytes: 5 << 20, Segments: 5000, Fields: 400, Repetitions: 1000, Components: 200, Nodes: 200_000,
+	Bytes: 5 << 20, Segments: 5000, Fields: 400, Repetitions: 1000, Components: 200, Nodes: 200_000, Messages: 5000,
 }
 
 // maxHeader bounds how much of an oversized message is read to answer it, and
@@ -52,7 +53,10 @@ const (
 )
 
 // Format is the HL7 v2 wire format. The zero value is not usable; see New.
-type Format struct{ limits Limits }
+type Format struct {
+	limits  Limits
+	answers Answers
+}
 
 var _ inbound.Format = Format{}
 
@@ -62,7 +66,7 @@ func New(limits ...Limits) Format {
 	for _, x := range limits {
 		for _, f := range []struct{ to, from *int }{
 			{&l.Bytes, &x.Bytes}, {&l.Segments, &x.Segments}, {&l.Fields, &x.Fields},
-			{&l.Repetitions, &x.Repetitions}, {&l.Components, &x.Components}, {&l.Nodes, &x.Nodes},
+			{&l.Repetitions, &x.Repetitions}, {&l.Components, &x.Components}, {&l.Nodes, &x.Nodes}, {&l.Messages, &x.Messages},
 		} {
 			if *f.from > 0 {
 				*f.to = *f.from
@@ -70,6 +74,12 @@ func New(limits ...Limits) Format {
 		}
 	}
 	return Format{limits: l}
+}
+
+// Answering returns the format with another kind of answer.
+func (f Format) Answering(a Answers) Format {
+	f.answers = a
+	return f
 }
 
 // Decode reads one message. Its faults are Malformed, TooLarge and Unsupported

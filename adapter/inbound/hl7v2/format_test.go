@@ -110,7 +110,9 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(sample))
 	f.Add([]byte("\x0b" + header("||||||8859/1") + "\n\nPID|1||\"\"~^a&b\\X41\\^\xe9\x1c\r"))
 	f.Add([]byte("MSH$%~/!$A$B$C$D$20260301$$REF%I12$X1$P$2.4\rPID$/F//.sp3//H/x/$"))
-	format := hl7v2.New(hl7v2.Limits{Bytes: 1 << 16, Nodes: 5000})
+	f.Add([]byte(header("|||AL|NE")))
+	f.Add([]byte(header("|||AL|AL") + "\rRF1||||||1&2^^3"))
+	format := hl7v2.New(hl7v2.Limits{Bytes: 1 << 16, Nodes: 5000}).Answering(hl7v2.AnswerRRI)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		m, err := format.Decode(body)
 		if err != nil {
@@ -119,7 +121,14 @@ func FuzzDecode(f *testing.F) {
 			inboundtest.CheckTree(t, m)
 		}
 		for _, a := range []inbound.Answer{{}, {Fault: fault.New(fault.Profile, "PID-3[2].1.4", "text")}} {
-			if accepted, err := verdict(format.Reply(m, a)); err != nil || accepted != (a.Fault == nil) {
+			reply := format.Reply(m, a)
+			if m != nil && m.Echo["MSH-15"]+m.Echo["MSH-16"] != "" || strings.Contains(string(reply.Body), "RRI") {
+				if acks, err := hl7v2.Acknowledgements(reply.Body); err != nil && len(reply.Body) > 0 || len(acks) > 2 {
+					t.Fatalf("reply: %d acknowledgements, %v", len(acks), err)
+				}
+				continue
+			}
+			if accepted, err := verdict(reply); err != nil || accepted != (a.Fault == nil) {
 				t.Fatalf("reply: accepted %v, %v", accepted, err)
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/inbound"
 	"github.com/linkloop/linkloop/adapter/inbound/hl7v2"
 	"github.com/linkloop/linkloop/adapter/message"
+	"github.com/linkloop/linkloop/adapter/referral"
 	"golang.org/x/tools/txtar"
 )
 
@@ -22,7 +23,8 @@ var at = time.Date(2026, 3, 1, 10, 15, 2, 0, time.FixedZone("BST", 3600))
 
 // TestGolden decodes in.hl7 of each file and compares the tree, one line for
 // each leaf, and the acknowledgements of acceptance (want.aa), of acceptance
-// with a flag (want.flag) and of refusal (want.ae), or the fault (want.err) and
+// with a flag (want.flag) and of refusal (want.ae), to a question about a
+// referral also how it stands (want.rri, want.ack), or the fault (want.err) and
 // the answer to it. Lines of the files end in LF; the wire has CR.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
@@ -69,12 +71,24 @@ func outcome(in string) [][2]string {
 		{Place: "RF1-10[2].1", Expression: "ServiceRequest.reasonCode[1]", Text: "the code is not in the list of reasons"},
 		{Place: "mapping.yaml:12:7", Text: "no rule fits"},
 	}}
-	return [][2]string{
+	out := [][2]string{
 		{"want.tree", tree(m)},
 		{"want.aa", string(format.Reply(m, ok).Body)},
 		{"want.flag", string(format.Reply(m, flagged).Body)},
 		{"want.ae", string(format.Reply(m, refused).Body)},
 	}
+	if strings.HasSuffix(m.Type, "^I15") {
+		asked := ok
+		asked.Intention = referral.Status
+		asked.State = &inbound.State{Task: "in-progress", Request: "active", Updated: at,
+			Business: &inbound.Coding{System: "https://example.org/doing", Code: "contacted"}}
+		ended := asked
+		ended.State = &inbound.State{Task: "cancelled", Request: "revoked", Updated: at}
+		out = append(out, [2]string{"want.rri", string(format.Reply(m, asked).Body)},
+			[2]string{"want.rri-cancelled", string(format.Reply(m, ended).Body)},
+			[2]string{"want.ack", string(format.Answering(hl7v2.AnswerACK).Reply(m, asked).Body)})
+	}
+	return out
 }
 
 // tree prints type and id, then each leaf with its address.

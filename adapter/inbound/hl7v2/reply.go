@@ -18,31 +18,47 @@ const (
 	maxText   = 250
 )
 
-// Reply words the answer as an acknowledgement in original mode (HL7 v2.5.1
-// section 2.9.2): MSH with sender and receiver exchanged, MSA, and from v2.5 on
-// an ERR segment per reason; older versions get the reasons in MSA-3. Flags on
-// an accepted message are warnings there.
+// Reply words the answer as acknowledgements in the mode that the message asks
+// for (see sayings): one in original mode; in enhanced mode one, two behind one
+// another, or none, which is an empty body. Each is MSH with sender and receiver
+// exchanged, MSA, and from v2.5 on an ERR segment per reason; older versions get
+// the reasons in MSA-3. Flags on an accepted message are warnings there. A
+// question about a referral is answered with a response message RRI, which has
+// the status in RF1 and its remarks in MSA-3.
 //
 // It uses the sender's own separators and version. Nothing of the message is
-// repeated but MSH fields. Kinds of fault that have no acknowledgement code
-// (throttled, timeout) give an empty body, because the sender must not take
-// them for an answer to its message.
-func (Format) Reply(m *inbound.Message, a inbound.Answer) inbound.Reply {
-	code, status := "AA", fault.Duplicate.Row().HTTP
+// repeated but MSH fields and, in an RRI, the sender's own number of the
+// referral. Kinds of fault that have no acknowledgement code (throttled,
+// timeout) give an empty body, because the sender must not take them for an
+// answer to its message.
+func (f Format) Reply(m *inbound.Message, a inbound.Answer) inbound.Reply {
+	code, status, kind := "AA", fault.Duplicate.Row().HTTP, fault.Duplicate
 	if a.Fault != nil {
-		row := a.Fault.Kind.Row()
+		kind = a.Fault.Kind
+		row := kind.Row()
 		code, status = row.ACK, row.HTTP
 	}
+	reply := inbound.Reply{Status: status, ContentType: contentType}
 	if code == "" {
-		return inbound.Reply{Status: status, ContentType: contentType}
+		return reply
 	}
 	w := newAck(m)
-	w.header(a)
-	w.acknowledgement(code, a)
-	if w.atLeast(2, 5) {
-		w.errors(a)
+	commit, application := w.echo["MSH-15"], w.echo["MSH-16"]
+	w.enhanced = commit != "" || application != ""
+	for i, s := range sayings(commit, application, code, kind) {
+		w.number = i
+		w.response = s.code == "AA" && f.responds(m, a)
+		w.header(a)
+		w.acknowledgement(s, a)
+		switch {
+		case w.response:
+			w.referral(m, a)
+		case s.full && w.atLeast(2, 5):
+			w.errors(a)
+		}
 	}
-	return inbound.Reply{Status: status, ContentType: contentType, Body: w.out}
+	reply.Body = w.out
+	return reply
 }
 
 // ack writes one acknowledgement.
@@ -51,6 +67,9 @@ type ack struct {
 	sep          separators
 	echo         map[string]string
 	event        string // trigger event of the message answered, I12
+	enhanced     bool   // the message asks for enhanced mode
+	response     bool   // an RRI and not an ACK
+	number       int    // of this message among those of the answer, from 0
 	version      string
 	major, minor int
 }
@@ -113,24 +132,34 @@ func (w *ack) header(a inbound.Answer) {
 	w.out = a.At.AppendFormat(w.out, "20060102150405-0700")
 	w.next() // MSH-8
 	w.next()
-	w.text("ACK")
+	name, structure := "ACK", "ACK"
+	if w.response {
+		name, structure = "RRI", "RRI_I12"
+	}
+	w.text(name)
 	if w.event != "" {
 		w.component()
 		w.text(w.event)
 		if w.atLeast(2, 4) {
 			w.component()
-			w.text("ACK")
+			w.text(structure)
 		}
 	}
 	w.field(controlID(a.At, a.MessageID))
+	if w.number > 0 {
+		w.text("a")
+	}
 	if w.echo["MSH-11"] == "" {
 		w.field("P")
 	} else {
 		w.echoed("MSH-11")
 	}
 	w.field(w.version)
-	for range 5 { // MSH-13 to MSH-17
+	for i := 13; i <= 17; i++ {
 		w.next()
+		if w.enhanced && (i == 15 || i == 16) {
+			w.text("NE") // an acknowledgement is not acknowledged
+		}
 	}
 	w.field("UNICODE UTF-8")
 	w.end()
@@ -146,13 +175,25 @@ func controlID(at time.Time, message int64) string {
 	return "L" + strconv.FormatInt(at.UnixMilli(), 36) + "." + strconv.FormatInt(message, 36)
 }
 
-// acknowledgement writes MSA. Its text is for versions without ERR-8.
-func (w *ack) acknowledgement(code string, a inbound.Answer) {
+// acknowledgement writes MSA. Its text is how the referral stands, where that
+// was asked, and the reasons where there is no ERR-8 for them.
+func (w *ack) acknowledgement(s saying, a inbound.Answer) {
 	w.segment("MSA")
-	w.field(code)
+	w.field(s.code)
 	w.echoed("MSH-10")
-	if !w.atLeast(2, 5) {
-		w.field(clipText(summary(a)))
+	var texts []string
+	if s.full {
+		if t := stands(a); t != "" {
+			texts = append(texts, t)
+		}
+		if w.response || !w.atLeast(2, 5) {
+			if t := summary(a); t != "" {
+				texts = append(texts, t)
+			}
+		}
+	}
+	if len(texts) > 0 || !w.atLeast(2, 5) {
+		w.field(clipText(strings.Join(texts, "; ")))
 	}
 	w.end()
 }

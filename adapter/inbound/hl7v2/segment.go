@@ -151,7 +151,7 @@ func (d *decoder) openHeader(seg message.Node, line string) int {
 // keep remembers, as sent, the fields of MSH that an answer repeats.
 func (d *decoder) keep(field int, value string) {
 	switch field {
-	case 3, 4, 5, 6, 11, 12:
+	case 3, 4, 5, 6, 11, 12, 15, 16:
 		d.echo[echoKeys[field]] = clip(value)
 	case 9:
 		d.kind = value
@@ -160,7 +160,7 @@ func (d *decoder) keep(field int, value string) {
 	}
 }
 
-var echoKeys = [...]string{3: "MSH-3", 4: "MSH-4", 5: "MSH-5", 6: "MSH-6", 10: "MSH-10", 11: "MSH-11", 12: "MSH-12"}
+var echoKeys = [...]string{3: "MSH-3", 4: "MSH-4", 5: "MSH-5", 6: "MSH-6", 10: "MSH-10", 11: "MSH-11", 12: "MSH-12", 15: "MSH-15", 16: "MSH-16"}
 
 // named reports a segment name: a letter and two letters or digits, capitals.
 func named(line string) bool {

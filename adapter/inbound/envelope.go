@@ -1,0 +1,25 @@
+package inbound
+
+import "time"
+
+// Envelope is a body that holds several messages of its format.
+type Envelope struct {
+	Messages [][]byte // each by itself, as Decode takes it, in the order of the body; parts of it
+
+	// Answer puts the answers, one for each message and in their order, into
+	// the answer for the whole. at is when it is given.
+	Answer func(at time.Time, replies []Reply) Reply
+}
+
+// Enveloper is a Format whose messages may come several in one body, and which
+// has an answer of its own for that. Each message has its own fate.
+//
+// A Splitter is for files that are larger than memory, and answers with a
+// receipt; an Enveloper keeps the body.
+//
+// Open returns nil and no error for a body that is one message, or cannot be
+// read: that is for Decode to say. Its errors are *fault.Fault (TooLarge).
+type Enveloper interface {
+	Format
+	Open(body []byte) (*Envelope, error)
+}
