@@ -31,6 +31,10 @@ type Message struct {
 	Echo map[string]string
 }
 
+// FlagRepaired is the code of the flag that a decoder leaves for each deviation
+// from its standard that it put right.
+const FlagRepaired = "repaired"
+
 // Trace is one identifier of a message.
 type Trace struct{ System, Value string }
 

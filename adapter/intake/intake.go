@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -105,6 +106,13 @@ type Submission struct {
 	Client   string // who was authenticated, for the audit trail
 	Body     []byte
 	Received time.Time
+	// Key is what the edge knows the message by, where its protocol has such a
+	// thing: the same key is the same message, whatever its body, and its first
+	// answer stands. Empty: a message is known by its own id and its bytes.
+	Key string
+	// Trace is what the edge knows of the message beside its body; it is kept
+	// with what the message says itself.
+	Trace []inbound.Trace
 }
 
 // Result is what became of a submission.
@@ -150,6 +158,15 @@ func (s *Service) process(ctx context.Context, sender Sender, sub Submission, ag
 		messageID = msg.ID
 	}
 	key := dedupe(sender.Name, messageID, sub.Body)
+	switch {
+	case again != nil:
+		key = again.Dedupe
+	case sub.Key != "":
+		key = keyed(sender.Name, sub.Key)
+	}
+	if msg != nil {
+		sub.Trace = append(slices.Clone(sub.Trace), msg.Trace...)
+	}
 
 	if again == nil && s.recent.has(key) {
 		if r, done := s.repeat(ctx, sender, key, msg); done {
@@ -209,7 +226,8 @@ func (s *Service) decide(tx store.Tx, sender Sender, sub Submission, msg *inboun
 	var before *store.Message                          // the same message, when it comes again by itself
 	if prev, err := tx.Inbox().Find(row.Dedupe); err == nil {
 		// An acceptance stands, also against a replay that began before it.
-		if !asks && (prev.State == store.Accepted || row.ID == 0 && answered(prev, sender)) {
+		first := sub.Key != "" // then the first answer stands
+		if (!asks || first) && (prev.State == store.Accepted || row.ID == 0 && (first || answered(prev, sender))) {
 			return stored(prev), nil
 		}
 		if row.ID == 0 {

@@ -194,7 +194,7 @@ func (s *Service) check(rs []mapping.Resource, tree *message.Tree) *fault.Fault 
 // flagTask shows data-quality flags where the link worker looks: as a tag that
 // can be searched and as a note that can be read.
 func flagTask(task *element.Value, flags []fault.Issue) {
-	if len(flags) == 0 {
+	if !slices.ContainsFunc(flags, func(f fault.Issue) bool { return f.Code != inbound.FlagRepaired }) {
 		return
 	}
 	meta := task.Get("meta")
@@ -207,6 +207,9 @@ func flagTask(task *element.Value, flags []fault.Issue) {
 		seen[t.Str("code")] = true
 	}
 	for _, f := range flags {
+		if f.Code == inbound.FlagRepaired {
+			continue // for the sender and the operator, and of no use to who helps
+		}
 		if !seen[f.Code] {
 			seen[f.Code] = true
 			meta.Append("tag", element.NewObject(element.S("system", profile.SystemDataQuality), element.S("code", f.Code)))

@@ -57,12 +57,19 @@ func (s *Service) provenance(sender Sender, sub Submission, key [32]byte, d *dra
 	root.Set("activity", element.NewObject(element.S("text", string(d.intention))))
 	root.Set("agent", element.NewArray(element.NewObject(
 		element.F("who", element.NewObject(element.S("display", senderName(sender)))))))
-	root.Set("entity", element.NewArray(element.NewObject(
+	entities := element.NewArray(element.NewObject(
 		element.S("role", "source"),
 		element.F("what", element.NewObject(
 			element.F("identifier", element.NewObject(
 				element.S("system", systemMessage), element.S("value", fmt.Sprintf("%x", key)))),
-			element.S("display", "message mapped by "+m.Name()+" "+m.Version()+", sha256 "+m.Hash()))))))
+			element.S("display", "message mapped by "+m.Name()+" "+m.Version()+", sha256 "+m.Hash())))))
+	for _, t := range sub.Trace {
+		entities.Items = append(entities.Items, element.NewObject(
+			element.S("role", "source"),
+			element.F("what", element.NewObject(
+				element.F("identifier", element.NewObject(element.S("system", t.System), element.S("value", t.Value)))))))
+	}
+	root.Set("entity", entities)
 	return s.ready(root, "", "")
 }
 

@@ -19,6 +19,9 @@ type BaRS struct {
 	// Target is who this service is, as system|value. A message for another
 	// destination is refused. Empty: it is not looked at.
 	Target string
+	// Organization is the ODS code of the organisation that sends; the edge tells
+	// senders to one target apart by it. Empty: any.
+	Organization string
 	// Versions are the Application versions that Bundle.meta.versionId may
 	// say. Empty: any, but one must be said.
 	Versions []string

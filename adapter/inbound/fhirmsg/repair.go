@@ -6,11 +6,9 @@ import (
 	"strings"
 
 	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/inbound"
 	"github.com/linkloop/linkloop/adapter/nhs"
 )
-
-// FlagRepaired is the code of the flag that each repair leaves on a message.
-const FlagRepaired = "repaired"
 
 // The repairs, by the name that configuration and flags use.
 const (
@@ -137,5 +135,5 @@ const maxNotes = 50
 
 // note is a flag for a repair that was made.
 func note(repair, place, text string) fault.Issue {
-	return fault.Issue{Severity: "information", Code: FlagRepaired, Place: place, Text: repair + ": " + text}
+	return fault.Issue{Severity: "information", Code: inbound.FlagRepaired, Place: place, Text: repair + ": " + text}
 }
