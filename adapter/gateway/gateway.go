@@ -21,6 +21,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/batch"
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/fhir"
+	"github.com/linkloop/linkloop/adapter/inbound/fhirmsg"
 	"github.com/linkloop/linkloop/adapter/intake"
 	"github.com/linkloop/linkloop/adapter/store"
 	"github.com/linkloop/linkloop/adapter/worklist"
@@ -48,6 +49,7 @@ type Config struct {
 	RequestTime   time.Duration // from the first byte to the answer
 	MaxFile       int64         // bytes of a file of many messages
 	FileTime      time.Duration // from the first byte of such a file to its receipt
+	BaRSTime      time.Duration // from the headers of a BaRS message to its answer
 	DeliveryDue   func()        // told when an operator releases a delivery
 	Observer      Observer
 	Log           *slog.Logger
@@ -118,6 +120,7 @@ func (g *Gateway) routes(r *gin.Engine) {
 	in := r.Group("/", g.authenticate, g.share)
 	in.POST("/intake/:sender", g.intake)
 	in.POST("/fhir/$process-message", g.processMessage)
+	in.POST(barsPath+"$process-message", g.bars)
 
 	f := r.Group("/fhir", g.authenticate, g.reader, g.share, g.negotiate)
 	f.GET("/:type", g.search)
@@ -242,7 +245,11 @@ const contentType = "application/fhir+json; charset=utf-8"
 func (g *Gateway) fail(c *gin.Context, err error) {
 	f := fault.Of(err)
 	if errors.Is(err, context.DeadlineExceeded) {
-		f = fault.Wrap(fault.Transient, err, "the answer took too long; try again")
+		kind := fault.Transient
+		if isBaRS(c) {
+			kind = fault.Timeout
+		}
+		f = fault.Wrap(kind, err, "the answer took too long; try again")
 	}
 	if f.Kind == fault.Internal {
 		g.cfg.Log.Error("request failed", "request", c.Writer.Header().Get("X-Request-Id"), "route", c.FullPath(), "cause", causeType(f))
@@ -253,6 +260,10 @@ func (g *Gateway) fail(c *gin.Context, err error) {
 	}
 	if row.HTTP == http.StatusUnauthorized {
 		c.Header("WWW-Authenticate", `Bearer realm="linkloop"`)
+	}
+	if isBaRS(c) {
+		g.barsFail(c, fhirmsg.BaRSErrorOf(f.Kind), row.Public, f.Issues)
+		return
 	}
 	c.Abort()
 	if !c.Writer.Written() {

@@ -68,5 +68,5 @@ func (g *Gateway) accept(c *gin.Context, sender string) {
 	if res.Reply.Status == 503 {
 		c.Header("Retry-After", "1")
 	}
-	c.Data(res.Reply.Status, res.Reply.ContentType, res.Reply.Body)
+	g.reply(c, res.Reply)
 }
