@@ -37,16 +37,20 @@ func Formats() map[string]inbound.Format {
 // FormatOf is the wire format that a mapping is for, set up as the mapping
 // says; nil when there is none of that name.
 func FormatOf(m *mapping.Mapping) inbound.Format {
-	if m.Format() != "csv" {
-		return Formats()[m.Format()]
+	switch m.Format() {
+	case "csv":
+		c := m.CSV()
+		return csvdoc.New(csvdoc.Options{
+			Separator: c.Separator, Unquoted: !c.Quotes,
+			Header:   map[string]csvdoc.Header{"no": csvdoc.None, "ignored": csvdoc.Ignored}[c.Header],
+			Encoding: map[string]csvdoc.Encoding{"utf-8": csvdoc.UTF8, "windows-1252": csvdoc.Windows1252}[c.Encoding],
+			Columns:  c.Columns, Absent: c.Absent, ID: c.ID, Type: c.Type, Order: c.Order,
+		})
+	case "xml":
+		x := m.XML()
+		return xmldoc.New(xmldoc.Options{ID: x.ID, Type: x.Type, Prefixes: x.Prefixes})
 	}
-	c := m.CSV()
-	return csvdoc.New(csvdoc.Options{
-		Separator: c.Separator, Unquoted: !c.Quotes,
-		Header:   map[string]csvdoc.Header{"no": csvdoc.None, "ignored": csvdoc.Ignored}[c.Header],
-		Encoding: map[string]csvdoc.Encoding{"utf-8": csvdoc.UTF8, "windows-1252": csvdoc.Windows1252}[c.Encoding],
-		Columns:  c.Columns, Absent: c.Absent, ID: c.ID, Type: c.Type, Order: c.Order,
-	})
+	return Formats()[m.Format()]
 }
 
 // MappingFiles is the folder of mappings: the configured one, or the embedded.

@@ -165,6 +165,7 @@ func (c *compiler) compile(text []byte) {
 	}
 	c.m.hl7 = c.m.format == "hl7v2"
 	c.csv(head["csv"])
+	c.xml(head["xml"])
 	c.accepts(head["accepts"])
 	c.constants(head["constants"])
 	c.constantCases(head["constantsBy"])

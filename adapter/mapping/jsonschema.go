@@ -17,6 +17,7 @@ var headHelp = []Help{
 	{"version", "Version that the authors give it; every accepted message records it."},
 	{"format", "Wire format that decodes the messages."},
 	{"csv", "How the rows of the sender are written; for the format csv."},
+	{"xml", "Where the documents of the sender hold id and type, and prefixes for namespaces; for the format xml."},
 	{"accepts", "Message types that the mapping is for; * is any."},
 	{"constants", "Texts by name, used as = name. The configuration of a sender may set them differently."},
 	{"constantsBy", "Constants that depend on a value of the message, such as the ODS code of the practice."},
@@ -115,6 +116,8 @@ func headShape(key string) object {
 		return object{"enum": formats}
 	case "csv":
 		return object{"type": "object", "propertyNames": object{"enum": csvKeys}}
+	case "xml":
+		return object{"type": "object", "propertyNames": object{"enum": xmlKeys}}
 	case "accepts":
 		return object{"type": "array", "minItems": 1, "items": text}
 	case "constants":

@@ -24,6 +24,7 @@ type Mapping struct {
 
 	hl7       bool
 	csv       CSV
+	xml       XML
 	accepts   []string
 	constants []constant
 	by        *constantsBy // constants that depend on the message; nil: none do
