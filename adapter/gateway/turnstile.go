@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -14,18 +15,20 @@ import (
 // the others makes its own line longer and nobody else's.
 //
 // Turns alone would not be enough: a greedy caller's requests in work share
-// processor, disk and commits with the others'. So whoever has a line while
-// somebody else is served without one is held to a part of the places, and each
-// of these rests for some times as long as it was in use: how busy a greedy
-// caller can keep the house is then bounded, whatever a request costs and
-// however slow the disk is. When all have lines there is nobody to protect, and
-// all places are used.
+// processor, disk and commits with the others'. So whoever took more than half of
+// the time of all lately, while somebody is served without a line, is held to a
+// part of the places, and each of these rests for some times as long as it was
+// in use: how busy a greedy caller can keep the house is then bounded, whatever a
+// request costs and however slow the disk is. Once it takes less it gets places
+// back one by one, lest it come in bursts. When all have lines there is nobody to
+// protect, and all places are used.
 //
 // It bounds no lines: every waiting request is one of the open ones, which are
 // counted already.
 type turnstile struct {
 	patience time.Duration // how long a request waits before it is sent away
-	part     int           // places of a caller with a line beside callers without
+	places   int
+	part     int // places of a greedy caller
 
 	mu    sync.Mutex
 	free  int
@@ -39,10 +42,27 @@ type line struct {
 	inside  int
 	resting int       // places of its part that it left and may not have again yet
 	seen    time.Time // when it last came
+
+	used   time.Duration // for how long it had places lately, halved each halfTime
+	usedAt time.Time     // when that was so
+
+	places  int       // how many it may have while others are protected
+	changed time.Time // when that was changed
+}
+
+// usage is used as of now.
+func (l *line) usage(now time.Time) time.Duration {
+	return time.Duration(float64(l.used) * math.Exp2(-float64(now.Sub(l.usedAt))/float64(halfTime)))
 }
 
 // lately is for how long a caller that comes now and then counts as being there.
 const lately = time.Second
+
+// halfTime is in what time half of what a caller used is forgotten.
+const halfTime = time.Second
+
+// growEvery is how soon a caller that was greedy gets one place more.
+const growEvery = 200 * time.Millisecond
 
 // A place of a part rests for restFor times as long as it was in use, and not
 // longer than restMost.
@@ -52,7 +72,7 @@ const (
 )
 
 func newTurnstile(places int, patience time.Duration) *turnstile {
-	return &turnstile{free: places, part: max(1, places/16), patience: patience}
+	return &turnstile{places: places, free: places, part: max(1, places/16), patience: patience}
 }
 
 // enter waits for a place; leave gives it back. Errors: that of ctx, or
@@ -96,7 +116,7 @@ func (t *turnstile) come(caller string) chan struct{} {
 	l := t.line(caller)
 	if l == nil {
 		// Who was not here lately is next: nothing was used up.
-		l = &line{caller: caller}
+		l = &line{caller: caller, places: t.places}
 		t.lines = slices.Insert(t.lines, 0, l)
 	}
 	l.seen = now
@@ -112,14 +132,34 @@ func (t *turnstile) come(caller string) chan struct{} {
 
 // may reports whether a caller that has more to do may have one more place.
 func (t *turnstile) may(l *line, now time.Time) bool {
-	return l.inside+l.resting < t.part || !t.others(l, now)
+	return l.inside+l.resting < l.places || !t.protects(l, now)
 }
 
-// others reports whether somebody else is served without a line.
-func (t *turnstile) others(l *line, now time.Time) bool {
+// protects reports whether somebody else is served without a line.
+func (t *turnstile) protects(l *line, now time.Time) bool {
 	return slices.ContainsFunc(t.lines, func(x *line) bool {
 		return x != l && len(x.tickets) == 0 && x.inside < t.part && now.Sub(x.seen) < lately
 	})
+}
+
+// judge notes what a caller used, and reports whether the place it left must
+// rest.
+func (t *turnstile) judge(l *line, used time.Duration, now time.Time) (rest bool) {
+	l.used, l.usedAt = l.usage(now)+used, now
+	var all time.Duration
+	for _, x := range t.lines {
+		all += x.usage(now)
+	}
+	switch {
+	case !t.protects(l, now):
+		l.places = t.places
+	case l.used > all/2:
+		l.places, l.changed = t.part, now
+		return used > 0 && len(l.tickets) > 0
+	case l.places < t.places && now.Sub(l.changed) >= growEvery:
+		l.places, l.changed = l.places+1, now
+	}
+	return false
 }
 
 // leave gives a place back that was in use for a time, and lets in whoever is
@@ -130,7 +170,7 @@ func (t *turnstile) leave(caller string, used time.Duration) {
 	now := time.Now()
 	if l := t.line(caller); l != nil {
 		l.inside--
-		if used > 0 && len(l.tickets) > 0 && t.others(l, now) {
+		if t.judge(l, used, now) {
 			l.resting++
 			time.AfterFunc(min(restFor*used, restMost), func() { t.rested(caller) })
 		}

@@ -147,12 +147,13 @@ func TestPart(t *testing.T) {
 		go light() // waits for the first that leaves
 		synctest.Wait()
 		for range 40 {
+			time.Sleep(10 * time.Millisecond) // for so long each has been in use
 			<-done
 			synctest.Wait()
 			light()
 		}
-		if inside() != 2 {
-			t.Errorf("beside another: %d places, want 2", inside())
+		if l := s.line("greedy"); l.inside+l.resting != 2 {
+			t.Errorf("beside another: %d places, want 2", l.inside+l.resting)
 		}
 		time.Sleep(2 * lately)
 		<-done
@@ -208,6 +209,43 @@ func TestRest(t *testing.T) {
 		}
 		if s.free != 16 || waiting(s) != 0 {
 			t.Errorf("%d places free and %d waiting at the end", s.free, waiting(s))
+		}
+	})
+}
+
+// TestBusyIsNotGreedy: who has much to do and takes no more than the others
+// together may have any place, also while others come now and then.
+func TestBusyIsNotGreedy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTurnstile(16, time.Hour) // a part of one place
+		began := time.Now()
+		var all sync.WaitGroup
+		var let [3]atomic.Int64
+		work := func(caller, rest int) {
+			all.Go(func() {
+				for time.Since(began) < 5*time.Second {
+					leave, err := s.enter(t.Context(), fmt.Sprint(caller))
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					time.Sleep(10 * time.Millisecond)
+					let[caller].Add(1)
+					leave()
+					time.Sleep(time.Duration(rest) * time.Millisecond)
+				}
+			})
+		}
+		for range 5 {
+			work(0, 0)
+			work(1, 0)
+		}
+		work(2, 100)
+		all.Wait()
+		for caller, want := range []int64{2500, 2500, 45} {
+			if got := let[caller].Load(); got < want-want/10 || got > want+want/10 {
+				t.Errorf("caller %d was let in %d times, want about %d", caller, got, want)
+			}
 		}
 	})
 }
