@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -253,11 +254,36 @@ func TestRowsAreReplayedAndExplained(t *testing.T) {
 	if err := app.ExplainMapping(os.DirFS("testdata/mappings"), "practice-rows", []byte(rowHeader+row(1)), &out); err != nil || !strings.Contains(out.String(), "column `Family name`") {
 		t.Errorf("%v\n%s", err, out.String())
 	}
-	h := open(t, rows)
-	c := h.receipt(h.call("POST", "/intake/rows", []byte(rowHeader+strings.Replace(row(1), "Canarybird", "", 1))))
-	id := c.Entries[0].Message
-	if r := h.call("POST", fmt.Sprintf("/admin/messages/%d/replay", id), nil); r.status >= 500 {
-		t.Errorf("replay: status %d %s", r.status, r.body)
+	// A row that was refused is accepted after the mapping was corrected.
+	folder := t.TempDir()
+	if err := os.CopyFS(folder, os.DirFS("testdata/mappings")); err != nil {
+		t.Fatal(err)
+	}
+	var cfg config.Config
+	h := open(t, func(c *config.Config) {
+		rows(c)
+		c.Mappings.Folder = folder
+		cfg = *c
+	})
+	file := []byte(rowHeader + strings.Replace(row(1), "Canarybird", "", 1))
+	c := h.receipt(h.want(h.call("POST", "/intake/rows", file), 422))
+	name := filepath.Join(folder, "practice-rows", "mapping.yaml")
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, bytes.Replace(text, []byte(` | required("a referral names the person it is for")`), nil, 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.app.Reload(cfg); err != nil {
+		t.Fatal(err)
+	}
+	h.want(h.call("POST", fmt.Sprintf("/admin/messages/%d/replay", c.Entries[0].Message), nil), 200)
+	if n := h.accepted(); n != 1 {
+		t.Errorf("%d referrals after the replay", n)
+	}
+	if c := h.receipt(h.want(h.call("POST", "/intake/rows", file), 200)); c.Repeated != 1 {
+		t.Errorf("the file after the replay: %s", counts(c))
 	}
 }
 
