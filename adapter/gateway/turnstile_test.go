@@ -149,8 +149,8 @@ func TestPart(t *testing.T) {
 		for range 40 {
 			time.Sleep(10 * time.Millisecond) // for so long each has been in use
 			<-done
+			go light()
 			synctest.Wait()
-			light()
 		}
 		if l := s.line("greedy"); l.inside+l.resting != 2 {
 			t.Errorf("beside another: %d places, want 2", l.inside+l.resting)
