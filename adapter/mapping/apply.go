@@ -69,8 +69,10 @@ func (r *Result) Get(key string) Resource {
 // Bounds on what one message may become.
 const (
 	maxValues      = 20_000
-	maxWork        = 400_000 // values begun, those left out included
+	maxWork        = 2_000_000 // values begun, those left out included, searches of the message, steps of expressions
+	maxMade        = 64 << 20  // characters of all values, and of those on the way to them
 	maxRepetitions = 2_000
+	maxCopyDepth   = 100
 	maxFindings    = 200
 	maxMissing     = 50
 	maxPathDepth   = maxYAMLDepth
@@ -85,7 +87,7 @@ type eval struct {
 	slots     []slot
 	overrides map[string]string
 	caseOf    string // value of constantsBy; empty: none
-	made      []bool // by resource
+	exists    []bool // by resource: it was made
 
 	rule     int32 // at work, for findings
 	findings []Finding
@@ -95,6 +97,8 @@ type eval struct {
 	asked, found int // values wanted from the message, and those it gave
 
 	work   int
+	search int // what a search of the whole message counts as
+	made   int // characters
 	count  int
 	values []element.Value
 	fields []element.Field
@@ -132,8 +136,9 @@ func (m *Mapping) Apply(t *message.Tree, c Context) (*Result, error) {
 	}
 	e := &eval{m: m, tree: t, root: t.Root(), here: t.Root(), overrides: c.Constants}
 	e.handle.e = e
+	e.search = 1 + t.Len()/256
 	e.slots = make([]slot, m.slots)
-	e.made = make([]bool, len(m.resources))
+	e.exists = make([]bool, len(m.resources))
 	e.stack = make([]*element.Value, 0, 64)
 	size := int(m.lastSize.Load())
 	if size == 0 {
@@ -160,7 +165,7 @@ func (m *Mapping) Apply(t *message.Tree, c Context) (*Result, error) {
 			return nil, e.err
 		}
 		if root != nil {
-			e.made[i] = true
+			e.exists[i] = true
 			res.Resources = append(res.Resources, Resource{r.key, r.kind, root})
 		}
 	}
@@ -198,6 +203,7 @@ func (e *eval) place(s *source) message.Node {
 	case fromSlot:
 		return s.path.First(e.slots[s.slot].node)
 	default:
+		e.spend(e.search)
 		return s.path.First(e.root)
 	}
 }
@@ -223,6 +229,7 @@ func (e *eval) places(s *source, visit func(message.Node) bool) {
 	case fromSlot:
 		s.path.All(e.slots[s.slot].node, visit)
 	default:
+		e.spend(e.search)
 		s.path.All(e.root, visit)
 	}
 }
@@ -301,6 +308,7 @@ func (e *eval) simple(a *arrow) val {
 }
 
 func (e *eval) checked(v val) val {
+	e.make(len(v.text))
 	if len(v.text) > maxText {
 		return e.unusable(v, "too-long", "the text is longer than a resource may hold")
 	}
@@ -441,6 +449,20 @@ func (e *eval) require(a *arrow, before int) {
 		Code: "required", Place: place, Expression: e.pathOf(e.rule),
 		Text: text + " (" + e.m.ruleAt(e.rule) + ")",
 	})
+}
+
+// spend counts work, and ends an application that works too much.
+func (e *eval) spend(n int) {
+	if e.work += n; e.work > maxWork {
+		e.tooLarge("mapping the message takes more than %d steps", maxWork)
+	}
+}
+
+// make counts characters.
+func (e *eval) make(n int) {
+	if e.made += n; e.made > maxMade {
+		e.tooLarge("the message would become more than %d characters", maxMade)
+	}
 }
 
 func (e *eval) tooMany() { e.tooLarge("more than %d repetitions in one place", maxRepetitions) }

@@ -14,9 +14,11 @@ import (
 
 // newValue takes a value from the slab, with its origin.
 func (e *eval) newValue(k element.Kind, text string, rule, node int32) *element.Value {
-	e.count++
-	if e.work++; e.count > maxValues || e.work > maxWork {
+	if e.count++; e.count > maxValues {
 		e.tooLarge("the message would become more than %d values", maxValues)
+	}
+	e.spend(1)
+	if e.make(len(text)); e.err != nil {
 		return nil
 	}
 	if len(e.values) == 0 {
@@ -156,7 +158,7 @@ func (e *eval) push(t *template) {
 func (e *eval) reference(t *template) *element.Value {
 	e.asked++
 	for _, i := range t.refs {
-		if !e.made[i] {
+		if !e.exists[i] {
 			continue
 		}
 		e.found++
@@ -190,7 +192,7 @@ func (e *eval) allowed(t *template) bool {
 func (e *eval) truth(t *template) bool {
 	if t.shape == isRef {
 		for _, i := range t.refs {
-			if e.made[i] {
+			if e.exists[i] {
 				return true
 			}
 		}
@@ -300,7 +302,7 @@ func (e *eval) repetitions(t *template, base, level int) {
 	}
 	here := e.here
 	for i := from; i < to && e.err == nil; i++ {
-		e.work++
+		e.spend(1)
 		e.here = e.nodes[i]
 		if r.slot >= 0 {
 			e.slots[r.slot] = slot{node: e.here}
@@ -325,7 +327,7 @@ func (e *eval) copyAll(t *template) (list bool) {
 		before := len(e.stack)
 		e.places(&t.arrow.sources[i], func(n message.Node) bool {
 			list = list || n.Parent().Kind() == message.List
-			if v := e.copy(n, t.rule); v != nil {
+			if v := e.copy(n, t.rule, 0); v != nil {
 				e.stack = append(e.stack, v)
 			}
 			return e.err == nil
@@ -343,13 +345,17 @@ func (e *eval) copyAll(t *template) (list bool) {
 
 // copy makes an element of a node and all below it. Lists of a JSON message
 // become arrays; names of an object that stand for one list stay one member.
-func (e *eval) copy(n message.Node, rule int32) *element.Value {
+func (e *eval) copy(n message.Node, rule int32, depth int) *element.Value {
+	if depth > maxCopyDepth {
+		e.tooLarge("the structure is nested deeper than %d levels", maxCopyDepth)
+		return nil
+	}
 	id := n.ID() + 1
 	switch n.Kind() {
 	case message.Object:
 		v := e.newValue(element.Object, "", rule, id)
 		for c := n.First(); c.Ok() && v != nil; c = c.Next() {
-			if x := e.copy(c, rule); x != nil {
+			if x := e.copy(c, rule, depth+1); x != nil {
 				v.Fields = append(v.Fields, element.Field{Name: c.Name(), Value: x})
 			}
 		}
@@ -360,7 +366,7 @@ func (e *eval) copy(n message.Node, rule int32) *element.Value {
 	case message.List:
 		v := e.newValue(element.Array, "", rule, id)
 		for c := n.First(); c.Ok() && v != nil; c = c.Next() {
-			if x := e.copy(c, rule); x != nil {
+			if x := e.copy(c, rule, depth+1); x != nil {
 				v.Items = append(v.Items, x)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"testing/fstest"
 
 	"github.com/linkloop/linkloop/adapter/mapping"
+	"github.com/linkloop/linkloop/mappings"
 )
 
 const head = "mapping: m\ntitle: t\nversion: 1.0.0\nformat: hl7v2\naccepts: [REF^I12]\n"
@@ -248,11 +249,13 @@ func TestReadme(t *testing.T) {
 }
 
 func FuzzCompile(f *testing.F) {
-	shipped, err := os.ReadFile("../../mappings/hl7v2-ref/mapping.yaml")
-	if err != nil {
-		f.Fatal(err)
+	for _, name := range mappings.Names() {
+		shipped, err := os.ReadFile("../../mappings/" + name + "/mapping.yaml")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(shipped))
 	}
-	f.Add(string(shipped))
 	f.Add(head + "let: {a: <- PID-5}\nconstants: {c: x}\nresources: {p: {resourceType: Patient, x: {$each: PID-3[where .5 = NH], $as: r, $needs: y, y: <- r.1 and .2 | join(\", \"), z: = src(\".1\") + c}}}")
 	f.Add(head + "resources: {p: {resourceType: Patient, x: [{$first: [<- each NTE-3 | lines, = all(\"PID-3\")]}]}, q: {resourceType: Task, for: -> p | required(\"x\")}}")
 	msg := tree(map[string]string{"PID-3": "A", "NTE-3": "x"})

@@ -12,7 +12,6 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
-	"cel.dev/cel-go/ext"
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/message"
@@ -40,7 +39,7 @@ type expression struct {
 }
 
 // expressions is the environment of all expressions of a mapping: CEL's
-// standard functions, its string functions, and what reads the message. src,
+// standard functions, those of celStrings, and what reads the message. src,
 // all, has, code and the plain functions of pipes are macros: they see their
 // literal arguments when the mapping is loaded, check them there, and leave an
 // index into a table behind.
@@ -72,7 +71,6 @@ func (c *compiler) newExpressions() (*expressions, error) {
 	opts := []cel.EnvOption{
 		cel.ClearMacros(),
 		cel.Macros(cel.AllMacro, cel.ExistsMacro, cel.ExistsOneMacro, cel.MapMacro, cel.MapFilterMacro, cel.FilterMacro),
-		ext.Strings(ext.StringsVersion(2)),
 		cel.ParserExpressionSizeLimit(maxExpressionText),
 		cel.ParserRecursionLimit(maxExpressionDeep),
 		cel.Variable(messageVar, dyn),
@@ -87,6 +85,7 @@ func (c *compiler) newExpressions() (*expressions, error) {
 			cel.GlobalMacro("has", 1, c.pathMacro(x, "has", callHas)),
 			cel.GlobalMacro("code", 2, c.codeMacro(x))),
 	}
+	opts = append(opts, celStrings()...)
 	for i, name := range plainCalls {
 		opts = append(opts, cel.Macros(cel.GlobalMacro(name, 1,
 			func(eh cel.MacroExprFactory, _ ast.Expr, args []ast.Expr) (ast.Expr, *cel.Error) {
@@ -183,7 +182,7 @@ func (c *compiler) expression(at position, s string) *expression {
 		return nil
 	}
 	var err error
-	out.program, err = x.env.Program(checked, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptOptimize))
+	out.program, err = x.env.Program(checked, cel.CostLimit(maxCost), cel.CostTracking(textCost{}))
 	if err != nil {
 		c.problem(at, "", "%s", firstLine(err.Error()))
 		return nil
@@ -371,7 +370,10 @@ var errExpression = errors.New("expression failed")
 // error says only that it failed: CEL's own words may quote the message.
 func (e *eval) run(x *expression, each func(val)) error {
 	e.celNode = 0
-	out, _, err := x.program.Eval(cel.Activation(e))
+	out, details, err := x.program.Eval(cel.Activation(e))
+	if cost := details.ActualCost(); cost != nil {
+		e.spend(int(min(*cost, maxCost)))
+	}
 	if err != nil || types.IsError(out) {
 		return errExpression
 	}

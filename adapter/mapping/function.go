@@ -372,8 +372,12 @@ func orDefault(_ *eval, c *call, v val) val {
 	return v
 }
 
-func replace(_ *eval, c *call, v val) val {
-	return text(v, strings.ReplaceAll(v.text, c.args[0], c.args[1]))
+func replace(e *eval, c *call, v val) val {
+	s, ok := replaced(v.text, c.args[0], c.args[1])
+	if !ok {
+		return e.unusable(v, "too-long", "the text becomes longer than a resource may hold")
+	}
+	return text(v, s)
 }
 
 func notEmpty(c *call) string {
@@ -411,18 +415,24 @@ func partArgs(c *call) string {
 }
 
 func split(_ *eval, c *call, v val, out []val) []val {
+	before := len(out)
 	for piece := range strings.SplitSeq(v.text, c.args[0]) {
 		if piece = strings.TrimSpace(piece); piece != "" {
-			out = append(out, text(v, piece))
+			if out = append(out, text(v, piece)); len(out)-before > maxRepetitions {
+				break // too many: the caller says so
+			}
 		}
 	}
 	return out
 }
 
 func lines(_ *eval, _ *call, v val, out []val) []val {
+	before := len(out)
 	for piece := range strings.SplitSeq(tidy(v.text), "\n") {
 		if piece = strings.TrimSpace(piece); piece != "" {
-			out = append(out, text(v, piece))
+			if out = append(out, text(v, piece)); len(out)-before > maxRepetitions {
+				break // too many: the caller says so
+			}
 		}
 	}
 	return out
@@ -435,6 +445,9 @@ func join(c *call, vs []val) val {
 	}
 	var b strings.Builder
 	for i, v := range vs {
+		if b.Len() > maxText { // too long: the caller says so
+			break
+		}
 		if i > 0 {
 			b.WriteString(c.args[0])
 		}
