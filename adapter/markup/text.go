@@ -49,11 +49,7 @@ func (s *Scanner) quoted() (string, error) {
 // unescape resolves references and normalises line ends, and in attributes
 // white space (sections 2.11 and 3.3.3 of XML). from is the offset of raw.
 func (s *Scanner) unescape(raw string, from int, attribute bool) (string, error) {
-	special := "&\r"
-	if attribute {
-		special = "&\r\n\t"
-	}
-	i := strings.IndexAny(raw, special)
+	i := special(raw, attribute)
 	if i < 0 {
 		return raw, nil
 	}
@@ -78,10 +74,22 @@ func (s *Scanner) unescape(raw string, from int, attribute bool) (string, error)
 			out.WriteByte('\n')
 		}
 		raw, from = raw[n:], from+n
-		i = strings.IndexAny(raw, special)
+		i = special(raw, attribute)
 	}
 	out.WriteString(raw)
 	return out.String(), nil
+}
+
+// special finds the first character that is not as it is written, or -1.
+func special(raw string, attribute bool) int {
+	for i := range len(raw) {
+		switch c := raw[i]; {
+		case c > '&':
+		case c == '&' || c == '\r' || attribute && (c == '\n' || c == '\t'):
+			return i
+		}
+	}
+	return -1
 }
 
 // reference reads &amp; or &#38; at the start of raw.

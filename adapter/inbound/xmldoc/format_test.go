@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/inbound"
@@ -335,7 +336,8 @@ func FuzzDecode(f *testing.F) {
 			for err == nil {
 				_, err = d.Token()
 			}
-			if err != io.EOF {
+			// It has the names of an older edition of XML.
+			if err != io.EOF && !bytes.ContainsFunc(body, func(r rune) bool { return r >= utf8.RuneSelf }) {
 				t.Fatalf("the standard library refuses what was taken: %v", err)
 			}
 		}
