@@ -15,13 +15,13 @@ import (
 // the others makes its own line longer and nobody else's.
 //
 // Turns alone would not be enough: a greedy caller's requests in work share
-// processor, disk and commits with the others'. So whoever took more than half of
-// the time of all lately, while somebody is served without a line, is held to a
-// part of the places, and each of these rests for some times as long as it was
-// in use: how busy a greedy caller can keep the house is then bounded, whatever a
-// request costs and however slow the disk is. Once it takes less it gets places
-// back one by one, lest it come in bursts. When all have lines there is nobody to
-// protect, and all places are used.
+// processor, disk and commits with the others'. So whoever took most of the
+// time of all lately, while somebody else wants little, is held to a part of the
+// places, and each of these rests for some times as long as it was in use: how
+// busy a greedy caller can keep the house is then bounded, whatever a request
+// costs and however slow the disk is. Once it takes less it gets places back one
+// by one, lest it come in bursts. When all want much there is nobody to protect,
+// and all places are used.
 //
 // It bounds no lines: every waiting request is one of the open ones, which are
 // counted already.
@@ -60,6 +60,13 @@ const lately = time.Second
 
 // halfTime is in what time half of what a caller used is forgotten.
 const halfTime = time.Second
+
+// A caller is greedy from this part of the time of all; there must be enough of it
+// to tell. Two who are equally busy are not.
+const (
+	greed  = .6
+	enough = 100 * time.Millisecond
+)
 
 // growEvery is how soon a caller that was greedy gets one place more.
 const growEvery = 200 * time.Millisecond
@@ -135,10 +142,10 @@ func (t *turnstile) may(l *line, now time.Time) bool {
 	return l.inside+l.resting < l.places || !t.protects(l, now)
 }
 
-// protects reports whether somebody else is served without a line.
+// protects reports whether somebody else wants no more than a part.
 func (t *turnstile) protects(l *line, now time.Time) bool {
 	return slices.ContainsFunc(t.lines, func(x *line) bool {
-		return x != l && len(x.tickets) == 0 && x.inside < t.part && now.Sub(x.seen) < lately
+		return x != l && x.inside+len(x.tickets) <= t.part && now.Sub(x.seen) < lately
 	})
 }
 
@@ -151,9 +158,7 @@ func (t *turnstile) judge(l *line, used time.Duration, now time.Time) (rest bool
 		all += x.usage(now)
 	}
 	switch {
-	case !t.protects(l, now):
-		l.places = t.places
-	case l.used > all/2:
+	case all > enough && float64(l.used) > greed*float64(all) && t.protects(l, now):
 		l.places, l.changed = t.part, now
 		return used > 0 && len(l.tickets) > 0
 	case l.places < t.places && now.Sub(l.changed) >= growEvery:
