@@ -6,6 +6,7 @@ import "time"
 // useful; start from Default or Load.
 type Config struct {
 	HTTP      HTTP      `mapstructure:"http"`
+	MLLP      MLLP      `mapstructure:"mllp"`
 	Files     Files     `mapstructure:"files"`
 	Admin     Admin     `mapstructure:"admin"`
 	Data      Data      `mapstructure:"data"`
@@ -17,6 +18,7 @@ type Config struct {
 	Senders   []Sender  `mapstructure:"senders"`
 	Clients   []Client  `mapstructure:"clients"`
 	Records   []Record  `mapstructure:"records"`
+	Systems   []System  `mapstructure:"systems"`
 
 	places places // where each value that is not a default came from
 }
@@ -35,6 +37,30 @@ type HTTP struct {
 	MaxConcurrent     int           `mapstructure:"max_concurrent"`
 	MaxWorking        int           `mapstructure:"max_working"`
 	BodyMemory        Size          `mapstructure:"body_memory"`
+	BaRSTimeLimit     time.Duration `mapstructure:"bars_time_limit"`
+}
+
+// MLLP is how HL7 v2 messages are taken over TCP.
+type MLLP struct {
+	FrameLimit     Size          `mapstructure:"frame_limit"`
+	FrameMemory    Size          `mapstructure:"frame_memory"`
+	FrameTimeout   time.Duration `mapstructure:"frame_timeout"`
+	AnswerTimeout  time.Duration `mapstructure:"answer_timeout"`
+	IdleTimeout    time.Duration `mapstructure:"idle_timeout"`
+	MaxConnections int           `mapstructure:"max_connections"`
+	Listeners      []Listener    `mapstructure:"listeners"`
+}
+
+// Listener is one port for the HL7 v2 messages of one sender.
+type Listener struct {
+	Listen          string   `mapstructure:"listen"`
+	Sender          string   `mapstructure:"sender"`
+	CertificateFile string   `mapstructure:"certificate_file"`
+	KeyFile         string   `mapstructure:"key_file"`
+	ClientCAFile    string   `mapstructure:"client_ca_file"`
+	ClientNames     []string `mapstructure:"client_names"`
+	AllowedPeers    []string `mapstructure:"allowed_peers"`
+	AllowPlain      bool     `mapstructure:"allow_plain"`
 }
 
 // Files is how files of many messages are taken, and files from folders.
@@ -75,7 +101,8 @@ type Retention struct {
 // Mappings is where sender mappings are read from; an empty folder means the
 // ones that are part of the program.
 type Mappings struct {
-	Folder string `mapstructure:"folder"`
+	Folder string        `mapstructure:"folder"`
+	Poll   time.Duration `mapstructure:"poll"`
 }
 
 // shippedWorkflow is the transition table that is part of the program.
@@ -112,8 +139,39 @@ type Sender struct {
 	Organization string     `mapstructure:"organization"`
 	Folder       string     `mapstructure:"folder"`
 	Constants    []Constant `mapstructure:"constants"`
+	// HL7Answer is ack or rri; empty: as fits the message.
+	HL7Answer string `mapstructure:"hl7_answer"`
 	// UnknownUpdate is UpdateRefuse or UpdateNew; empty: UpdateRefuse.
 	UnknownUpdate string `mapstructure:"unknown_update"`
+
+	RepairsOn  []string `mapstructure:"repairs_on"`
+	RepairsOff []string `mapstructure:"repairs_off"`
+
+	BaRSTarget   string   `mapstructure:"bars_target"`
+	BaRSVersions []string `mapstructure:"bars_versions"`
+
+	AnswerURL            string   `mapstructure:"answer_url"`
+	AnswerStates         []string `mapstructure:"answer_states"`
+	AnswerHeaders        []Header `mapstructure:"answer_headers"`
+	AnswerTokenFile      string   `mapstructure:"answer_token_file"`
+	AnswerTokenEnv       string   `mapstructure:"answer_token_env"`
+	AnswerAllowPlainHTTP bool     `mapstructure:"answer_allow_plain_http"`
+
+	// AnswerToken is what AnswerTokenFile or AnswerTokenEnv held when the
+	// configuration was loaded; empty when neither is set.
+	AnswerToken Secret `mapstructure:"-"`
+}
+
+// Header is a header of HTTP that is sent with each answer to a sender.
+type Header struct {
+	Name  string `mapstructure:"name"`
+	Value string `mapstructure:"value"`
+}
+
+// System is a naming system and the other ways in which senders write it.
+type System struct {
+	URI  string   `mapstructure:"uri"`
+	Also []string `mapstructure:"also"`
 }
 
 // What becomes of an update of a referral that was never received.
@@ -181,7 +239,17 @@ func Default() Config {
 			MaxConcurrent:     512,
 			MaxWorking:        32,
 			BodyMemory:        128 * Megabyte,
+			BaRSTimeLimit:     5 * time.Second,
 		},
+		MLLP: MLLP{
+			FrameLimit:     5 * Megabyte,
+			FrameMemory:    128 * Megabyte,
+			FrameTimeout:   30 * time.Second,
+			AnswerTimeout:  30 * time.Second,
+			IdleTimeout:    time.Hour,
+			MaxConnections: 1000,
+		},
+		Mappings: Mappings{Poll: 5 * time.Second},
 		Files: Files{
 			SizeLimit: Gigabyte,
 			TimeLimit: time.Hour,

@@ -107,17 +107,19 @@ func put(tree map[string]any, key string, v any) {
 	tree[parts[len(parts)-1]] = v
 }
 
-// secretNames lists the variables that records name in token_env, so that a
-// secret may have a LINKLOOP_ name too. It looks at raw layers, before they are
+// secretNames lists the variables that records name in token_env, and senders
+// in answer_token_env, so that a secret may have a LINKLOOP_ name too. It looks at raw layers, before they are
 // merged.
 func secretNames(trees ...map[string]any) []string {
 	var out []string
 	for _, tree := range trees {
-		records, _ := tree["records"].([]any)
-		for _, r := range records {
-			if m, ok := r.(map[string]any); ok {
-				if name, ok := m["token_env"].(string); ok {
-					out = append(out, name)
+		for list, key := range map[string]string{"records": "token_env", "senders": "answer_token_env"} {
+			entries, _ := tree[list].([]any)
+			for _, e := range entries {
+				if m, ok := e.(map[string]any); ok {
+					if name, ok := m[key].(string); ok {
+						out = append(out, name)
+					}
 				}
 			}
 		}

@@ -125,6 +125,10 @@ func (c *Config) readSecrets(env []string, before Problems) Problems {
 		r := &c.Records[i]
 		read(&r.Token, fmt.Sprintf("records[%d].token", i+1), r.TokenFile, r.TokenEnv, "token")
 	}
+	for i := range c.Senders {
+		x := &c.Senders[i]
+		read(&x.AnswerToken, fmt.Sprintf("senders[%d].answer_token", i+1), x.AnswerTokenFile, x.AnswerTokenEnv, "token")
+	}
 	d := &c.Data
 	read(&d.PostgresPassword, "data.postgres_password", d.PostgresPasswordFile, d.PostgresPasswordEnv, "password")
 	return out

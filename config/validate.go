@@ -22,6 +22,7 @@ func (c Config) check(before Problems) Problems {
 	k := &checker{config: &c, before: before}
 	k.listeners()
 	k.limits()
+	k.mllp()
 	k.files()
 	k.data()
 	k.relay()
@@ -129,6 +130,9 @@ func (k *checker) limits() {
 	k.sizes("http.body_limit", h.BodyLimit, 4*Kibibyte, 100*Megabyte)
 	k.count("http.max_concurrent", h.MaxConcurrent, 2, 100_000)
 	k.count("http.max_working", h.MaxWorking, 1, 10_000)
+	if h.BaRSTimeLimit <= 0 || h.BaRSTimeLimit > 10*time.Second {
+		k.add("http.bars_time_limit", "is not above 0s and at most 10s", "")
+	}
 	k.sizes("http.body_memory", h.BodyMemory, 4*Kibibyte, 1<<40)
 	if h.BodyMemory < h.BodyLimit && !k.found.about("http.body_limit") {
 		k.add("http.body_memory", "is less than http.body_limit, so that the largest message would never fit", "")
@@ -143,6 +147,9 @@ func (k *checker) files() {
 	k.count("files.parallel", f.Parallel, 1, 256)
 	k.between("files.poll", f.Poll, 10*time.Millisecond, time.Hour)
 	k.between("files.settle", f.Settle, 0, time.Hour)
+	if p := k.config.Mappings.Poll; p != 0 {
+		k.between("mappings.poll", p, 10*time.Millisecond, time.Hour)
+	}
 }
 
 // data checks where everything is kept and for how long.

@@ -23,9 +23,13 @@ func (k *checker) senders() {
 		}
 		k.ods(at+".organization", s.Organization, false)
 		k.unique(folders, at+".folder", s.Folder)
+		if s.HL7Answer != "" {
+			k.choice(at+".hl7_answer", s.HL7Answer, "ack", "rri")
+		}
 		if s.UnknownUpdate != "" {
 			k.choice(at+".unknown_update", s.UnknownUpdate, UpdateRefuse, UpdateNew)
 		}
+		k.answers(at, s)
 		constants := seen{}
 		for j, c := range s.Constants {
 			key := fmt.Sprintf("%s.constants[%d].name", at, j+1)
@@ -34,6 +38,32 @@ func (k *checker) senders() {
 			}
 			k.unique(constants, key, strings.TrimSpace(c.Name+" "+c.For))
 		}
+	}
+}
+
+// answers checks what a sender of the NHS Booking and Referral Standard is
+// known by, and where its answers go.
+func (k *checker) answers(at string, s Sender) {
+	if system, value, _ := strings.Cut(s.BaRSTarget, "|"); s.BaRSTarget != "" && (system == "" || value == "") {
+		k.add(at+".bars_target", "is not of the form system|value", "such as https://fhir.nhs.uk/Id/dos-service-id|2000012345")
+	}
+	for i, state := range s.AnswerStates {
+		k.choice(fmt.Sprintf("%s.answer_states[%d]", at, i+1), state, "accepted", "rejected", "did-not-attend", "completed")
+	}
+	for i, h := range s.AnswerHeaders {
+		if h.Name == "" {
+			k.add(fmt.Sprintf("%s.answer_headers[%d].name", at, i+1), "is missing", "")
+		}
+	}
+	if s.AnswerTokenFile != "" && s.AnswerTokenEnv != "" {
+		k.add(at+".answer_token_env", "is set together with answer_token_file", "keep one of the two")
+	}
+	if s.AnswerURL == "" {
+		return
+	}
+	u := k.baseURL(at+".answer_url", s.AnswerURL)
+	if u != nil && u.Scheme == "http" && !Loopback(u.Hostname()) && !s.AnswerAllowPlainHTTP {
+		k.add(at+".answer_url", "would send patient data unprotected over the network", "use https://, or answer_allow_plain_http: true on a test network")
 	}
 }
 

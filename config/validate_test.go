@@ -105,6 +105,23 @@ func TestValidate(t *testing.T) {
 		{"sender of nothing", func(c *config.Config) { c.Clients[0].Senders = nil }, []string{"clients[1].senders"}},
 		{"sender of an unknown", func(c *config.Config) { c.Clients[0].Senders = []string{"pms", "pmz", "pms"} }, []string{"clients[1].senders[2]", "clients[1].senders[3]"}},
 		{"link worker with senders", func(c *config.Config) { c.Clients[1].Senders = []string{"pms"} }, []string{"clients[2].senders"}},
+		{"MLLP on this machine", func(c *config.Config) {
+			c.MLLP.Listeners = []config.Listener{{Listen: "127.0.0.1:2575", Sender: "pms"}, {Listen: "127.0.0.1:0", Sender: "pms"}, {Listen: "127.0.0.1:0", Sender: "pms"}}
+		}, nil},
+		{"MLLP for everybody", func(c *config.Config) {
+			c.MLLP.Listeners = []config.Listener{{Listen: ":2575", Sender: "pms"}}
+		}, []string{"mllp.listeners[1].allowed_peers", "mllp.listeners[1].certificate_file"}},
+		{"MLLP for a network", func(c *config.Config) {
+			c.MLLP.Listeners = []config.Listener{{Listen: ":2575", Sender: "pms", AllowPlain: true, AllowedPeers: []string{"10.0.0.0/8"}},
+				{Listen: ":2576", Sender: "pms", CertificateFile: "c", KeyFile: "k", ClientCAFile: "a", ClientNames: []string{"tie"}}}
+		}, nil},
+		{"MLLP half done", func(c *config.Config) {
+			c.MLLP.FrameMemory, c.MLLP.MaxConnections = config.Megabyte, 0
+			c.MLLP.Listeners = []config.Listener{{Listen: "127.0.0.1", Sender: "pmz", KeyFile: "k", ClientCAFile: "a"},
+				{Listen: c.HTTP.Listen, Sender: "pms", CertificateFile: "c", AllowedPeers: []string{"10.0.0.1/8", "10.0.0.1"}, ClientNames: []string{""}, AllowPlain: true}}
+		}, []string{"mllp.frame_memory", "mllp.max_connections", "mllp.listeners[1].listen", "mllp.listeners[1].sender", "mllp.listeners[1].certificate_file",
+			"mllp.listeners[2].listen", "mllp.listeners[2].key_file", "mllp.listeners[2].allowed_peers[1]", "mllp.listeners[2].allowed_peers[2]", "mllp.listeners[2].client_names", "mllp.listeners[2].client_names[1]"}},
+		{"HL7 answer", func(c *config.Config) { c.Senders[0].HL7Answer = "nak" }, []string{"senders[1].hl7_answer"}},
 		{"records", func(c *config.Config) {
 			c.Records = []config.Record{{}, {ODS: "a", BaseURL: "https://a"}, {ODS: "A81001", BaseURL: "ftp://a"}, {ODS: "A81001", BaseURL: "http://a"}}
 		}, []string{"records[1].ods", "records[1].base_url", "records[2].ods", "records[3].base_url", "records[4].ods", "records[4].base_url"}},
