@@ -38,11 +38,16 @@ const FlagRepaired = "repaired"
 // Trace is one identifier of a message.
 type Trace struct{ System, Value string }
 
-// The systems of a Trace: urns of this house, as no published system does.
+// TracePrefix begins the systems of a Trace: urns of this house, as no
+// published system does.
+const TracePrefix = "urn:linkloop:trace:"
+
+// The systems of a Trace.
 const (
 	TraceMessage     = "urn:linkloop:trace:message"     // the sender's own id of the message
 	TraceCorrelation = "urn:linkloop:trace:correlation" // what joins the messages of one story, such as X-Correlation-Id
 	TraceFrom        = "urn:linkloop:trace:from"        // the endpoint of the sender, as it named it
+	TraceVersion     = "urn:linkloop:trace:version"     // of the standard that the message follows
 	TraceTo          = "urn:linkloop:trace:to"          // our endpoint, as the sender named it
 )
 

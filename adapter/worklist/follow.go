@@ -18,6 +18,16 @@ func (s *Service) follow(tx store.Tx, old, task *element.Value) (owes bool, err 
 	if task.ResourceType() != "Task" {
 		return false, s.keepsIdentity(old, task)
 	}
+	told, err := s.respond(tx, old, task)
+	if err != nil {
+		return false, err
+	}
+	owes, err = s.finish(tx, old, task)
+	return owes || told, err
+}
+
+// finish does what the end of a Task brings with it.
+func (s *Service) finish(tx store.Tx, old, task *element.Value) (owes bool, err error) {
 	status := task.Str("status")
 	if old.Str("status") == status || !s.cfg.Workflow.Ended(status) {
 		return false, nil

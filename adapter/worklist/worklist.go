@@ -33,9 +33,13 @@ type Config struct {
 	// NationalID derives the id of a resource that has a national identifier,
 	// so that the API and the intake know a person under one id.
 	NationalID func(v *element.Value) string
-	Owed       func() // called after a commit that owes something
-	Now        func() time.Time
-	Log        *slog.Logger
+	// Respond makes the payload of what a sender is told, or nil when it is
+	// told nothing; nil: no sender is. It runs inside a decision.
+	Respond         func(Response) []byte
+	ResponseChannel string // channel that responses are owed to
+	Owed            func() // called after a commit that owes something
+	Now             func() time.Time
+	Log             *slog.Logger
 }
 
 // Service is the FHIR side of the house.

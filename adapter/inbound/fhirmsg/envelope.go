@@ -67,6 +67,7 @@ func (b *bundle) trace(m *inbound.Message) []inbound.Trace {
 	var out []inbound.Trace
 	for _, t := range []inbound.Trace{
 		{System: inbound.TraceMessage, Value: m.ID}, {System: inbound.TraceFrom, Value: m.Echo["endpoint"]}, {System: inbound.TraceTo, Value: m.Echo["self"]},
+		{System: inbound.TraceVersion, Value: m.Echo[echoVersion]},
 	} {
 		if t.Value != "" {
 			out = append(out, t)

@@ -54,6 +54,22 @@ func Run(t *testing.T, open Open, payload []byte) {
 	t.Run("at once", s.atOnce)
 }
 
+// RunExchange runs the part of the contract that holds whatever a channel over
+// HTTP delivers: what each status means, waits, redirects, peers that break,
+// and being stopped. The payload is one the channel takes.
+func RunExchange(t *testing.T, open Open, payload []byte) {
+	t.Helper()
+	if !bytes.Contains(payload, []byte(Canary)) {
+		t.Fatal("the payload must hold Canary")
+	}
+	s := suite{open: open, payload: payload, entries: 1}
+	t.Run("statuses", s.statuses)
+	t.Run("retry after", s.retryAfter)
+	t.Run("redirects", s.redirects)
+	t.Run("broken peers", s.brokenPeers)
+	t.Run("cancelled", s.cancelled)
+}
+
 type suite struct {
 	open     Open
 	payload  []byte
