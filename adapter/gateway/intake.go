@@ -11,6 +11,18 @@ import (
 	"github.com/linkloop/linkloop/adapter/intake"
 )
 
+// Turn does work of another edge in its turn among the requests of this one: see
+// http.max_working. Errors: that of ctx, fault.Transient when the turn did not
+// come, or that of the work.
+func (g *Gateway) Turn(ctx context.Context, caller string, work func(ctx context.Context) error) error {
+	leave, err := g.turnstile.enter(ctx, caller)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return work(ctx)
+}
+
 // intake takes a message in the sender's own format, or a file of them where
 // the format comes in files: POST /intake/{sender}.
 func (g *Gateway) intake(c *gin.Context) { g.accept(c, c.Param("sender")) }
@@ -55,18 +67,15 @@ func (g *Gateway) accept(c *gin.Context, sender string) {
 	if client := clientOf(c); client != nil {
 		sub.Client = client.Name
 	}
-	var res intake.Result
-	err = g.work(c, sender, func(ctx context.Context) (err error) {
-		res, err = g.cfg.Intake.Accept(ctx, sub)
-		return err
+	reply, err := g.cfg.Files.Message(c.Request.Context(), sub, func(_ context.Context, fn func(context.Context) error) error {
+		return g.work(c, sender, fn)
 	})
 	if err != nil {
 		g.fail(c, err)
 		return
 	}
-	g.cfg.Observer.Intake(sender, res.Kind)
-	if res.Reply.Status == 503 {
+	if reply.Status == 503 {
 		c.Header("Retry-After", "1")
 	}
-	g.reply(c, res.Reply)
+	g.reply(c, reply)
 }
