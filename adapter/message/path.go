@@ -19,7 +19,7 @@ import "strings"
 // repetitions and segments from 1, items of JSON arrays from 0. Which of the
 // two is meant follows from the name before the bracket: a segment or a field
 // number is HL7 v2. A member name with other characters than letters, digits,
-// - _ @ $ stands in backquotes.
+// - _ @ $ : stands in backquotes.
 //
 // Lists disappear along the way: First takes the first item of each list and
 // never comes back for another, so that a given name and a surname taken by

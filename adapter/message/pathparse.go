@@ -178,7 +178,7 @@ func (p *pathParser) steps(selectors bool) ([]step, error) {
 }
 
 func nameByte(c byte) bool {
-	return c >= 'a' && c <= 'z' || upperOrDigit(c) || c == '_' || c == '-' || c == '@' || c == '$' || c >= 0x80
+	return c >= 'a' && c <= 'z' || upperOrDigit(c) || c == '_' || c == '-' || c == '@' || c == ':' || c == '$' || c >= 0x80
 }
 
 func (p *pathParser) name() (name string, quoted bool, err error) {

@@ -40,7 +40,7 @@ resources:
         - code: <- .@code
     note:
       - text: <- Referral.Story
-      - text: <- Referral.` + "`other:Need`" + `
+      - text: <- Referral.other:Need
 `
 
 // TestMapping: what the tree gives to a mapping, and what the explanation says
