@@ -19,6 +19,7 @@
 //	store/...        durable state; one transaction for each decision
 //
 // Below all of them are fault (the closed set of errors), nhs (identifiers),
-// message (the tree of a received message) and element (FHIR JSON in memory).
+// message (the tree of a received message), element (FHIR JSON in memory) and
+// markup (XML, read within limits).
 // Above them app wires everything, load measures it and demo tells its story.
 package adapter
