@@ -110,10 +110,10 @@ func became(t *testing.T, out *strings.Builder, name string, body []byte) {
 		fmt.Fprintf(out, "  refused: %s\n", f.Kind)
 		for _, is := range f.Issues {
 			place := is.Place
-		if place == "" {
-			place = is.Expression
-		}
-		fmt.Fprintf(out, "    %s: %s\n", place, withoutLine(is.Text))
+			if place == "" {
+				place = is.Expression
+			}
+			fmt.Fprintf(out, "    %s: %s\n", place, withoutLine(is.Text))
 		}
 	}
 	msg, err := formatOf(m).Decode(body)

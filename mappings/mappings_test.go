@@ -15,6 +15,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/inbound/fhirmsg"
 	"github.com/linkloop/linkloop/adapter/inbound/hl7v2"
 	"github.com/linkloop/linkloop/adapter/inbound/jsondoc"
+	"github.com/linkloop/linkloop/adapter/inbound/xmldoc"
 	"github.com/linkloop/linkloop/adapter/mapping"
 	"github.com/linkloop/linkloop/adapter/message"
 	"github.com/linkloop/linkloop/adapter/profile"
@@ -39,6 +40,9 @@ func formatOf(m *mapping.Mapping) inbound.Format {
 		return fhirmsg.New()
 	case "json":
 		return jsondoc.New()
+	case "xml":
+		x := m.XML()
+		return xmldoc.New(xmldoc.Options{ID: x.ID, Type: x.Type, Prefixes: x.Prefixes})
 	case "csv":
 		c := m.CSV()
 		return csvdoc.New(csvdoc.Options{
