@@ -4,12 +4,14 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/linkloop/linkloop/adapter/batch"
@@ -17,11 +19,13 @@ import (
 	"github.com/linkloop/linkloop/adapter/gateway"
 	"github.com/linkloop/linkloop/adapter/inbox"
 	"github.com/linkloop/linkloop/adapter/intake"
+	"github.com/linkloop/linkloop/adapter/mllp"
 	"github.com/linkloop/linkloop/adapter/outcome"
 	"github.com/linkloop/linkloop/adapter/profile"
 	"github.com/linkloop/linkloop/adapter/referral"
 	"github.com/linkloop/linkloop/adapter/relay"
 	"github.com/linkloop/linkloop/adapter/resource"
+	"github.com/linkloop/linkloop/adapter/rollout"
 	"github.com/linkloop/linkloop/adapter/store"
 	"github.com/linkloop/linkloop/adapter/worklist"
 	"github.com/linkloop/linkloop/config"
@@ -46,14 +50,20 @@ type App struct {
 	intake   *intake.Service
 	files    *batch.Taker
 	inbox    *inbox.Watcher
+	rollout  *rollout.Rollout
 	worklist *worklist.Service
 	relay    *relay.Relay
 	metrics  *metrics
 	records  *records
+	answers  *answers
 	gateway  *gateway.Gateway
 
 	public, ops         *http.Server
 	publicAddr, opsAddr net.Listener
+
+	mllp        *mllp.Server                  // nil: no listeners
+	mllpSockets []net.Listener                // of all listeners
+	mllpKeys    []*atomic.Pointer[tls.Config] // of each listener; nil: no TLS
 
 	stopWork context.CancelFunc // of the relay and the retention
 	running  sync.WaitGroup
@@ -67,7 +77,7 @@ type App struct {
 // New opens the store, reads mappings and code lists, and binds both ports;
 // nothing is served yet. On an error nothing is left open.
 func New(ctx context.Context, cfg config.Config, opt Options) (_ *App, err error) {
-	a := &App{cfg: cfg, log: opt.Log, now: opt.Now, failed: make(chan error, 2), keep: cfg.Retention}
+	a := &App{cfg: cfg, log: opt.Log, now: opt.Now, failed: make(chan error, 3), keep: cfg.Retention}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -92,6 +102,9 @@ func New(ctx context.Context, cfg config.Config, opt Options) (_ *App, err error
 	if err = a.wire(key); err != nil {
 		return nil, err
 	}
+	if err = a.listenMLLP(); err != nil {
+		return nil, err
+	}
 	return a, nil
 }
 
@@ -109,11 +122,12 @@ func (a *App) wire(key []byte) error {
 	if err != nil {
 		return err
 	}
-	senders, err := senders(a.cfg)
+	senders, err := a.firstSenders()
 	if err != nil {
 		return err
 	}
 	a.metrics = newMetrics(a.store)
+	a.metrics.registry.MustRegister(mappingCollector{a.rollout})
 	indexer := resource.NewIndexer(derive(key, "index"))
 	base := a.BaseURL() + "/fhir"
 	a.intake, err = intake.New(intake.Config{
@@ -141,6 +155,7 @@ func (a *App) wire(key []byte) error {
 	}
 	a.worklist = worklist.New(worklist.Config{
 		Store: a.store, Indexer: indexer, Workflow: workflow, Rules: rules, Outcomes: outcomes, BaseURL: base,
+		Respond: a.respond, ResponseChannel: responseChannel,
 		Channel: channelName, NationalID: a.intake.NationalID, Owed: a.relay.Notify, Now: a.now, Log: a.log,
 	})
 	return a.serveOn(a.gatewayConfig())
@@ -148,9 +163,10 @@ func (a *App) wire(key []byte) error {
 
 func (a *App) gatewayConfig() gateway.Config {
 	return gateway.Config{
-		Intake: a.intake, Worklist: a.worklist, Store: a.store, Clients: a.clients(a.cfg),
+		Intake: a.intake, Worklist: a.worklist, Store: a.store, Clients: a.clients(a.cfg), Mappings: a.rollout,
 		Files: a.files, MaxFile: int64(a.cfg.Files.SizeLimit), FileTime: a.cfg.Files.TimeLimit,
-		BaseURL: a.BaseURL(), Version: Version,
+		BaRSTime: a.cfg.HTTP.BaRSTimeLimit,
+		BaseURL:  a.BaseURL(), Version: Version,
 		MaxBody: int64(a.cfg.HTTP.BodyLimit), MaxConcurrent: a.cfg.HTTP.MaxConcurrent,
 		MaxWorking: a.cfg.HTTP.MaxWorking, BodyMemory: int64(a.cfg.HTTP.BodyMemory),
 		RequestTime: a.cfg.HTTP.ReadTimeout, DeliveryDue: a.relay.Notify, Observer: a.metrics, Log: a.log,
@@ -214,7 +230,7 @@ func (a *App) Start() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	a.stopWork = cancel
-	a.running.Add(5)
+	a.running.Add(6)
 	go serve(a.public, a.publicAddr)
 	go serve(a.ops, a.opsAddr)
 	go func() {
@@ -227,8 +243,20 @@ func (a *App) Start() {
 	}()
 	go func() {
 		defer a.running.Done()
+		a.rollout.Run(ctx)
+	}()
+	go func() {
+		defer a.running.Done()
 		a.keepRetention(ctx)
 	}()
+	if a.mllp != nil {
+		a.running.Go(func() {
+			if err := a.mllp.Serve(); err != nil {
+				a.log.Error("listener ended", "cause", fmt.Sprintf("%T", err))
+				a.failed <- err
+			}
+		})
+	}
 	a.log.Info("serving", "address", a.publicAddr.Addr().String(), "operations", a.opsAddr.Addr().String(), "version", Version)
 }
 
@@ -243,7 +271,15 @@ func (a *App) Stop(ctx context.Context) error {
 		a.metrics.stopping.Store(true)
 		a.silent.close()
 		a.gateway.StopFiles()
-		errs := []error{a.public.Shutdown(ctx)}
+		mllpStopped := make(chan error, 1)
+		go func() {
+			if a.mllp == nil {
+				mllpStopped <- nil
+				return
+			}
+			mllpStopped <- a.mllp.Stop(ctx)
+		}()
+		errs := []error{a.public.Shutdown(ctx), <-mllpStopped}
 		if a.stopWork != nil {
 			a.stopWork()
 		}
@@ -263,7 +299,7 @@ func (a *App) Stop(ctx context.Context) error {
 
 func (a *App) close() error {
 	var errs []error
-	for _, l := range []net.Listener{a.publicAddr, a.opsAddr} {
+	for _, l := range append([]net.Listener{a.publicAddr, a.opsAddr}, a.mllpSockets...) {
 		if l != nil {
 			if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 				errs = append(errs, err)

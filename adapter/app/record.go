@@ -54,11 +54,17 @@ func (a *App) newRelay() (*relay.Relay, error) {
 	}
 	a.records = &records{}
 	a.records.byODS.Store(&byODS)
+	to, err := answering(a.cfg)
+	if err != nil {
+		return nil, err
+	}
+	a.answers = &answers{}
+	a.answers.bySender.Store(&to)
 	rc := relay.DefaultConfig()
 	rc.Workers, rc.Lease, rc.Attempt = a.cfg.Relay.Workers, a.cfg.Relay.Lease, a.cfg.Relay.AttemptTimeout
 	rc.BackoffMin, rc.BackoffMax, rc.GiveUpAfter = a.cfg.Relay.BackoffMin, a.cfg.Relay.BackoffMax, a.cfg.Relay.GiveUpAfter
 	return relay.New(rc, relay.Parts{
-		Store: a.store, Channels: map[string]outbound.Channel{channelName: a.records},
+		Store: a.store, Channels: map[string]outbound.Channel{channelName: a.records, responseChannel: a.answers},
 		Observer: a.metrics, Log: a.log, Now: a.store.Now,
 	})
 }

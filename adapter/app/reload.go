@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/linkloop/linkloop/adapter/mapping"
 	"github.com/linkloop/linkloop/config"
 )
 
@@ -16,11 +17,28 @@ func (a *App) Reload(cfg config.Config) error {
 	if _, restart := config.Changed(a.cfg, cfg); len(restart) > 0 {
 		return fmt.Errorf("these settings need a restart: %s", strings.Join(restart, ", "))
 	}
-	list, err := senders(cfg)
+	sent, err := sendersOf(cfg)
+	if err != nil {
+		return err
+	}
+	return a.rollout.With(mappingsOf(sent), func(m map[string]*mapping.Mapping) error { return a.reload(cfg, sent, m) })
+}
+
+// reload puts a configuration in use; the mappings hold still meanwhile.
+func (a *App) reload(cfg config.Config, sent []config.Sender, m map[string]*mapping.Mapping) error {
+	list, err := senders(sent, m, cfg.Systems)
 	if err != nil {
 		return err
 	}
 	byODS, err := channels(cfg)
+	if err != nil {
+		return err
+	}
+	useTLS, err := a.reloadTLS(cfg)
+	if err != nil {
+		return err
+	}
+	to, err := answering(cfg)
 	if err != nil {
 		return err
 	}
@@ -30,8 +48,10 @@ func (a *App) Reload(cfg config.Config) error {
 	if err := a.intake.Use(list); err != nil {
 		return err
 	}
+	useTLS()
 	a.inbox.Use(folders(cfg))
 	a.records.byODS.Store(&byODS)
+	a.answers.bySender.Store(&to)
 	a.cfg = cfg
 	a.relay.Notify()
 	a.log.Info("configuration reloaded", "senders", len(list), "clients", len(cfg.Clients), "records", len(cfg.Records))

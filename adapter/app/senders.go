@@ -75,36 +75,62 @@ func MappingNames(fsys fs.FS) ([]string, error) {
 	return names, nil
 }
 
-// senders compiles the mappings and joins them with their formats. Without
-// configured senders every mapping is a sender of its own name.
-func senders(cfg config.Config) ([]intake.Sender, error) {
-	fsys := MappingFiles(cfg.Mappings)
-	list := cfg.Senders
-	if len(list) == 0 {
-		names, err := MappingNames(fsys)
-		if err != nil {
-			return nil, fmt.Errorf("mappings.folder: %w", err)
-		}
-		for _, n := range names {
-			list = append(list, config.Sender{Name: n, Mapping: n})
+// sendersOf are the senders of a configuration. Without any, every mapping of
+// the folder is a sender of its own name.
+func sendersOf(cfg config.Config) ([]config.Sender, error) {
+	if len(cfg.Senders) > 0 {
+		return cfg.Senders, nil
+	}
+	names, err := MappingNames(MappingFiles(cfg.Mappings))
+	if err != nil {
+		return nil, fmt.Errorf("mappings.folder: %w", err)
+	}
+	return ownSenders(names), nil
+}
+
+// ownSenders makes a sender of each mapping, by the same name.
+func ownSenders(names []string) []config.Sender {
+	var list []config.Sender
+	for _, n := range names {
+		list = append(list, config.Sender{Name: n, Mapping: n})
+	}
+	return list
+}
+
+// mappingsOf names the mappings of senders, each once.
+func mappingsOf(list []config.Sender) []string {
+	var names []string
+	for _, s := range list {
+		if !slices.Contains(names, s.Mapping) {
+			names = append(names, s.Mapping)
 		}
 	}
-	compiled := map[string]*mapping.Mapping{}
+	return names
+}
+
+// senders joins senders with their mappings and formats.
+func senders(list []config.Sender, compiled map[string]*mapping.Mapping, systems []config.System) ([]intake.Sender, error) {
 	var out []intake.Sender
 	var errs []error
 	for _, s := range list {
 		m := compiled[s.Mapping]
 		if m == nil {
-			var err error
-			if m, err = CompileMapping(fsys, s.Mapping); err != nil {
-				errs = append(errs, fmt.Errorf("mapping %s:\n%w", s.Mapping, err))
-				continue
-			}
-			compiled[s.Mapping] = m
+			errs = append(errs, fmt.Errorf("mapping %s: it does not run", s.Mapping))
+			continue
 		}
 		f := FormatOf(m)
 		if f == nil {
 			errs = append(errs, fmt.Errorf("mapping %s: there is no format %q", s.Mapping, m.Format()))
+			continue
+		}
+		if m.Format() == "fhirmsg" {
+			var err error
+			if f, err = fhirFormat(s, systems); err != nil {
+				errs = append(errs, fmt.Errorf("sender %s: %w", s.Name, err))
+				continue
+			}
+		} else if s.BaRSTarget != "" || len(s.RepairsOn)+len(s.RepairsOff) > 0 {
+			errs = append(errs, fmt.Errorf("sender %s: bars_target and repairs are for FHIR messages, and its mapping is for %s", s.Name, m.Format()))
 			continue
 		}
 		constants := map[string]string{}
