@@ -14,7 +14,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"io"
 	"iter"
 	"slices"
@@ -62,7 +61,7 @@ type File struct {
 // Take takes a file to its end, or until ctx is done. Whatever goes wrong is in
 // the receipt.
 func (t *Taker) Take(ctx context.Context, f File) *Receipt {
-	r := &run{t: t, f: f, receipt: &Receipt{Sender: f.Sender, Received: f.Received, Part: "message"}}
+	r := &run{t: t, f: f, lanes: map[string]*link{}, receipt: &Receipt{Sender: f.Sender, Received: f.Received, Part: "message"}}
 	sender, ok := t.cfg.Intake.Sender(f.Sender)
 	if !ok {
 		r.receipt.refuse(fault.New(fault.NotFound, "", "no sender of this name is configured"))
@@ -106,45 +105,63 @@ func (t *Taker) small(sender intake.Sender, body io.Reader) iter.Seq2[inbound.Pa
 
 // run is one file being taken.
 type run struct {
-	t  *Taker
-	f  File
-	mu sync.Mutex // of the receipt
+	t *Taker
+	f File
 
+	mu      sync.Mutex
 	receipt *Receipt
+	lanes   map[string]*link // the last part of each lane, while it is in work or could not be taken
 }
 
-// all deals the parts out to workers: those of a lane always to the same one,
-// the others to whoever is free. It returns the error that ended the file.
+// link is the last part of a lane that was dealt out so far.
+type link struct {
+	ended   chan struct{} // closed when the part came to its end
+	untaken bool          // it could not be taken; set before ended is closed
+}
+
+// job is a part with the one that it must wait for.
+type job struct {
+	part   inbound.Part
+	before *link // nil: it waits for none
+	own    *link // nil: none waits for it
+}
+
+// all deals the parts out to whoever is free. One that follows another of its
+// lane waits there until that one came to its end, so that a lane holds up
+// nobody but itself. It returns the error that ended the file.
 func (r *run) all(ctx context.Context, parts iter.Seq2[inbound.Part, error]) error {
-	n := max(1, r.t.cfg.Parallel)
-	free := make(chan inbound.Part)
-	own := make([]chan inbound.Part, n)
+	jobs := make(chan job)
 	var working sync.WaitGroup
-	for i := range own {
-		own[i] = make(chan inbound.Part)
-		working.Go(func() { r.worker(ctx, own[i], free) })
+	for range max(1, r.t.cfg.Parallel) {
+		working.Go(func() {
+			for j := range jobs {
+				r.work(ctx, j)
+			}
+		})
 	}
-	err := r.deal(ctx, parts, own, free)
-	close(free)
-	for _, c := range own {
-		close(c)
-	}
+	err := r.deal(ctx, parts, jobs)
+	close(jobs)
 	working.Wait()
 	return err
 }
 
-func (r *run) deal(ctx context.Context, parts iter.Seq2[inbound.Part, error], own []chan inbound.Part, free chan inbound.Part) error {
-	seed := maphash.MakeSeed()
+func (r *run) deal(ctx context.Context, parts iter.Seq2[inbound.Part, error], jobs chan<- job) error {
 	for p, err := range parts {
 		if err != nil {
 			return err
 		}
-		to := free
+		if r.hopeless() {
+			return fault.New(fault.Internal, "", "too many of its messages could not be taken")
+		}
+		j := job{part: p}
 		if p.Lane != "" {
-			to = own[maphash.String(seed, p.Lane)%uint64(len(own))]
+			j.own = &link{ended: make(chan struct{})}
+			r.mu.Lock()
+			j.before, r.lanes[p.Lane] = r.lanes[p.Lane], j.own
+			r.mu.Unlock()
 		}
 		select {
-		case to <- p:
+		case jobs <- j:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -152,40 +169,60 @@ func (r *run) deal(ctx context.Context, parts iter.Seq2[inbound.Part, error], ow
 	return nil
 }
 
-func (r *run) worker(ctx context.Context, own, free <-chan inbound.Part) {
-	for own != nil || free != nil {
-		var p inbound.Part
-		var ok bool
-		select {
-		case p, ok = <-own:
-			if !ok {
-				own = nil
-			}
-		case p, ok = <-free:
-			if !ok {
-				free = nil
-			}
-		}
-		if ok {
-			r.part(ctx, p)
-		}
-	}
+// manyUntaken is how many messages may fail inside before the file is given up.
+const manyUntaken = 100
+
+func (r *run) hopeless() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.receipt.Untaken >= manyUntaken
 }
 
-// part takes one part to its end.
-func (r *run) part(ctx context.Context, p inbound.Part) {
+// errBehind is why a part was not tried.
+var errBehind = fault.New(fault.Transient, "", "one before it that it may depend on could not be taken")
+
+// work takes a part when it is its turn within its lane. Behind one that could
+// not be taken nothing of the lane is tried: a cancellation would be refused
+// for good because its referral is not there yet.
+func (r *run) work(ctx context.Context, j job) {
+	taken := false
+	if j.own != nil {
+		defer func() {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			j.own.untaken = !taken
+			close(j.own.ended)
+			if r.lanes[j.part.Lane] == j.own && taken {
+				delete(r.lanes, j.part.Lane)
+			}
+		}()
+	}
+	if j.before != nil {
+		<-j.before.ended // it was dealt out before, so somebody works on it
+		if j.before.untaken {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.receipt.untaken(j.part, errBehind)
+			return
+		}
+	}
+	taken = r.part(ctx, j.part)
+}
+
+// part takes one part to its end; false when it could not be taken.
+func (r *run) part(ctx context.Context, p inbound.Part) bool {
 	if p.Err != nil {
 		flt := fault.Of(p.Err)
 		r.note(p, intake.Result{Refused: flt.Kind.String()}, flt.Issues)
 		r.observe(flt.Kind.String())
-		return
+		return true
 	}
 	res, err := r.accept(ctx, p)
 	if err != nil {
 		r.mu.Lock()
 		r.receipt.untaken(p, err)
 		r.mu.Unlock()
-		return
+		return false
 	}
 	r.observe(res.Kind)
 	var issues []fault.Issue
@@ -193,6 +230,7 @@ func (r *run) part(ctx context.Context, p inbound.Part) {
 		issues = res.Issues()
 	}
 	r.note(p, res, issues)
+	return true
 }
 
 func (r *run) observe(kind string) {

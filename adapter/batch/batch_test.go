@@ -129,6 +129,30 @@ func TestARowThatFailsInsideIsNotLostSilently(t *testing.T) {
 	}
 }
 
+// TestNothingIsTriedBehindWhatCouldNotBeTaken within a lane, and a file of
+// which nothing can be taken is given up.
+func TestNothingIsTriedBehindWhatCouldNotBeTaken(t *testing.T) {
+	h := &house{format: csvdoc.New(csvdoc.Options{Order: "Ref"}), accept: func(_ context.Context, body string, _ int) (intake.Result, error) {
+		switch {
+		case strings.Contains(body, "R-1,1\n"):
+			return intake.Result{}, fault.New(fault.Internal, "", "broken")
+		case strings.Contains(body, "R-1,"):
+			t.Errorf("%q was tried", body)
+		}
+		return intake.Result{Kind: "accepted", MessageID: 1}, nil
+	}}
+	c := take(t.Context(), h, strings.NewReader(many(21)))
+	if c.Status != batch.Partial || c.Accepted != 18 || c.Untaken != 3 {
+		t.Errorf("%+v", c)
+	}
+	h = &house{format: csvdoc.New(), accept: func(context.Context, string, int) (intake.Result, error) {
+		return intake.Result{}, fault.New(fault.Internal, "", "broken")
+	}}
+	if c := take(t.Context(), h, strings.NewReader(many(10_000))); c.Status != batch.Partial || c.Untaken > 110 || c.HTTP() != 500 {
+		t.Errorf("%s, %d untaken", c.Status, c.Untaken)
+	}
+}
+
 // TestWhatEndsAFile and what the receipt then says.
 func TestWhatEndsAFile(t *testing.T) {
 	for _, x := range []struct {

@@ -31,7 +31,7 @@ func (g *Gateway) file(c *gin.Context, sender string) {
 		g.fail(c, tooLarge(g.cfg.MaxFile))
 		return
 	}
-	if err := g.purse.hold(c, fileMemory); err != nil {
+	if err := g.purse.hold(c, min(fileMemory, g.cfg.BodyMemory)); err != nil {
 		g.fail(c, err)
 		return
 	}
