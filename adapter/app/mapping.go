@@ -23,6 +23,16 @@ func CompileMapping(fsys fs.FS, name string) (*mapping.Mapping, error) {
 	return mapping.Compile(fsys, name, mapping.WithSchema(fhir.Schema{}), mapping.WithIntentions(referral.Whole, referral.Brief))
 }
 
+// LintMapping reports all that is wrong or odd about a mapping.
+func LintMapping(fsys fs.FS, name string) mapping.Report {
+	return mapping.Lint(fsys, name, mapping.WithSchema(fhir.Schema{}), mapping.WithIntentions(referral.Whole, referral.Brief))
+}
+
+// decoder is the wire format of a mapping for its examples.
+func decoder(m *mapping.Mapping) mapping.Decode {
+	return func(_ string, body []byte) (*message.Tree, string, error) { return decode(m, body) }
+}
+
 // decode reads bytes with the format of a mapping.
 func decode(m *mapping.Mapping, body []byte) (*message.Tree, string, error) {
 	f := FormatOf(m)

@@ -23,6 +23,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/fhir"
 	"github.com/linkloop/linkloop/adapter/inbound/fhirmsg"
 	"github.com/linkloop/linkloop/adapter/intake"
+	"github.com/linkloop/linkloop/adapter/rollout"
 	"github.com/linkloop/linkloop/adapter/store"
 	"github.com/linkloop/linkloop/adapter/worklist"
 )
@@ -38,6 +39,7 @@ type Config struct {
 	Intake        *intake.Service
 	Files         *batch.Taker
 	Worklist      *worklist.Service
+	Mappings      *rollout.Rollout
 	Store         store.Store
 	Clients       []Client // none: every caller is trusted, and the listener is loopback
 	BaseURL       string   // public base without trailing slash, without /fhir
@@ -139,6 +141,9 @@ func (g *Gateway) routes(r *gin.Engine) {
 	a.GET("/messages/:id", g.message)
 	a.POST("/messages/replay", g.replaySet)
 	a.POST("/messages/:id/replay", g.replay)
+	a.GET("/mappings", g.mappings)
+	a.GET("/mappings/:name", g.mapping)
+	a.POST("/mappings/reload", g.reloadMappings)
 	a.GET("/deliveries", g.deliveries)
 	a.GET("/deliveries/:id", g.delivery)
 	a.POST("/deliveries/:id/retry", g.release(store.Owed))

@@ -105,8 +105,10 @@ type Decode func(format string, body []byte) (t *message.Tree, messageType strin
 // Outcome is how one example came out.
 type Outcome struct {
 	Example Example
-	Diff    string // empty: as wanted
-	Updated []byte // the example file as it would have to be for the outcome to be wanted
+	Diff    string   // empty: as wanted
+	Changes []Change // by element, when resources were wanted and came out
+	Result  *Result  // what came out; nil when the message was refused
+	Updated []byte   // the example file as it would have to be for the outcome to be wanted
 }
 
 // Passed reports whether the example gave what it must.
@@ -130,7 +132,7 @@ func (m *Mapping) test(ex Example, decode Decode) Outcome {
 		got = string(PrintResult(res))
 	}
 	want, ok := ex.want(section)
-	o := Outcome{Example: ex}
+	o := Outcome{Example: ex, Result: res}
 	if !ok || want != got {
 		other := wantJSON
 		if section == wantJSON {
@@ -142,6 +144,9 @@ func (m *Mapping) test(ex Example, decode Decode) Outcome {
 			}
 		}
 		o.Diff = diff(want, got)
+		if wanted, bad := element.Parse([]byte(want), element.Limits{}); bad == nil && res != nil {
+			o.Changes = treeChanges(wanted, resultTree(res))
+		}
 	}
 	updated := &txtar.Archive{Comment: ex.archive.Comment}
 	for _, s := range ex.archive.Files {
@@ -178,6 +183,16 @@ func WriteOutcomes(w io.Writer, outcomes []Outcome) error {
 		}
 		fmt.Fprintf(&b, "%s  %-24s  %s\n", word, o.Example.Name, o.Example.Says)
 		if !o.Passed() {
+			if len(o.Changes) > 0 {
+				var table strings.Builder
+				if err := WriteChanges(&table, "wanted", "came out", o.Changes); err != nil {
+					return err
+				}
+				for line := range strings.Lines(table.String()) {
+					b.WriteString("        " + line)
+				}
+				continue
+			}
 			b.WriteString("        lines with - were wanted, lines with + came out\n")
 			for line := range strings.Lines(o.Diff) {
 				b.WriteString("        " + line)
@@ -192,6 +207,11 @@ func WriteOutcomes(w io.Writer, outcomes []Outcome) error {
 // PrintResult prints a result for people and for golden files: indented JSON
 // with the resources by key, in their order, and the findings, if any.
 func PrintResult(r *Result) []byte {
+	return append(appendIndented(nil, resultTree(r), 0), '\n')
+}
+
+// resultTree is a result as one JSON object.
+func resultTree(r *Result) *element.Value {
 	resources := element.NewObject()
 	for _, res := range r.Resources {
 		resources.Fields = append(resources.Fields, element.F(res.Key, res.Root))
@@ -209,7 +229,7 @@ func PrintResult(r *Result) []byte {
 		}
 		top.Set("findings", list)
 	}
-	return append(appendIndented(nil, top, 0), '\n')
+	return top
 }
 
 // appendIndented prints JSON with two spaces a level; objects and arrays
@@ -259,7 +279,7 @@ func appendIndented(dst []byte, v *element.Value, level int) []byte {
 }
 
 func structured(v *element.Value) bool {
-	return v.Kind == element.Object || v.Kind == element.Array
+	return v != nil && (v.Kind == element.Object || v.Kind == element.Array)
 }
 
 // appendFlat prints an object or array of scalars on one line.

@@ -60,7 +60,7 @@ func serveCommand() *cobra.Command {
 				case failed = <-a.Failed():
 					serving = false
 				case <-hangup:
-					reload(a, file, cmd.ErrOrStderr())
+					reload(cmd.Context(), a, file, cmd.ErrOrStderr())
 				case <-cmd.Context().Done():
 					serving = false
 				}
@@ -73,14 +73,18 @@ func serveCommand() *cobra.Command {
 	return cmd
 }
 
-// reload reads the configuration again; a bad one leaves the old one running.
-func reload(a *app.App, file string, w io.Writer) {
+// reload reads the configuration and the mappings again; a bad one leaves the
+// old one running.
+func reload(ctx context.Context, a *app.App, file string, w io.Writer) {
 	cfg, err := settings(file)
 	if err == nil {
 		err = a.Reload(cfg)
 	}
 	if err != nil {
 		fmt.Fprintf(w, "linkloop: not reloaded, the old configuration stays in use: %v\n", err)
+	}
+	if err := a.CheckMappings(ctx); err != nil {
+		fmt.Fprintf(w, "linkloop: the mappings were not looked at: %v\n", err)
 	}
 }
 
