@@ -26,6 +26,9 @@ func (e *eval) newValue(k element.Kind, text string, rule, node int32) *element.
 	}
 	v := &e.values[0]
 	e.values = e.values[1:]
+	if e.m.bare {
+		rule, node = 0, 0
+	}
 	*v = element.Value{Kind: k, Text: text, Origin: element.Origin{Rule: rule, Node: node}}
 	return v
 }

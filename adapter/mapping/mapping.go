@@ -44,6 +44,7 @@ type Mapping struct {
 	lastSize  atomic.Int32 // values of the last result: the better hint
 	archive   []byte
 	hash      string
+	bare      bool // elements do not record their origin: what recording costs is measured against it
 }
 
 // constant is a text that an installation may set differently per sender.
