@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -125,7 +126,19 @@ func benchmarked(b *testing.B) []struct {
 	}{
 		{"Task", load(b, corpus+"r4-examples/xml/task-example1.xml")},
 		{"BaRS", load(b, files(b, "bars/REFREQ03*.xml")[0])},
+		{"10kB", collection(10)},
+		{"100kB", collection(100)},
+		{"1MB", collection(1000)},
 	}
+}
+
+// collection is a Bundle of n patients of about a thousand bytes each: cost
+// must grow with it and no faster.
+func collection(n int) []byte {
+	entry := `<entry><fullUrl value="urn:uuid:0"/><resource><Patient><id value="p"/><active value="true"/>` +
+		strings.Repeat(`<identifier><system value="urn:example:number"/><value value="9990000018"/></identifier><name><family value="Testperson"/><given value="Amelia"/></name>`, 6) +
+		`</Patient></resource></entry>`
+	return []byte(`<Bundle xmlns="http://hl7.org/fhir"><type value="collection"/>` + strings.Repeat(entry, n) + `</Bundle>`)
 }
 
 func BenchmarkRead(b *testing.B) {
