@@ -165,6 +165,30 @@ func TestBatch(t *testing.T) {
 	h.task(1)
 }
 
+// TestResponseMessages: a sender is answered with RRI where it is configured so,
+// and to a question about a referral by itself.
+func TestResponseMessages(t *testing.T) {
+	for answer, want := range map[string][2]string{"": {"ACK^I12^ACK", "RRI^I15^RRI_I12"}, "rri": {"RRI^I12^RRI_I12", "RRI^I15^RRI_I12"}, "ack": {"ACK^I12^ACK", "ACK^I15^ACK"}} {
+		h := open(t, func(c *config.Config) {
+			c.Senders = []config.Sender{{Name: "hl7v2-ref", Mapping: "hl7v2-ref", HL7Answer: answer}}
+		})
+		send := func(message []byte) string {
+			return string(h.want(h.call("POST", "/intake/hl7v2-ref", message), 200).body)
+		}
+		asks := strings.NewReplacer("REF^I12^REF_I12", "REF^I15^REF_I12", "MSG-1", "MSG-2").Replace(string(referral(1, "9990000379")))
+		if got := send(referral(1, "9990000379")); !strings.Contains(got, "|"+want[0]+"|") {
+			t.Errorf("%q: a new referral is answered %q", answer, got)
+		}
+		got := send([]byte(asks))
+		if !strings.Contains(got, "|"+want[1]+"|") || !strings.Contains(got, "the Task is requested") {
+			t.Errorf("%q: a question is answered %q", answer, got)
+		}
+		if strings.HasPrefix(want[1], "RRI") && !strings.Contains(got, "RF1|P^Pending^HL70283^requested^requested^http://hl7.org/fhir/task-status|||||SP-1|") {
+			t.Errorf("%q: RF1 is not the status: %q", answer, got)
+		}
+	}
+}
+
 // TestMLLPWithCertificates: only who bears a certificate of the authority with
 // the right name is listened to, and a renewed certificate is taken by a reload.
 func TestMLLPWithCertificates(t *testing.T) {

@@ -133,6 +133,9 @@ func senders(list []config.Sender, compiled map[string]*mapping.Mapping, systems
 			errs = append(errs, fmt.Errorf("sender %s: bars_target and repairs are for FHIR messages, and its mapping is for %s", s.Name, m.Format()))
 			continue
 		}
+		if h, ok := f.(hl7v2.Format); ok {
+			f = h.Answering(hl7v2.Answers(s.HL7Answer))
+		}
 		constants := map[string]string{}
 		for _, c := range s.Constants {
 			constants[mapping.ConstantKey(c.Name, c.For)] = c.Value
