@@ -146,7 +146,7 @@ var settings = []Setting{
 		Doc: "Folder from which files of this sender are taken: those in inbox/ move through working/ to done/ or failed/, with a receipt beside them. The four are made if they do not exist and must be on one file system. Several instances may watch the same folder; each file is taken by one of them. Unique. Empty: no folder."},
 	{Key: "senders[].constants", Reload: true,
 		Doc: "Values which the mapping uses by name and which differ between senders of one mapping."},
-	{Key: "senders[].constants[].name", Example: "referral_system", Reload: true,
+	{Key: "senders[].constants[].name", Example: "referralSystem", Reload: true,
 		Doc: "Name as the mapping writes it; capitals count. Unique within the sender, but for entries with a different for."},
 	{Key: "senders[].constants[].value", Example: "https://riverside.example.nhs.uk/referral-id", Reload: true,
 		Doc: "Value that the mapping gets, as text."},
