@@ -59,6 +59,7 @@ func Doctor(ctx context.Context, cfg config.Config, w io.Writer) bool {
 	x.tables(cfg)
 	x.port("http.listen", cfg.HTTP.Listen)
 	x.port("admin.listen", cfg.Admin.Listen)
+	x.mllp(cfg)
 	x.peers(ctx, cfg)
 	return x.healthy
 }

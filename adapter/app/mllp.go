@@ -138,6 +138,34 @@ func (a *App) reloadTLS(cfg config.Config) (use func(), err error) {
 	}, nil
 }
 
+// mllp tries the listeners for HL7 v2: their ports and their certificates.
+func (x *examination) mllp(cfg config.Config) {
+	for i, l := range cfg.MLLP.Listeners {
+		key := fmt.Sprintf("mllp.listeners[%d]", i+1)
+		x.port(key, l.Listen)
+		if l.CertificateFile == "" {
+			continue
+		}
+		keys, err := loadTLSKeys(l)
+		if err != nil {
+			x.fail(key, "put the files there, PEM, readable for this user", "%v", err)
+			continue
+		}
+		leaf := keys.Certificates[0].Leaf
+		switch left := time.Until(leaf.NotAfter); {
+		case left <= 0:
+			x.fail(key, "put a new certificate in its place and reload", "the certificate ended on %s", leaf.NotAfter.Format(time.DateOnly))
+		case left < certificateSoon:
+			x.warn(key, "put a new certificate in its place and reload", "the certificate ends on %s", leaf.NotAfter.Format(time.DateOnly))
+		default:
+			x.ok(key, "the certificate is good until %s", leaf.NotAfter.Format(time.DateOnly))
+		}
+	}
+}
+
+// certificateSoon is how long before its end a certificate is worth a word.
+const certificateSoon = 30 * 24 * time.Hour
+
 // mllpHandler joins the MLLP edge with the intake. Messages stand in line with
 // HTTP requests, each sender as a caller of its own.
 type mllpHandler struct{ a *App }

@@ -233,6 +233,10 @@ func TestMLLPWithCertificates(t *testing.T) {
 	refused("a certificate with another name", as(other))
 	refused("no TLS", nil)
 
+	var said strings.Builder
+	if app.Doctor(t.Context(), used, &said); !strings.Contains(said.String(), "warn  mllp.listeners[1] the certificate ends on ") {
+		t.Errorf("the doctor does not see that the certificate ends in an hour:\n%s", said.String())
+	}
 	old, err := os.ReadFile(server + ".crt")
 	if err != nil {
 		t.Fatal(err)

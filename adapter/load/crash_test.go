@@ -170,8 +170,13 @@ func short(from, to time.Duration) time.Duration { return from + rand.N(to-from)
 
 func seriesSQLite(t *testing.T, sum *crashTally, folder string, rounds int) {
 	record := crashRecord(t)
-	env := append(record.Env(""), crashSettings...)
 	l := newLedger("c")
+	ports, err := freePorts(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := append(record.Env(""), crashSettings...)
+	env = append(env, mllpSetting(ports[0], l.s.cfg.HL7Sender))
 	for range rand.IntN(4) { // the first start of all makes the data
 		srv := launch(t, folder, env...)
 		time.Sleep(rand.N(80 * time.Millisecond))
@@ -184,7 +189,7 @@ func seriesSQLite(t *testing.T, sum *crashTally, folder string, rounds int) {
 		l.s.client.base = srv.URL
 		record.Set(weather())
 		ctx, cancel := context.WithCancel(t.Context())
-		clients := l.load(ctx, l.s.client, 5, 5)
+		clients := l.load(ctx, &ways{door: l.s.client, mllp: ports[0]}, 5, 5)
 		kind := killSQLite(srv, folder)
 		sum.rounds[kind]++
 		cancel()
