@@ -78,7 +78,10 @@ func TestFolder(t *testing.T) {
 	if r := get("/readyz"); !strings.Contains(r, "ready\nbut the folder of bad does not work") {
 		t.Errorf("readyz: %s", r)
 	}
-	m := get("/metrics")
+	m := ""
+	for end := time.Now().Add(20 * time.Second); !strings.Contains(m, `files_total{result="done",sender="hl7"} 2`) && time.Now().Before(end); {
+		m = get("/metrics") // a file is counted after it was moved
+	}
 	for _, want := range []string{`linkloop_folder_problem{sender="bad"} 1`, `linkloop_folder_problem{sender="hl7"} 0`,
 		`linkloop_folder_files_total{result="done",sender="hl7"} 2`, `linkloop_folder_files_total{result="failed",sender="hl7"} 1`,
 		`linkloop_folder_waiting{sender="hl7"} 0`} {
