@@ -185,6 +185,7 @@ func verdict(r inbound.Reply) (bool, error) {
 
 func FuzzDecode(f *testing.F) {
 	f.Add(sample(f))
+	f.Add([]byte(`<Bundle xmlns="http://hl7.org/fhir"><type value="message"/><entry><resource><MessageHeader><eventUri value="urn:e"/></MessageHeader></resource></entry></Bundle>`))
 	f.Add(bundle(`,{"fullUrl":"http://x/Patient/1","resource":{"resourceType":"Patient","contained":[{"resourceType":"Organization","id":"o"}]}}`))
 	format := fhirmsg.New(inbound.JSONLimits{Bytes: 1 << 16, Nodes: 5000})
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -195,7 +196,7 @@ func FuzzDecode(f *testing.F) {
 			inboundtest.CheckTree(t, m)
 		}
 		for _, a := range []inbound.Answer{{Duplicate: true}, {Fault: fault.New(fault.Profile, "/entry[1]", "text")}} {
-			if accepted, err := verdict(format.Reply(m, a)); err != nil || accepted != (a.Fault == nil) {
+			if accepted, err := verdict(fhirmsg.AsJSON(format.Reply(m, a))); err != nil || accepted != (a.Fault == nil) {
 				t.Fatalf("reply: accepted %v, %v", accepted, err)
 			}
 		}
