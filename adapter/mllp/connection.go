@@ -140,9 +140,8 @@ func (c *connection) answer(body []byte) bool {
 		_ = c.write(a) // the connection ends either way
 		return false
 	}
-	err := c.write(a)
 	cfg.Observer.Answered(c.listener.Sender, time.Since(began))
-	return err == nil && !a.Close
+	return c.write(a) == nil && !a.Close
 }
 
 // take hands a message over. Where the handler panics the sender hears that

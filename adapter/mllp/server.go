@@ -53,7 +53,7 @@ type Observer interface {
 	Cut(sender, reason string)
 	// Stray: bytes came outside of frames.
 	Stray(sender string, bytes int)
-	// Answered: a message was answered, or wanted no answer.
+	// Answered: the answer to a message is ready, or it wants none.
 	Answered(sender string, took time.Duration)
 }
 
