@@ -278,13 +278,19 @@ var celKeywords = []string{"true", "false", "null", "in", "as", "or", "each", "c
 	"size", "string", "int", "double", "bool", "type", "matches", "break", "const", "continue", "else", "for",
 	"function", "if", "import", "let", "loop", "package", "namespace", "return", "var", "void", "while"}
 
-// plainName reports a name that rules could not use.
-func (c *compiler) plainName(n *yaml.Node) bool {
-	ok := n.Value != "" && len(n.Value) <= 60 && !slices.Contains(celKeywords, n.Value)
-	for i := 0; ok && i < len(n.Value); i++ {
-		ch := n.Value[i]
+// word reports letters, digits and underscores, a small letter first.
+func word(s string) bool {
+	ok := s != "" && len(s) <= 60
+	for i := 0; ok && i < len(s); i++ {
+		ch := s[i]
 		ok = ch >= 'a' && ch <= 'z' || i > 0 && (ch >= 'A' && ch <= 'Z' || ch >= '0' && ch <= '9' || ch == '_')
 	}
+	return ok
+}
+
+// plainName reports a name that rules could not use.
+func (c *compiler) plainName(n *yaml.Node) bool {
+	ok := word(n.Value) && !slices.Contains(celKeywords, n.Value)
 	if !ok {
 		c.problem(c.start(n), "", "%q cannot be a name: letters and digits, a small letter first, no word of the language", n.Value)
 	}

@@ -162,7 +162,8 @@ func (c *compiler) parameters(f *fragment, n *yaml.Node) {
 	c.object(n, "parameters", nil)
 	for i := 0; i+1 < len(n.Content) && n.Kind == yaml.MappingNode; i += 2 {
 		k, v := n.Content[i], n.Content[i+1]
-		if !c.plainName(k) {
+		if !word(k.Value) {
+			c.problem(c.start(k), "", "%q cannot be the name of a parameter: letters and digits, a small letter first", k.Value)
 			continue
 		}
 		p := &parameter{at: c.start(k)}
