@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"fmt"
@@ -43,6 +44,12 @@ func (s *Service) identify(sender string, key [32]byte, rs []mapping.Resource) {
 			id(r, s.identity(sender, key, r)...)
 		}
 	}
+	about := "" // the request of the message, for what comes with it
+	for _, r := range rs {
+		if r.Type == "ServiceRequest" {
+			about = refs[r.Key]
+		}
+	}
 	for _, r := range rs {
 		switch r.Type {
 		case "PractitionerRole":
@@ -52,7 +59,7 @@ func (s *Service) identify(sender string, key [32]byte, rs []mapping.Resource) {
 			}
 			id(r, who, where)
 		case "Task", "Consent":
-			request := refs[pointer(r.Root, "focus")]
+			request := cmp.Or(refs[pointer(r.Root, "focus")], about)
 			if request == "" {
 				request = fmt.Sprintf("%x", key)
 			}
