@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -138,6 +139,10 @@ func senders(list []config.Sender, compiled map[string]*mapping.Mapping, systems
 		}
 		constants := map[string]string{}
 		for _, c := range s.Constants {
+			if _, known := m.Constants()[c.Name]; !known {
+				errs = append(errs, fmt.Errorf("sender %s: the mapping %s has no constant %q; it has %s", s.Name, m.Name(), c.Name,
+					strings.Join(slices.Sorted(maps.Keys(m.Constants())), ", ")))
+			}
 			constants[mapping.ConstantKey(c.Name, c.For)] = c.Value
 		}
 		out = append(out, intake.Sender{Name: s.Name, FormatName: m.Format(), Format: f, Mapping: m, Constants: constants,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/app"
 	"github.com/linkloop/linkloop/adapter/mapping"
+	"github.com/linkloop/linkloop/config"
 	"github.com/linkloop/linkloop/mappings"
 )
 
@@ -83,5 +84,16 @@ func TestNobodyIsMatchedByName(t *testing.T) {
 	}
 	if strings.Contains(h.log.String(), "Canarybird") {
 		t.Error("a name stands in the log")
+	}
+}
+
+// TestConstantOfNoMapping: a name that is spelt wrongly would set nothing.
+func TestConstantOfNoMapping(t *testing.T) {
+	cfg := config.Default()
+	cfg.Data.Folder = t.TempDir()
+	cfg.Senders = []config.Sender{{Name: "a", Mapping: "generic-json", Constants: []config.Constant{{Name: "referral_system", Value: "x"}}}}
+	_, err := app.New(t.Context(), cfg, app.Options{})
+	if err == nil || !strings.Contains(err.Error(), `no constant "referral_system"; it has referralSystem`) {
+		t.Errorf("the error is %v", err)
 	}
 }
