@@ -125,7 +125,7 @@ func (f *folder) take(ctx context.Context, c *claim) (*batch.Receipt, error) {
 	c.stop = stop
 	c.mu.Unlock()
 	for {
-		file, err := os.Open(f.path(workingDir, c.working))
+		file, err := open(f.path(workingDir, c.working))
 		if err != nil {
 			return nil, err
 		}
@@ -141,6 +141,28 @@ func (f *folder) take(ctx context.Context, c *claim) (*batch.Receipt, error) {
 		}
 		return receipt, nil
 	}
+}
+
+// open opens a file that is one: a link put in its place since it was looked at
+// could lead anywhere.
+func open(path string) (*os.File, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	at, err := os.Lstat(path)
+	var is fs.FileInfo
+	if err == nil {
+		is, err = file.Stat()
+	}
+	if err == nil && !os.SameFile(at, is) {
+		err = errors.New("it is a link, not a file")
+	}
+	if err != nil {
+		_ = file.Close() // it was not read
+		return nil, err
+	}
+	return file, nil
 }
 
 // bounded reads a file up to a size.
