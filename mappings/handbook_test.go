@@ -3,11 +3,15 @@ package mappings_test
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
@@ -217,6 +221,7 @@ func TestHandbookNamesEverything(t *testing.T) {
 		{"### Functions\n\n", functionTable()},
 		{"### Directives\n\n", helpTable(mapping.DirectiveReference())},
 		{"### At the top of the file\n\n", helpTable(mapping.HeadReference())},
+		{"### Fragments that are shipped\n\n", fragmentTable(t)},
 		{"## Senders that are shipped\n\nEach folder has a page: what it assumes, from which published source, and what is configuration.\n\n", senderTable(t)},
 	} {
 		before, after, found := strings.Cut(page, part.heading)
@@ -287,6 +292,31 @@ func senderTable(t *testing.T) string {
 			t.Errorf("%s has no page of its own: %v", name, err)
 		}
 		fmt.Fprintf(&b, "| [%s](%s/README.md) | %s | %s | %d |\n", name, name, cell(m.Title()), m.Format(), len(examples))
+	}
+	return b.String()
+}
+
+func fragmentTable(t *testing.T) string {
+	t.Helper()
+	files, err := fs.Glob(mappings.FS(), "shared/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	b.WriteString("| fragment | what it is for | parameters |\n|---|---|---|\n")
+	for _, file := range files {
+		body, err := fs.ReadFile(mappings.FS(), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var f struct {
+			Title      string         `yaml:"title"`
+			Parameters map[string]any `yaml:"parameters"`
+		}
+		if err := yaml.Unmarshal(body, &f); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", strings.TrimSuffix(file, ".yaml"), cell(f.Title), strings.Join(slices.Sorted(maps.Keys(f.Parameters)), ", "))
 	}
 	return b.String()
 }
