@@ -32,7 +32,7 @@ type Config struct {
 	Phases  []Phase
 	Mix     []Share       // what a phase of mixed work is made of
 	Timeout time.Duration // of one request
-	Drain   time.Duration // how long is waited at the end for what is owed to be delivered
+	Drain   time.Duration // how long is waited at the end for the next of what is owed to be delivered
 	Run     string        // makes message ids unique; empty: from the time
 	Seed    uint64        // of the made-up people
 }

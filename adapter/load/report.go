@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -162,17 +163,23 @@ func (r *Report) reconcile() {
 	}
 }
 
-// settle waits until what is owed has been delivered, then reads the deliveries
-// and the record.
+// settle waits until what is owed has been delivered, or nothing was for the time
+// of c.Drain, then reads the deliveries and the record.
 func (r *Report) settle(ctx context.Context, c Config) error {
 	begun := time.Now()
+	moved, least := begun, int64(math.MaxInt64)
 	for {
-		m, err := scrape(ctx, c.Ops)
+		look, cancel := soon(ctx)
+		m, err := scrape(look, c.Ops)
+		cancel()
 		if err != nil {
 			return fmt.Errorf("the deliveries cannot be counted after the load: %w", err)
 		}
 		r.After.Deliveries = m.deliveries()
-		if r.After.Deliveries.open() == 0 || time.Since(begun) > c.Drain {
+		if open := r.After.Deliveries.open(); open < least {
+			moved, least = time.Now(), open
+		}
+		if least == 0 || time.Since(moved) > c.Drain {
 			break
 		}
 		time.Sleep(50 * time.Millisecond)

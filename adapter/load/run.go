@@ -63,7 +63,7 @@ func Run(ctx context.Context, c Config, out io.Writer) (Report, error) {
 	rep.Primed = int(s.primedAccepted.Load())
 	rep.Completed, rep.Doubtful = s.completed.Load(), s.doubtful.Load()
 	if c.Ops != "" {
-		if err := rep.settle(last, c); err != nil {
+		if err := rep.settle(context.WithoutCancel(ctx), c); err != nil {
 			return rep, err
 		}
 	}
