@@ -7,6 +7,7 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/inbound"
+	"github.com/linkloop/linkloop/adapter/profile"
 	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 )
@@ -29,8 +30,8 @@ type Response struct {
 func responseState(old, task *element.Value) string {
 	const absent = "did-not-attend"
 	missed := func(v *element.Value) bool {
-		for _, c := range v.All("businessStatus.coding.code") {
-			if c.Text == absent {
+		for _, c := range v.All("businessStatus.coding") {
+			if c.Str("system") == profile.SystemBusinessStatus && c.Str("code") == absent {
 				return true
 			}
 		}
