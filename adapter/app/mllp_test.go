@@ -133,6 +133,11 @@ func TestEnhancedMode(t *testing.T) {
 	if codes, acks := acknowledged(t, c, asks(4, "9990000409", "NE", "AL")); codes != "AA" || acks[0].ID != "MSG-4" {
 		t.Errorf("behind a message that wants no answer: %+v", acks)
 	}
+	// HTTP has one answer to a request, and it is the second of the two.
+	r := h.want(h.call("POST", "/intake/hl7v2-ref", asks(1, "9990000379", "AL", "AL")), 200)
+	if string(r.body) != string(second) {
+		t.Errorf("over HTTP: %q, over MLLP %q", r.body, second)
+	}
 	for n := 1; n <= 4; n++ {
 		h.task(n)
 	}

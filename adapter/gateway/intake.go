@@ -74,6 +74,9 @@ func (g *Gateway) accept(c *gin.Context, sender string) {
 		g.fail(c, err)
 		return
 	}
+	if x, ok := known.Format.(inbound.Condenser); ok {
+		reply = x.Condense(reply)
+	}
 	if reply.Status == 503 {
 		c.Header("Retry-After", "1")
 	}

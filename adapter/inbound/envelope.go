@@ -23,3 +23,11 @@ type Enveloper interface {
 	Format
 	Open(body []byte) (*Envelope, error)
 }
+
+// Condenser is a Format that may say two things about one message: that it is
+// kept, and what came of it. Condense leaves out the first where the second
+// follows, for a transport that has one answer to a request.
+type Condenser interface {
+	Format
+	Condense(r Reply) Reply
+}

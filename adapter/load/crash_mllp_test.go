@@ -36,6 +36,11 @@ func (w *ways) do(ctx context.Context, method, path, contentType, ifMatch string
 	if err != nil {
 		return answer{}, err
 	}
+	if acked(ack) == "CA" { // what came of it follows
+		if ack, err = c.Receive(ctx); err != nil {
+			return answer{}, err
+		}
+	}
 	a := answer{status: http.StatusBadRequest, body: ack}
 	switch acked(ack) {
 	case "AA":

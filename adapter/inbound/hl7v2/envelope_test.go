@@ -147,6 +147,21 @@ func TestModes(t *testing.T) {
 	}
 }
 
+// TestCondense: where there is one answer, it is the one that says more.
+func TestCondense(t *testing.T) {
+	one := "MSH|^~\\&|||||||ACK|1|P|2.4\rMSA|CA|M1|\r"
+	two := "MSH|^~\\&|||||||ACK|1a|P|2.4\rMSA|AE|M1|text\r"
+	other := "MSH|^~\\&|||||||ACK|2|P|2.4\rMSA|CA|M2|\r"
+	for in, want := range map[string]string{
+		"": "", one: one, two: two, one + two: two, two + one: two + one, one + other: one + other,
+		other + one + two + other: other + two + other, bhs + one + two + "BTS|2\r": bhs + one + two + "BTS|2\r",
+	} {
+		if got := hl7v2.New().Condense(inbound.Reply{Status: 200, Body: []byte(in)}); string(got.Body) != want || got.Status != 200 {
+			t.Errorf("%q\nis condensed to %q", in, got.Body)
+		}
+	}
+}
+
 func TestAcknowledgements(t *testing.T) {
 	for _, c := range []struct{ body, code, text string }{
 		{"MSH|^~\\&|||||||ACK|1|P|2.3\rMSA|AE|M1|no such code", "AE", "no such code"},

@@ -1,6 +1,13 @@
 package hl7v2
 
-import "github.com/linkloop/linkloop/adapter/fault"
+import (
+	"bytes"
+
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/inbound"
+)
+
+var _ inbound.Condenser = Format{}
 
 // Codes of MSA-1, table 0008.
 var commitCodes = map[string]string{"AA": "CA", "AE": "CE", "AR": "CR"}
@@ -57,4 +64,40 @@ func wanted(when string, success bool) bool {
 		return !success
 	}
 	return true
+}
+
+// Condense leaves out a CA that is followed by the application acknowledgement
+// of the same message, which says more.
+func (Format) Condense(r inbound.Reply) inbound.Reply {
+	frames := Frames(r.Body)
+	if len(frames) < 2 {
+		return r
+	}
+	var out []byte
+	for i, f := range frames {
+		if i+1 < len(frames) {
+			code, id := answered(f)
+			if _, next := answered(frames[i+1]); code == "CA" && id == next {
+				continue
+			}
+		}
+		out = append(out, f...)
+	}
+	r.Body = out
+	return r
+}
+
+// answered reads MSA-1 and MSA-2 of an acknowledgement of this package, as they
+// are written.
+func answered(ack []byte) (code, id string) {
+	_, msa, _ := bytes.Cut(ack, []byte("\rMSA"))
+	if len(msa) == 0 {
+		return "", ""
+	}
+	msa, _, _ = bytes.Cut(msa, []byte("\r"))
+	fields := bytes.Split(msa[1:], msa[:1])
+	if len(fields) < 2 {
+		return "", ""
+	}
+	return string(fields[0]), string(fields[1])
 }
