@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/base64"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -31,7 +33,12 @@ const (
 // barsMessage is the example of a referral under another number.
 func barsMessage(t *testing.T, number string) []byte {
 	t.Helper()
-	b, err := mappings.Files.ReadFile("bars-r4/examples/bars-application-5.txtar")
+	return barsExample(t, "bars-application-5", number)
+}
+
+func barsExample(t *testing.T, example, number string) []byte {
+	t.Helper()
+	b, err := mappings.Files.ReadFile("bars-r4/examples/" + example + ".txtar")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,6 +135,81 @@ func TestBaRS(t *testing.T) {
 		t.Errorf("the failure was not repeated: %d %s", again.status, again.body)
 	}
 	h.want(h.call("POST", barsURL, barsMessage(t, "OAK-3"), barsHeaders()...), 200)
+}
+
+// TestBaRSLife updates and cancels a referral by the id that came back with it.
+func TestBaRSLife(t *testing.T) {
+	h := openBaRS(t, nil)
+	ids := map[string]string{}
+	for _, x := range h.want(h.call("POST", barsURL, barsMessage(t, "OAK-1"), barsHeaders()...), 200).value(t).All("entry.resource") {
+		ids[x.ResourceType()] = x.ID()
+	}
+	named := func(example string) []byte {
+		b := barsExample(t, example, "unheard-of")
+		return bytes.ReplaceAll(b, []byte("0f0c8d1e-5f43-8a7b-9c2d-1e2f3a4b5c6d"), []byte(ids["ServiceRequest"]))
+	}
+	stands := func(request, task string) {
+		t.Helper()
+		r := h.want(h.call("GET", "/fhir/ServiceRequest/"+ids["ServiceRequest"], nil), 200).value(t).Str("status")
+		if got := h.want(h.call("GET", "/fhir/Task/"+ids["Task"], nil), 200).value(t).Str("status"); got != task || r != request {
+			t.Errorf("the request is %s and the Task %s, want %s and %s", r, got, request, task)
+		}
+	}
+	h.barsRefused(h.call("POST", barsURL, barsExample(t, "bars-cancel", "unheard-of"), barsHeaders()...), 404, "REC_NOT_FOUND", "not-found")
+	stands("active", "requested")
+	h.want(h.call("POST", barsURL, named("bars-update"), barsHeaders()...), 200)
+	stands("active", "requested")
+	headers := barsHeaders()
+	h.want(h.call("POST", barsURL, named("bars-cancel"), headers...), 200)
+	stands("revoked", "cancelled")
+	h.barsRefused(h.call("POST", barsURL, named("bars-cancel"), headers...), 409, "REC_CONFLICT", "duplicate")
+}
+
+// TestBaRSOfficial sends every official sample of the corpus.
+func TestBaRSOfficial(t *testing.T) {
+	h := open(t, func(c *config.Config) {
+		c.Senders = []config.Sender{{Name: "oak", Mapping: "bars-r4", BaRSTarget: "https://fhir.nhs.uk/Id/dos-service-id|111111111"}}
+	})
+	for _, c := range []struct {
+		file   string
+		status int
+		code   string
+		place  string // which the reason names
+	}{
+		{"REFREQ03*.xml", 200, "", ""},
+		{"REFREQ06*.xml", 200, "", ""},
+		{"SERVREQ01*.xml", 404, "REC_NOT_FOUND", ""},
+		{"REFRESP02*.xml", 400, "REC_BAD_REQUEST", "/entry[0]/resource/definition"},
+		{"ValidationRequest-POST.json", 400, "REC_BAD_REQUEST", "/entry[0]/resource/definition"},
+	} {
+		files, _ := filepath.Glob("../../../shared/corpus/bars/" + c.file)
+		if len(files) == 0 {
+			t.Skip("the corpus is not present")
+		}
+		t.Run(c.file, func(t *testing.T) {
+			body, err := os.ReadFile(files[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := &house{t: t, base: h.base}
+			media := "application/fhir+xml"
+			if filepath.Ext(files[0]) == ".json" {
+				media = fhirJSON
+			}
+			r := h.call("POST", barsURL, body, barsHeaders("Content-Type", media,
+				"NHSD-Target-Identifier", b64(`{"system":"https://fhir.nhs.uk/Id/dos-service-id","value":"111111111"}`))...)
+			if r.status != c.status {
+				t.Fatalf("status %d, want %d: %s", r.status, c.status, r.body)
+			}
+			if c.code == "" {
+				return
+			}
+			v := r.value(t)
+			if v.TextAt("issue.details.coding.code") != c.code || !strings.Contains(v.TextAt("issue.diagnostics"), c.place) {
+				t.Errorf("refused with %s", r.body)
+			}
+		})
+	}
 }
 
 func TestBaRSInXML(t *testing.T) {
