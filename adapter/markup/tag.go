@@ -76,12 +76,14 @@ func (s *Scanner) attribute() error {
 	if err != nil {
 		return err
 	}
-	if raw == "xmlns" || strings.HasPrefix(raw, "xmlns:") {
-		return s.declare(strings.TrimPrefix(raw[len("xmlns"):], ":"), value, at)
-	}
 	prefix, local, err := s.split(raw, at)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case raw == "xmlns":
+		return s.declare("", value, at)
+	case prefix == "xmlns":
+		return s.declare(local, value, at)
 	}
 	s.attributes = append(s.attributes, Attribute{Name: Name{Prefix: prefix, Local: local}, Value: value, At: at})
 	return nil
@@ -97,8 +99,6 @@ func (s *Scanner) declare(prefix, space string, at int) error {
 		return s.Malformed(at, "this namespace cannot be declared")
 	case prefix != "" && space == "":
 		return s.Malformed(at, "a prefix stands for a namespace that is not empty")
-	case strings.Contains(prefix, ":"):
-		return s.Malformed(at, "a name holds one colon at most")
 	}
 	for _, d := range s.spaces {
 		if d.prefix == prefix {
@@ -221,7 +221,7 @@ func (s *Scanner) split(raw string, at int) (prefix, local string, err error) {
 	if prefix == "" || local == "" || strings.IndexByte(local, ':') >= 0 {
 		return "", "", s.Malformed(at, "a name holds one colon at most, with a prefix before and a name behind it")
 	}
-	if r, _ := utf8.DecodeRuneInString(local); r < utf8.RuneSelf && (r == '-' || r == '.' || r >= '0' && r <= '9') || prefix == "xmlns" {
+	if r, _ := utf8.DecodeRuneInString(local); r < utf8.RuneSelf && (r == '-' || r == '.' || r >= '0' && r <= '9') {
 		return "", "", s.Malformed(at, "not a name")
 	}
 	return prefix, local, nil
