@@ -18,13 +18,12 @@ type wire struct {
 	// and a priority for those that carry one.
 	message func(intention string, n int, sent, priority string) []byte
 	number  string // of the referral, as ServiceRequest.identifier finds it
-	terse   bool   // its answers do not say how a referral stands
 }
 
 // says reports whether an answer holds the words.
 func (w wire) says(answer []byte, words ...string) bool {
 	for _, word := range words {
-		if !w.terse && !bytes.Contains(answer, []byte(word)) {
+		if !bytes.Contains(answer, []byte(word)) {
 			return false
 		}
 	}
@@ -45,7 +44,7 @@ var wires = []wire{
 			body += "PRD|RP^Referring provider^HL70286|Hartley^Miriam^^^Dr|||||C3456789^GMC\nPID|1||9990000379^^^NHS^NH||Canarybird^Zebedee||19700611|1\nNTE|1||Would like company, and says so " + priority + ".\n"
 		}
 		return []byte(strings.ReplaceAll(body, "\n", "\r"))
-	}, "SP-1", true},
+	}, "SP-1"},
 	{"json", "generic-json", func(intention string, n int, sent, priority string) []byte {
 		head := fmt.Sprintf(`{"type":"referral","action":%q,"id":"M-%d","sentAt":%q,"referralNumber":"SP-1"`, intention, n, sent)
 		switch intention {
@@ -57,7 +56,7 @@ var wires = []wire{
 				"referrer":{"name":"Dr Hartley","gmcNumber":"C3456789","practiceOdsCode":"Z00001"}`
 		}
 		return []byte(head + "}")
-	}, "SP-1", false},
+	}, "SP-1"},
 }
 
 const (
