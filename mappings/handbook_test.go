@@ -263,7 +263,7 @@ func shown(s string) string {
 	if s == "" {
 		return "nothing"
 	}
-	return "`" + cell(strings.ReplaceAll(s, "\n", "⏎")) + "`"
+	return "`" + cell(strings.NewReplacer("\r\n", "⏎", "\r", "⏎", "\n", "⏎").Replace(s)) + "`"
 }
 
 func helpTable(list []mapping.Help) string {
