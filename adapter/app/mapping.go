@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
+	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/fhir"
 	"github.com/linkloop/linkloop/adapter/mapping"
 	"github.com/linkloop/linkloop/adapter/message"
@@ -49,10 +51,24 @@ func decode(m *mapping.Mapping, body []byte) (*message.Tree, string, error) {
 // TestMapping runs the examples of a mapping and prints how each came out.
 // With a folder, what came out is written into the example files there.
 func TestMapping(fsys fs.FS, name, updateIn string, w io.Writer) error {
+	_, err := TestWithCoverage(fsys, name, updateIn, w)
+	return err
+}
+
+// TestWithCoverage is TestMapping that says which rules gave a value in the
+// examples, and which in none.
+func TestWithCoverage(fsys fs.FS, name, updateIn string, w io.Writer) ([]mapping.RuleUse, error) {
 	m, err := CompileMapping(fsys, name)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	usage := mapping.NewUsage(m)
+	err = testMapping(fsys, m, updateIn, usage, w)
+	return usage.Rules(), err
+}
+
+func testMapping(fsys fs.FS, m *mapping.Mapping, updateIn string, usage *mapping.Usage, w io.Writer) error {
+	name := m.Name()
 	examples, err := mapping.Examples(fsys, name)
 	if err != nil {
 		return err
@@ -60,13 +76,16 @@ func TestMapping(fsys fs.FS, name, updateIn string, w io.Writer) error {
 	if len(examples) == 0 {
 		return errors.New("there is no example beside this mapping: add examples/NAME.txtar")
 	}
-	outcomes := m.Test(examples, func(_ string, body []byte) (*message.Tree, string, error) { return decode(m, body) })
+	outcomes := m.Test(examples, decoder(m))
 	fmt.Fprintf(w, "%s %s\n", m.Name(), m.Version())
 	if err := mapping.WriteOutcomes(w, outcomes); err != nil {
 		return err
 	}
 	failed := false
 	for _, o := range outcomes {
+		if o.Result != nil {
+			usage.Add(o.Result)
+		}
 		if o.Passed() {
 			continue
 		}
@@ -89,35 +108,35 @@ func TestMapping(fsys fs.FS, name, updateIn string, w io.Writer) error {
 // ExplainMapping maps one message and prints for each element of the result
 // where it came from, what was not used, and what could not be used.
 func ExplainMapping(fsys fs.FS, name string, body []byte, w io.Writer) error {
+	e, err := Explain(fsys, name, body)
+	if err != nil {
+		return err
+	}
+	return e.WriteText(w)
+}
+
+// Explain maps one message and says where everything came from.
+func Explain(fsys fs.FS, name string, body []byte) (mapping.Explanation, error) {
 	m, err := CompileMapping(fsys, name)
 	if err != nil {
-		return err
+		return mapping.Explanation{}, err
 	}
+	tree, res, err := apply(m, body, nil)
+	if err != nil {
+		return mapping.Explanation{}, err
+	}
+	return m.Explained(tree, res), nil
+}
+
+// apply decodes and maps one message with the constants of a sender.
+func apply(m *mapping.Mapping, body []byte, constants map[string]string) (*message.Tree, *mapping.Result, error) {
 	tree, kind, err := decode(m, body)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	if !m.Accepts(kind) {
-		return fmt.Errorf("the mapping %s does not take messages of type %s", name, kind)
+		return nil, nil, fault.New(fault.Unsupported, "", "the mapping %s takes messages of type %s", m.Name(), strings.Join(m.AcceptedTypes(), ", "))
 	}
-	res, err := m.Apply(tree, mapping.Context{})
-	if err != nil {
-		return err
-	}
-	if err := mapping.WriteExplanation(w, m.Explain(tree, res)); err != nil {
-		return err
-	}
-	if len(res.Findings) > 0 {
-		fmt.Fprintln(w)
-		if err := mapping.WriteFindings(w, res.Findings); err != nil {
-			return err
-		}
-	}
-	if unmapped := m.Unmapped(tree, res); len(unmapped) > 0 {
-		fmt.Fprintln(w, "\nNot used of the message:")
-		for _, u := range unmapped {
-			fmt.Fprintln(w, "  "+u)
-		}
-	}
-	return nil
+	res, err := m.Apply(tree, mapping.Context{Constants: constants})
+	return tree, res, err
 }

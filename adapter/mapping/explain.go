@@ -68,6 +68,15 @@ func (m *Mapping) explain(t *message.Tree, key, path string, v *element.Value, s
 // see. Conditions and unused alternatives do not count as use; what the
 // mapping ignores on purpose is not listed.
 func (m *Mapping) Unmapped(t *message.Tree, r *Result) []string {
+	var out []string
+	for _, n := range m.UnmappedNodes(t, r) {
+		out = append(out, n.Address())
+	}
+	return out
+}
+
+// UnmappedNodes is Unmapped for those who may see the values.
+func (m *Mapping) UnmappedNodes(t *message.Tree, r *Result) []message.Node {
 	used := make([]bool, t.Len())
 	var mark func(v *element.Value)
 	mark = func(v *element.Value) {
@@ -88,13 +97,13 @@ func (m *Mapping) Unmapped(t *message.Tree, r *Result) []string {
 		used[id] = true
 	}
 	m.markIgnored(t, used)
-	var out []string
+	var out []message.Node
 	for id := int32(1); int(id) < t.Len(); id++ {
 		n := t.Node(id)
 		if k := n.Kind(); k == message.Object || k == message.List || used[id] || n.Value() == "" {
 			continue
 		}
-		out = append(out, n.Address())
+		out = append(out, n)
 	}
 	return out
 }

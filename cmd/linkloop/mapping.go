@@ -1,11 +1,14 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -15,79 +18,218 @@ import (
 )
 
 func mappingCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "mapping", Short: "Mappings: lint, test, explain"}
+	cmd := &cobra.Command{Use: "mapping", Short: "Mappings: new, lint, test, explain, diff, coverage, schema, list"}
 	var folder string
 	cmd.PersistentFlags().StringVar(&folder, "folder", "", "folder of mappings (default: the embedded ones)")
+	cmd.AddCommand(newCommand(&folder), lintCommand(&folder), testCommand(&folder), explainCommand(&folder),
+		diffCommand(&folder), coverageCommand(&folder), schemaCommand(), listCommand(&folder))
+	return cmd
+}
 
-	lint := &cobra.Command{Use: "lint [NAME...]", Short: "Report every problem of mappings, with file, line and column",
+func lintCommand(folder *string) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{Use: "lint [NAME...]", Short: "Report every problem of mappings, with file, line and column",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return eachMapping(cmd, folder, args, func(fsys fs.FS, name string) error {
-				m, err := app.CompileMapping(fsys, name)
-				if err != nil {
+			fsys, names, err := mappingNames(*folder, args)
+			if err != nil {
+				return err
+			}
+			failed, reports := false, []mapping.Report{}
+			for _, n := range names {
+				r := app.LintMapping(fsys, n)
+				failed = failed || r.Errors > 0
+				reports = append(reports, r)
+				if !asJSON {
+					writeReport(cmd.OutOrStdout(), fsys, r)
+				}
+			}
+			if asJSON {
+				if err := writeJSON(cmd.OutOrStdout(), reports); err != nil {
 					return err
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "ok    %s %s (%s)\n", m.Name(), m.Version(), m.Format())
-				return nil
-			})
+			}
+			if failed {
+				return quietError{}
+			}
+			return nil
 		}}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the reports as JSON, for editors and pipelines")
+	return cmd
+}
 
-	var update bool
-	test := &cobra.Command{Use: "test [NAME...]", Short: "Run the examples beside mappings and show what differs",
+// writeReport prints the problems of a mapping with paths from the folder of
+// mappings, so that a terminal makes them clickable.
+func writeReport(w io.Writer, fsys fs.FS, r mapping.Report) {
+	for _, p := range r.Problems {
+		if _, err := fs.Stat(fsys, p.File); err == nil { // of shared/
+			fmt.Fprintln(w, p)
+			continue
+		}
+		fmt.Fprintf(w, "%s/%s\n", r.Mapping, p)
+	}
+	if r.Errors > 0 {
+		fmt.Fprintf(w, "FAIL  %s: %d errors, %d warnings\n", r.Mapping, r.Errors, r.Warnings)
+		return
+	}
+	m, err := app.CompileMapping(fsys, r.Mapping)
+	if err != nil {
+		fmt.Fprintf(w, "FAIL  %s: %v\n", r.Mapping, err)
+		return
+	}
+	fmt.Fprintf(w, "ok    %s %s (%s)", m.Name(), m.Version(), m.Format())
+	if r.Warnings > 0 {
+		fmt.Fprintf(w, ", %d warnings", r.Warnings)
+	}
+	fmt.Fprintln(w)
+}
+
+func testCommand(folder *string) *cobra.Command {
+	var update, uncovered bool
+	var least int
+	cmd := &cobra.Command{Use: "test [NAME...]", Short: "Run the examples beside mappings and show what differs",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return eachMapping(cmd, folder, args, func(fsys fs.FS, name string) error {
+			fsys, names, err := mappingNames(*folder, args)
+			if err != nil {
+				return err
+			}
+			if update && *folder == "" {
+				return errors.New("--update writes files: name their folder with --folder")
+			}
+			out, failed := cmd.OutOrStdout(), false
+			for _, n := range names {
 				dir := ""
 				if update {
-					if folder == "" {
-						return errors.New("--update writes files: name their folder with --folder")
-					}
-					dir = filepath.Join(folder, name)
+					dir = filepath.Join(*folder, n)
 				}
-				return app.TestMapping(fsys, name, dir, cmd.OutOrStdout())
-			})
+				rules, err := app.TestWithCoverage(fsys, n, dir, out)
+				if err != nil {
+					failed = true
+					writeFailure(out, n, err)
+					continue
+				}
+				used, all := mapping.Covered(rules)
+				fmt.Fprintf(out, "%d of %d rules gave a value in an example (%d %%)\n", used, all, mapping.Percent(used, all))
+				if short := mapping.Percent(used, all) < least; short || uncovered {
+					for _, r := range rules {
+						if r.Messages == 0 {
+							fmt.Fprintln(out, "not exercised:", r)
+						}
+					}
+					if short {
+						failed = true
+						fmt.Fprintf(out, "FAIL  %s: less than %d %% of its rules are exercised\n", n, least)
+					}
+				}
+			}
+			if failed {
+				return quietError{}
+			}
+			return nil
 		}}
-	test.Flags().BoolVar(&update, "update", false, "write what came out as the expected result")
+	cmd.Flags().BoolVar(&update, "update", false, "write what came out as the expected result")
+	cmd.Flags().BoolVar(&uncovered, "uncovered", false, "list the rules that gave a value in no example")
+	cmd.Flags().IntVar(&least, "min-coverage", 0, "fail when less than this percentage of the rules gave a value")
+	return cmd
+}
 
-	explain := &cobra.Command{Use: "explain NAME MESSAGE", Short: "Show for each element of the result where it came from", Args: cobra.ExactArgs(2),
+func explainCommand(folder *string) *cobra.Command {
+	var output string
+	cmd := &cobra.Command{Use: "explain NAME MESSAGE", Short: "Show for each element of the result where it came from", Args: cobra.ExactArgs(2),
+		Long: "Show for each element of the result its value, the place of the message it came from and the line of the mapping.\n" +
+			"What is shown is data of the patient in the message.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			body, err := os.ReadFile(args[1])
 			if err != nil {
 				return err
 			}
-			return app.ExplainMapping(app.MappingFiles(config.Mappings{Folder: folder}), args[0], body, cmd.OutOrStdout())
+			e, err := app.Explain(mappingFiles(*folder), args[0], body)
+			if err != nil {
+				return err
+			}
+			switch output {
+			case "json":
+				return e.WriteJSON(cmd.OutOrStdout())
+			case "html":
+				return e.WriteHTML(cmd.OutOrStdout())
+			case "text":
+				return e.WriteText(cmd.OutOrStdout())
+			}
+			return fmt.Errorf("--output is text, json or html, not %q", output)
 		}}
-	cmd.AddCommand(lint, test, explain)
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text, json, or html for one page that needs nothing else")
 	return cmd
 }
 
-// eachMapping runs do over the named mappings, or all, and reports every
-// failure before it ends.
-func eachMapping(cmd *cobra.Command, folder string, names []string, do func(fs.FS, string) error) error {
-	fsys := app.MappingFiles(config.Mappings{Folder: folder})
+func schemaCommand() *cobra.Command {
+	var fragment bool
+	cmd := &cobra.Command{Use: "schema", Short: "Print the JSON Schema of mapping.yaml, for editors", Args: cobra.NoArgs,
+		Long: "Print the JSON Schema of mapping.yaml. Editors with a YAML language server complete and check by it when the first line of the file is\n" +
+			"# yaml-language-server: $schema=../mapping.schema.json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			schema := mapping.JSONSchema()
+			if fragment {
+				schema = mapping.FragmentSchema()
+			}
+			_, err := cmd.OutOrStdout().Write(schema)
+			return err
+		}}
+	cmd.Flags().BoolVar(&fragment, "fragment", false, "the schema of shared fragments instead")
+	return cmd
+}
+
+func listCommand(folder *string) *cobra.Command {
+	return &cobra.Command{Use: "list", Short: "List the mappings of a folder", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			fsys, names, err := mappingNames(*folder, nil)
+			if err != nil {
+				return err
+			}
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
+			fmt.Fprintln(w, "NAME\tVERSION\tFORMAT\tSHA256\tTITLE")
+			for _, n := range names {
+				m, err := app.CompileMapping(fsys, n)
+				if err != nil {
+					fmt.Fprintf(w, "%s\t-\t-\t-\tdoes not compile: linkloop mapping lint %s\n", n, n)
+					continue
+				}
+				fmt.Fprintf(w, "%s\t%s\t%s\t%.12s\t%s\n", m.Name(), m.Version(), m.Format(), m.Hash(), m.Title())
+			}
+			return w.Flush()
+		}}
+}
+
+// mappingFiles is the folder of mappings; empty means the embedded ones.
+func mappingFiles(folder string) fs.FS { return app.MappingFiles(config.Mappings{Folder: folder}) }
+
+// mappingNames is the folder and the mappings that were named, or all.
+func mappingNames(folder string, names []string) (fs.FS, []string, error) {
+	fsys := mappingFiles(folder)
 	if len(names) == 0 {
 		var err error
 		if names, err = app.MappingNames(fsys); err != nil {
-			return err
+			return nil, nil, err
 		}
 	}
 	if len(names) == 0 {
-		return errors.New("there is no mapping in this folder")
+		return nil, nil, errors.New("there is no mapping in this folder")
 	}
-	failed := false
-	for _, n := range names {
-		if err := do(fsys, n); err != nil {
-			failed = true
-			var ps mapping.Problems
-			if errors.As(err, &ps) {
-				for _, p := range ps {
-					fmt.Fprintf(cmd.OutOrStdout(), "%s/%s\n", n, p)
-				}
-				continue
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "FAIL  %s: %v\n", n, err)
-		}
+	return fsys, names, nil
+}
+
+// writeFailure prints what is wrong with a mapping.
+func writeFailure(w io.Writer, name string, err error) {
+	var ps mapping.Problems
+	if !errors.As(err, &ps) {
+		fmt.Fprintf(w, "FAIL  %s: %v\n", name, err)
+		return
 	}
-	if failed {
-		return quietError{}
+	for _, p := range ps {
+		fmt.Fprintf(w, "%s/%s\n", name, p)
 	}
-	return nil
+}
+
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
 }

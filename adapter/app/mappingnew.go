@@ -1,0 +1,240 @@
+package app
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/linkloop/linkloop/adapter/mapping"
+	"github.com/linkloop/linkloop/adapter/scaffold"
+	"github.com/linkloop/linkloop/mappings"
+)
+
+// Scaffolded is a new mapping as NewMapping made it.
+type Scaffolded struct {
+	Files  []txtar.File // by path within its folder
+	Format string
+	Base   string // shipped mapping that it is a copy of; empty: proposed from the sample
+	Found  []scaffold.Guess
+	Unused []string // addresses or paths that nothing comes of
+	Report mapping.Report
+}
+
+// NewMapping proposes a mapping from a sample message. An empty format is told
+// from the sample. HL7 v2 and FHIR messages, whose shape is a standard, begin
+// as a copy of the shipped mapping that uses most of the sample; others are
+// proposed field by field. The example beside it holds the sample made
+// anonymous.
+func NewMapping(name, format string, sample []byte) (*Scaffolded, error) {
+	if format == "" {
+		format = detect(sample)
+	}
+	if format == "csv" {
+		sample = firstRow(sample)
+	}
+	f := Formats()[format]
+	if f == nil {
+		return nil, fmt.Errorf("there is no format %q: say one of %s with --format", format, strings.Join(formatNames(), ", "))
+	}
+	msg, err := f.Decode(sample)
+	if err != nil {
+		return nil, fmt.Errorf("the sample cannot be read as %s: %w", format, err)
+	}
+	out := &Scaffolded{Format: format}
+	var p *scaffold.Proposal
+	switch format {
+	case "hl7v2", "fhirmsg":
+		if out.Base, err = nearestShipped(format, sample); err != nil {
+			return nil, err
+		}
+		p = scaffold.Sample(msg.Tree)
+		out.Files, err = copyShipped(out.Base, name)
+	default:
+		p = scaffold.Propose(name, format, msg.Type, msg.Tree)
+		out.Found, out.Unused = p.Found, p.Unused
+		out.Files = append(out.Files, txtar.File{Name: "mapping.yaml", Data: p.Mapping})
+		for _, t := range []string{"sex.json", "priority.json"} {
+			if data := p.Vocabulary[t]; data != nil {
+				out.Files = append(out.Files, txtar.File{Name: "vocabulary/" + t, Data: data})
+			}
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	anonymous := p.Anonymous(sample)
+	again, err := f.Decode(anonymous)
+	if err != nil {
+		return nil, errors.New("the sample could not be made anonymous: write an example with made-up values and start from that")
+	}
+	if leaks := p.Leaks(again.Tree); len(leaks) > 0 {
+		return nil, fmt.Errorf("the sample could not be made anonymous: the values at %s are written in another way than they are read; write an example with made-up values and start from that", strings.Join(leaks, ", "))
+	}
+	return out, out.example(name, format, anonymous)
+}
+
+// example adds the first example, with what comes out of it.
+func (s *Scaffolded) example(name, format string, sample []byte) error {
+	sample = bytes.ReplaceAll(sample, []byte("\r\n"), []byte("\n"))
+	if format == "hl7v2" {
+		sample = bytes.ReplaceAll(sample, []byte("\r"), []byte("\n"))
+	}
+	if len(sample) > 0 && sample[len(sample)-1] != '\n' {
+		sample = append(sample, '\n')
+	}
+	first := txtar.Format(&txtar.Archive{
+		Comment: []byte("The sample, made anonymous by rule: NHS number, names, addresses and words are made up.\nRead it before you share it: who somebody is may stand where no rule looks.\n"),
+		Files:   []txtar.File{{Name: "in." + map[string]string{"hl7v2": "hl7", "fhirmsg": "json", "json": "json", "xml": "xml", "csv": "csv"}[format], Data: sample}},
+	})
+	s.Files = append(s.Files, txtar.File{Name: "examples/first.txtar", Data: first})
+	fsys, err := s.folder(name)
+	if err != nil {
+		return err
+	}
+	m, err := CompileMapping(fsys, name)
+	if err != nil {
+		return fmt.Errorf("the proposal does not compile, which should not happen: %w", err)
+	}
+	examples, err := mapping.Examples(fsys, name)
+	if err != nil {
+		return err
+	}
+	o := m.Test(examples, decoder(m))[0]
+	s.Files[len(s.Files)-1].Data = o.Updated
+	if s.Base != "" && o.Result != nil {
+		if tree, res, err := apply(m, examples[0].Input, nil); err == nil {
+			s.Unused = m.Unmapped(tree, res)
+		}
+	}
+	if fsys, err = s.folder(name); err != nil {
+		return err
+	}
+	s.Report = LintMapping(fsys, name)
+	return nil
+}
+
+// folder is the files as a folder of mappings holds them, with what is shared.
+func (s *Scaffolded) folder(name string) (fs.FS, error) {
+	arc := &txtar.Archive{}
+	for _, f := range s.Files {
+		arc.Files = append(arc.Files, txtar.File{Name: name + "/" + f.Name, Data: f.Data})
+	}
+	err := fs.WalkDir(mappings.Files, "shared", func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(mappings.Files, p)
+		arc.Files = append(arc.Files, txtar.File{Name: p, Data: data})
+		return err
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return txtar.FS(arc)
+}
+
+// nearestShipped is the shipped mapping of a format that takes the sample and
+// leaves least of it unused.
+func nearestShipped(format string, sample []byte) (string, error) {
+	best, least := "", -1
+	for _, n := range mappings.Names() {
+		m, err := CompileMapping(mappings.Files, n)
+		if err != nil {
+			return "", err
+		}
+		if m.Format() != format {
+			continue
+		}
+		if best == "" {
+			best = n
+		}
+		tree, res, err := apply(m, sample, nil)
+		if err != nil {
+			continue
+		}
+		if unused := len(m.Unmapped(tree, res)); least < 0 || unused < least {
+			best, least = n, unused
+		}
+	}
+	if best == "" {
+		return "", fmt.Errorf("no mapping for %s is shipped to start from", format)
+	}
+	return best, nil
+}
+
+// copyShipped is the mapping and the tables of a shipped mapping under another
+// name. Its examples are its own.
+func copyShipped(base, name string) ([]txtar.File, error) {
+	files := []string{base + "/mapping.yaml"}
+	tables, err := fs.Glob(mappings.Files, base+"/vocabulary/*.json")
+	if err != nil {
+		return nil, err
+	}
+	var out []txtar.File
+	for _, p := range append(files, tables...) {
+		data, err := fs.ReadFile(mappings.Files, p)
+		if err != nil {
+			return nil, err
+		}
+		if p == files[0] {
+			text := strings.Replace(string(data), "mapping: "+base+"\n", "mapping: "+name+"\n", 1)
+			text = strings.ReplaceAll(text, "urn:linkloop:sender:"+base+":", "urn:linkloop:sender:"+name+":")
+			data = []byte("# Begun as a copy of " + base + ".\n" + text)
+		}
+		out = append(out, txtar.File{Name: strings.TrimPrefix(p, base+"/"), Data: data})
+	}
+	return out, nil
+}
+
+// detect tells the format of a sample by how it begins.
+func detect(sample []byte) string {
+	text := strings.TrimLeft(strings.TrimPrefix(string(sample), "\ufeff"), "\x0b \t\r\n")
+	switch {
+	case strings.HasPrefix(text, "MSH") || strings.HasPrefix(text, "FHS") || strings.HasPrefix(text, "BHS"):
+		return "hl7v2"
+	case strings.HasPrefix(text, "<"):
+		if strings.Contains(text, `"http://hl7.org/fhir"`) {
+			return "fhirmsg"
+		}
+		return "xml"
+	case strings.HasPrefix(text, "{"):
+		if head := strings.Join(strings.Fields(text), ""); strings.Contains(head, `"resourceType":"Bundle"`) {
+			return "fhirmsg"
+		}
+		return "json"
+	case strings.HasPrefix(text, "["):
+		return "json"
+	}
+	return "csv"
+}
+
+// firstRow is the header of a file and its first row; line ends in quotation
+// marks belong to the row.
+func firstRow(file []byte) []byte {
+	rows, open := 0, false
+	for i, c := range file {
+		switch {
+		case c == '"':
+			open = !open
+		case c == '\n' && !open:
+			if rows++; rows == 2 {
+				return file[:i+1]
+			}
+		}
+	}
+	return file
+}
+
+func formatNames() []string {
+	var names []string
+	for n := range Formats() {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,171 @@
+package app
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/mapping"
+	"github.com/linkloop/linkloop/adapter/message"
+)
+
+// Stored is a message to run through mappings again.
+type Stored struct {
+	Name      string // its number, or the name of its file
+	Body      []byte
+	Constants map[string]string // of its sender
+}
+
+// Difference is how one message comes out of two mappings. Changes hold
+// patient data.
+type Difference struct {
+	Message string           `json:"message"`
+	Older   string           `json:"olderRefuses,omitempty"` // reason; empty: it takes the message
+	Newer   string           `json:"newerRefuses,omitempty"`
+	Changes []mapping.Change `json:"changes,omitempty"`
+}
+
+// Comparison is how a set of messages comes out of two mappings.
+type Comparison struct {
+	Messages    int          `json:"messages"`
+	NowRefused  int          `json:"nowRefused"`
+	NowAccepted int          `json:"nowAccepted"`
+	Changed     int          `json:"changed"` // taken by both, and different
+	Elements    []Count      `json:"elements"`
+	Differences []Difference `json:"differences"`
+}
+
+// Count is in how many messages something was seen.
+type Count struct {
+	Name     string `json:"element"`
+	Messages int    `json:"messages"`
+}
+
+// Compare runs messages through two mappings.
+func Compare(older, newer *mapping.Mapping, list []Stored) Comparison {
+	out := Comparison{Messages: len(list), Elements: []Count{}, Differences: []Difference{}}
+	counts := map[string]int{}
+	for _, s := range list {
+		_, a, errA := apply(older, s.Body, s.Constants)
+		_, b, errB := apply(newer, s.Body, s.Constants)
+		d := Difference{Message: s.Name, Older: reason(errA), Newer: reason(errB)}
+		switch {
+		case errA == nil && errB == nil:
+			d.Changes = mapping.Changes(a, b)
+			if len(d.Changes) == 0 {
+				continue
+			}
+			out.Changed++
+			var seen []string
+			for _, c := range d.Changes {
+				if g := c.General(); !slices.Contains(seen, g) {
+					seen = append(seen, g)
+					counts[g]++
+				}
+			}
+		case errA == nil:
+			out.NowRefused++
+		case errB == nil:
+			out.NowAccepted++
+		case d.Older == d.Newer:
+			continue
+		}
+		out.Differences = append(out.Differences, d)
+	}
+	for name, n := range counts {
+		out.Elements = append(out.Elements, Count{name, n})
+	}
+	slices.SortFunc(out.Elements, func(a, b Count) int {
+		return cmp.Or(cmp.Compare(b.Messages, a.Messages), strings.Compare(a.Name, b.Name))
+	})
+	return out
+}
+
+// reason words a refusal; faults name places and rules, never values.
+func reason(err error) string {
+	if err == nil {
+		return ""
+	}
+	return fault.Of(err).Error()
+}
+
+// Field is a place of messages, and in how many of them nothing came of it.
+type Field struct {
+	Address  string `json:"address"` // without the numbers of repetitions
+	Unmapped int    `json:"unmapped"`
+	Present  int    `json:"present"`
+	Example  string `json:"example"` // message and full address
+	Value    string `json:"value,omitempty"`
+}
+
+// Coverage is what a mapping makes of the fields of a set of messages.
+type Coverage struct {
+	Messages int               `json:"messages"`
+	Refused  int               `json:"refused"`
+	Fields   []Field           `json:"fields"` // those that were left unused at least once
+	Rules    []mapping.RuleUse `json:"rules"`
+}
+
+// Cover runs messages through a mapping and counts what it left unused. values
+// adds an example value, which is patient data.
+func Cover(m *mapping.Mapping, list []Stored, values bool) Coverage {
+	out := Coverage{Messages: len(list), Fields: []Field{}}
+	usage := mapping.NewUsage(m)
+	fields := map[string]*Field{}
+	for _, s := range list {
+		tree, res, err := apply(m, s.Body, s.Constants)
+		if err != nil {
+			out.Refused++
+			continue
+		}
+		usage.Add(res)
+		seen := map[string]bool{}
+		for _, n := range m.UnmappedNodes(tree, res) {
+			g := mapping.Change{Path: n.Address()}.General()
+			f := fields[g]
+			if f == nil {
+				f = &Field{Address: g, Example: s.Name + ": " + n.Address()}
+				if values {
+					f.Value = n.Value()
+				}
+				fields[g] = f
+			}
+			if !seen[g] {
+				seen[g] = true
+				f.Unmapped++
+			}
+		}
+	}
+	for _, s := range list {
+		present(m, s, fields)
+	}
+	for _, f := range fields {
+		out.Fields = append(out.Fields, *f)
+	}
+	slices.SortFunc(out.Fields, func(a, b Field) int {
+		return cmp.Or(cmp.Compare(b.Unmapped, a.Unmapped), strings.Compare(a.Address, b.Address))
+	})
+	out.Rules = usage.Rules()
+	return out
+}
+
+// present counts the messages that hold a value in each of the fields.
+func present(m *mapping.Mapping, s Stored, fields map[string]*Field) {
+	tree, res, err := apply(m, s.Body, s.Constants)
+	if err != nil || res == nil {
+		return
+	}
+	seen := map[string]bool{}
+	for id := int32(1); int(id) < tree.Len(); id++ {
+		n := tree.Node(id)
+		if k := n.Kind(); k == message.Object || k == message.List || n.Value() == "" {
+			continue
+		}
+		g := mapping.Change{Path: n.Address()}.General()
+		if f := fields[g]; f != nil && !seen[g] {
+			seen[g] = true
+			f.Present++
+		}
+	}
+}

@@ -1,0 +1,124 @@
+package mapping
+
+import (
+	"encoding/json"
+	"fmt"
+	html "html/template"
+	"io"
+
+	"github.com/linkloop/linkloop/adapter/message"
+)
+
+// Explanation is what became of one message and why. It holds patient data: it
+// is for the eyes of those who may see the message.
+type Explanation struct {
+	Mapping  string    `json:"mapping"`
+	Title    string    `json:"title"`
+	Version  string    `json:"version"`
+	Hash     string    `json:"hash"`
+	Wants    string    `json:"intention,omitempty"`
+	Sent     string    `json:"sent,omitempty"`
+	Steps    []Step    `json:"steps"`
+	Findings []Finding `json:"findings"`
+	Unmapped []Unused  `json:"unmapped"` // of the message, by no element
+}
+
+// Unused is a place of a message that no element came from.
+type Unused struct {
+	Address string `json:"address"`
+	Value   string `json:"value"`
+}
+
+// Explained explains a result of the mapping as a whole.
+func (m *Mapping) Explained(t *message.Tree, r *Result) Explanation {
+	e := Explanation{
+		Mapping: m.name, Title: m.title, Version: m.version, Hash: m.hash, Wants: r.Intention, Sent: r.Sent,
+		Steps: m.Explain(t, r), Findings: r.Findings, Unmapped: []Unused{},
+	}
+	if e.Findings == nil {
+		e.Findings = []Finding{}
+	}
+	for _, n := range m.UnmappedNodes(t, r) {
+		e.Unmapped = append(e.Unmapped, Unused{n.Address(), n.Value()})
+	}
+	return e
+}
+
+// WriteText prints the explanation as tables.
+func (e Explanation) WriteText(w io.Writer) error {
+	if err := WriteExplanation(w, e.Steps); err != nil {
+		return err
+	}
+	if len(e.Findings) > 0 {
+		fmt.Fprintln(w)
+		if err := WriteFindings(w, e.Findings); err != nil {
+			return err
+		}
+	}
+	if len(e.Unmapped) > 0 {
+		fmt.Fprintln(w, "\nNot used of the message:")
+		rows := make([][]string, 0, len(e.Unmapped))
+		for _, u := range e.Unmapped {
+			rows = append(rows, []string{"  " + u.Address, cell(u.Value)})
+		}
+		return writeTable(w, []string{"  FROM", "VALUE"}, rows)
+	}
+	return nil
+}
+
+// WriteJSON prints the explanation for programs.
+func (e Explanation) WriteJSON(w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(e)
+}
+
+// WriteHTML prints the explanation as one page that needs nothing else: no
+// script, no network.
+func (e Explanation) WriteHTML(w io.Writer) error { return page.Execute(w, e) }
+
+var page = html.Must(html.New("explanation").Parse(`<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="color-scheme" content="light dark">
+<title>{{.Mapping}} {{.Version}}</title>
+<style>
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem; max-width: 90rem; }
+table { border-collapse: collapse; width: 100%; margin-bottom: 2rem; }
+th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); overflow-wrap: anywhere; }
+thead th { position: sticky; top: 0; background: Canvas; }
+code { font-size: 13px; }
+.note { opacity: .75; }
+</style>
+</head>
+<body>
+<h1>{{.Title}}</h1>
+<p>Mapping <code>{{.Mapping}}</code> {{.Version}}, sha256 <code>{{.Hash}}</code>{{with .Wants}}; the message wants <code>{{.}}</code>{{end}}{{with .Sent}}, and was made {{.}}{{end}}.</p>
+<p class="note">This page holds data of a patient: keep it where the message itself may be kept.</p>
+<h2>Where every element came from</h2>
+<table>
+<thead><tr><th scope="col">Element</th><th scope="col">Value</th><th scope="col">From</th><th scope="col">Value there</th><th scope="col">By rule</th><th scope="col">Line</th></tr></thead>
+<tbody>
+{{range .Steps}}<tr><td><code>{{.FHIRPath}}</code></td><td>{{.Value}}</td><td>{{if .SourceAddress}}<code>{{.SourceAddress}}</code>{{else}}<span class="note">the mapping</span>{{end}}</td><td>{{.SourceValue}}</td><td><code>{{.Rule}}</code></td><td><code>{{.File}}:{{.Line}}</code></td></tr>
+{{end}}</tbody>
+</table>
+{{if .Findings}}<h2>What could not be used</h2>
+<table>
+<thead><tr><th scope="col">Finding</th><th scope="col">From</th><th scope="col">Element</th><th scope="col">Reason</th><th scope="col">Rule</th></tr></thead>
+<tbody>
+{{range .Findings}}<tr><td>{{.Code}}</td><td><code>{{.Address}}</code></td><td><code>{{.Path}}</code></td><td>{{.Text}}</td><td><code>{{.Rule}}</code></td></tr>
+{{end}}</tbody>
+</table>
+{{end}}{{if .Unmapped}}<h2>What no element came from</h2>
+<table>
+<thead><tr><th scope="col">From</th><th scope="col">Value</th></tr></thead>
+<tbody>
+{{range .Unmapped}}<tr><td><code>{{.Address}}</code></td><td>{{.Value}}</td></tr>
+{{end}}</tbody>
+</table>
+{{end}}</body>
+</html>
+`))

@@ -1,0 +1,290 @@
+package scaffold
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/linkloop/linkloop/adapter/message"
+	"github.com/linkloop/linkloop/adapter/nhs"
+)
+
+// field is one value of the sample with what can be told from its name.
+type field struct {
+	path  string   // in the words of mappings
+	list  string   // path of the nearest list it stands in; empty: none
+	below string   // path within an item of that list: .code
+	words []string // of its own name, lower case
+	above []string // of the names above it
+	value string
+	where string // address
+}
+
+// maxFields bounds what is looked at of a sample.
+const maxFields = 2_000
+
+// fields are the values of a tree in their order; of a list every item, or the
+// first only: the others say the same again.
+func fields(t *message.Tree, every bool) []field {
+	var out []field
+	var walk func(n message.Node, f field)
+	walk = func(n message.Node, f field) {
+		switch n.Kind() {
+		case message.Object:
+			for c := n.First(); c.Ok(); c = c.Next() {
+				g := f
+				g.above = append(append([]string(nil), f.above...), f.words...)
+				g.words = words(c.Name())
+				g.path = join(f.path, c.Name())
+				if f.list != "" {
+					g.below = f.below + "." + quoted(c.Name())
+				}
+				walk(c, g)
+			}
+		case message.List:
+			f.list, f.below = f.path, ""
+			for c := n.First(); c.Ok(); c = c.Next() {
+				walk(c, f)
+				if !every {
+					break
+				}
+			}
+		default:
+			if v := strings.TrimSpace(n.Value()); v != "" && len(out) < maxFields {
+				f.value, f.where = v, n.Address()
+				if f.below == "" && f.list != "" {
+					f.below = "."
+				}
+				out = append(out, f)
+			}
+		}
+	}
+	walk(t.Root(), field{})
+	return out
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return quoted(name)
+	}
+	return path + "." + quoted(name)
+}
+
+var plainName = regexp.MustCompile(`^[A-Za-z_@$][A-Za-z0-9_@$-]*$`)
+
+// quoted puts a name that is no plain word into backquotes.
+func quoted(name string) string {
+	if plainName.MatchString(name) && !hl7Name.MatchString(name) {
+		return name
+	}
+	return "`" + name + "`"
+}
+
+// hl7Name would be read as a segment of HL7 v2.
+var hl7Name = regexp.MustCompile(`^[A-Z][A-Z0-9]{2}(-[0-9]+)?$`)
+
+// words splits a name as people write names: camelCase, snake_case, spaces.
+func words(name string) []string {
+	var out []string
+	var b strings.Builder
+	flush := func() {
+		if b.Len() > 0 {
+			out = append(out, strings.ToLower(b.String()))
+			b.Reset()
+		}
+	}
+	runes := []rune(name)
+	for i, r := range runes {
+		switch {
+		case !unicode.IsLetter(r) && !unicode.IsDigit(r):
+			flush()
+			continue
+		case i > 0 && unicode.IsDigit(r) != unicode.IsDigit(runes[i-1]):
+			flush()
+		case unicode.IsUpper(r) && i > 0 && (unicode.IsLower(runes[i-1]) || i+1 < len(runes) && unicode.IsLower(runes[i+1]) && unicode.IsUpper(runes[i-1])):
+			flush()
+		}
+		b.WriteRune(r)
+	}
+	flush()
+	return out
+}
+
+// says reports whether the name of the field itself has one of the words, or
+// two of them run together: date of birth, dateofbirth, dob.
+func (f field) says(any ...string) bool { return has(f.words, any) }
+
+// under reports whether a name above the field has one of the words.
+func (f field) under(any ...string) bool { return has(f.above, any) }
+
+func has(words, any []string) bool {
+	whole := strings.Join(words, "")
+	for _, a := range any {
+		for _, w := range words {
+			if w == a {
+				return true
+			}
+		}
+		if len(a) > 4 && strings.Contains(whole, a) {
+			return true
+		}
+	}
+	return false
+}
+
+// about is whom a field is about.
+type about int
+
+const (
+	ofPatient about = iota
+	ofReferrer
+	ofService
+	ofOther
+)
+
+func (f field) about() about {
+	switch {
+	case has(f.above, []string{"kin", "nok", "carer", "guardian", "emergency"}) || has(f.words, []string{"kin", "nok", "carer", "guardian"}):
+		return ofOther
+	case f.either("referrer", "referring", "referredby", "refby", "gp", "doctor", "clinician", "practitioner", "practice", "surgery", "sender", "requester", "author"):
+		return ofReferrer
+	case f.either("provider", "recipient", "referredto", "destination", "receiver"):
+		return ofService
+	}
+	return ofPatient
+}
+
+func (f field) either(any ...string) bool { return f.says(any...) || f.under(any...) }
+
+// kind is what a field holds, as far as it can be told.
+type kind string
+
+const (
+	nhsNumber   kind = "NHS number"
+	birthDate   kind = "birth date"
+	familyName  kind = "family name"
+	givenName   kind = "given name"
+	fullName    kind = "name in one field"
+	namePrefix  kind = "title"
+	sex         kind = "gender"
+	phone       kind = "telephone number"
+	email       kind = "e-mail address"
+	postcode    kind = "postcode"
+	addressLine kind = "line of an address"
+	town        kind = "town"
+	county      kind = "county"
+	odsCode     kind = "ODS code"
+	orgName     kind = "name of an organisation"
+	snomed      kind = "SNOMED CT code"
+	needText    kind = "need in words"
+	reasonText  kind = "reason or notes"
+	referralID  kind = "number of the referral"
+	messageID   kind = "id"
+	madeAt      kind = "date of the referral"
+	otherDate   kind = "a date"
+	urgency     kind = "priority"
+	unclear     kind = ""
+)
+
+var (
+	emailLike    = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
+	postcodeLike = regexp.MustCompile(`(?i)^[A-Z]{1,2}[0-9][A-Z0-9]? ?[0-9][A-Z]{2}$`)
+	phoneLike    = regexp.MustCompile(`^(\+44|\(?0)[0-9 ()-]{8,16}$`)
+)
+
+// kindOf tells what a field holds: by its value where that proves it, by its
+// name otherwise.
+func kindOf(f field) kind {
+	_, wrong := nhs.ParseNumber(f.value)
+	isNumber := wrong == nhs.Valid
+	_, isDate := layoutOf(f.value)
+	_, notConcept := nhs.ParseConcept(f.value)
+	switch {
+	case isNumber && (f.says("nhs", "nhsno", "nhsnumber") || !phoneLike.MatchString(f.value) && !f.says("phone", "tel", "mobile", "code", "concept")):
+		return nhsNumber
+	case isDate && f.says("dob", "birth", "birthdate", "dateofbirth", "born"):
+		return birthDate
+	case isDate && f.either("created", "sent", "authored", "referral", "referred", "submitted", "requested", "issued", "event", "received", "timestamp"):
+		return madeAt
+	case isDate && f.says("date", "datetime", "time", "when"):
+		return otherDate
+	case emailLike.MatchString(f.value):
+		return email
+	case f.says("postcode", "postalcode", "zip", "pcode") || postcodeLike.MatchString(f.value):
+		return postcode
+	case f.says("phone", "telephone", "tel", "mobile", "telno", "cell") || phoneLike.MatchString(f.value):
+		return phone
+	case f.says("surname", "familyname", "lastname", "family") || f.says("last") && f.says("name"):
+		return familyName
+	case f.says("forename", "givenname", "firstname", "given", "forenames") || f.says("first") && f.says("name"):
+		return givenName
+	case f.says("title", "prefix", "salutation") && len(f.value) <= 10:
+		return namePrefix
+	case f.says("gender", "sex"):
+		return sex
+	case f.says("ods", "odscode", "nacs", "orgcode", "practicecode") || f.says("code") && f.either("practice", "surgery", "organisation", "organization"):
+		if _, bad := nhs.ParseODS(f.value); bad == nhs.Valid {
+			return odsCode
+		}
+	case f.says("name") && f.either("practice", "surgery", "organisation", "organization", "org", "service") || f.says("practice", "surgery", "organisation", "organization"):
+		return orgName
+	case f.says("priority", "urgency", "urgent"):
+		return urgency
+	case f.says("town", "city"):
+		return town
+	case f.says("county", "district"):
+		return county
+	case f.says("address", "street", "addressline", "line", "addr", "house"):
+		return addressLine
+	case notConcept == nhs.Valid && (f.either("snomed", "sct", "code", "concept", "need", "problem", "diagnosis", "reason") || len(f.value) > 12):
+		return snomed
+	case f.says("id", "number", "no", "ref", "reference", "identifier", "ubrn") && f.either("referral", "ref", "request", "case", "ubrn", "reference"):
+		return referralID
+	case f.says("value") && f.under("identifier"):
+		return referralID
+	case f.says("id", "messageid", "uuid", "identifier") && len(f.above) == 0:
+		return messageID
+	case f.says("name") || f.says("fullname", "patientname", "client") || len(f.words) > 0 && f.words[len(f.words)-1] == "name",
+		(f.says("referrer", "doctor", "clinician", "gp") && strings.Contains(f.value, " ")):
+		return fullName
+	case f.under("need", "needs", "problem", "problems", "diagnosis", "diagnoses", "reasons") && f.says("text", "display", "description", "term", "label"):
+		return needText
+	case f.says("reason", "notes", "note", "comment", "comments", "details", "description", "story", "history", "text", "narrative", "information", "summary", "concern", "concerns", "need", "needs", "presenting"),
+		len(f.value) > 60 && strings.Count(f.value, " ") > 6:
+		return reasonText
+	}
+	return unclear
+}
+
+// layouts are the forms of dates that are known by their looks: as mappings
+// write them, and as Go does. The empty one is read without a layout.
+var layouts = []struct{ mapping, golang string }{
+	{"", "2006-01-02"}, {"", time.RFC3339}, {"", "2006-01-02T15:04:05"}, {"", "2006-01-02T15:04"},
+	{"", "20060102"}, {"", "20060102150405"},
+	{"dd/MM/yyyy", "02/01/2006"}, {"dd-MM-yyyy", "02-01-2006"}, {"dd.MM.yyyy", "02.01.2006"},
+	{"dd MMM yyyy", "02 Jan 2006"}, {"dd-MMM-yyyy", "02-Jan-2006"},
+	{"dd/MM/yyyy HH:mm", "02/01/2006 15:04"}, {"dd/MM/yyyy HH:mm:ss", "02/01/2006 15:04:05"},
+	{"yyyy-MM-dd HH:mm:ss", "2006-01-02 15:04:05"}, {"yyyy-MM-dd HH:mm", "2006-01-02 15:04"},
+	{"dd MMM yyyy HH:mm", "02 Jan 2006 15:04"},
+}
+
+// layoutOf is the layout that a text is a date in; its index.
+func layoutOf(text string) (int, bool) {
+	for i, l := range layouts {
+		if at, err := time.Parse(l.golang, text); err == nil && at.Year() > 1880 && at.Year() < 2200 {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// dated is the function that reads the date of a field.
+func dated(f field, function string) string {
+	i, ok := layoutOf(f.value)
+	if !ok || layouts[i].mapping == "" {
+		return " | " + function
+	}
+	return " | " + function + "(" + strconv.Quote(layouts[i].mapping) + ")"
+}

@@ -1,0 +1,177 @@
+// Package scaffold proposes a mapping from one sample message: it tells NHS
+// numbers, names, dates, codes and the like by their names and values, says
+// where it was not sure, and makes the sample anonymous for the first example.
+package scaffold
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/linkloop/linkloop/adapter/message"
+)
+
+// Proposal is a mapping as proposed.
+type Proposal struct {
+	Mapping    []byte            // mapping.yaml
+	Vocabulary map[string][]byte // by file name: sex.json
+	Found      []Guess
+	Unused     []string // paths of values that nothing is proposed for
+
+	swaps []swap
+}
+
+// Guess is a value that was recognised.
+type Guess struct{ Path, As string }
+
+// Propose proposes a mapping of the name for messages like the sample, which
+// has the format and the message type.
+func Propose(name, format, messageType string, t *message.Tree) *Proposal {
+	w := &writer{name: name, format: format, kind: messageType, all: fields(t, false), used: map[string]bool{}}
+	if w.kind == "" {
+		w.kind = "*"
+	}
+	w.write()
+	p := &Proposal{Mapping: []byte(w.head() + w.b.String()), Vocabulary: w.tables, Found: w.found, swaps: swaps(fields(t, true), false)}
+	for _, f := range w.all {
+		if !w.used[f.path] {
+			p.Unused = append(p.Unused, f.path)
+		}
+	}
+	return p
+}
+
+// Sample is the part of a Proposal for a format that has a mapping of its own
+// already: what makes the sample anonymous.
+func Sample(t *message.Tree) *Proposal {
+	list := fields(t, true)
+	for i := range list {
+		if name := standing[brackets.ReplaceAllString(list[i].where, "")]; name != "" {
+			list[i].words, list[i].above = words(name), nil
+		}
+	}
+	return &Proposal{swaps: swaps(list, true)}
+}
+
+var brackets = regexp.MustCompile(`\[[^]]*\]`)
+
+// standing says what stands at places of HL7 v2 that may tell who somebody is
+// (HL7 v2.5.1 chapters 3 and 11); their names are numbers.
+var standing = map[string]string{
+	"PID-2": "referral id", "PID-2.1": "referral id", "PID-3": "referral id", "PID-3.1": "referral id",
+	"PID-4": "referral id", "PID-4.1": "referral id", "PID-18": "referral id", "PID-18.1": "referral id", "PID-19": "referral id",
+	"PID-5": "surname", "PID-5.1": "surname", "PID-5.2": "forename", "PID-5.3": "forename", "PID-7": "dob", "PID-7.1": "dob",
+	"PID-6": "surname", "PID-6.1": "surname", "PID-6.2": "forename", "PID-9": "surname", "PID-9.1": "surname", "PID-9.2": "forename",
+	"PID-11": "address", "PID-11.1": "address", "PID-11.2": "address", "PID-11.3": "town", "PID-11.5": "postcode",
+	"PID-13": "phone", "PID-13.1": "phone", "PID-13.12": "phone", "PID-14": "phone", "PID-14.1": "phone", "PID-14.12": "phone",
+	"NK1-2": "surname", "NK1-2.1": "surname", "NK1-2.2": "forename", "NK1-4.1": "address", "NK1-4.2": "address", "NK1-4.3": "town",
+	"NK1-4.5": "postcode", "NK1-5": "phone", "NK1-5.1": "phone", "NK1-5.12": "phone",
+	"PRD-2": "surname", "PRD-2.1": "surname", "PRD-2.2": "forename", "PRD-5.1": "phone", "PRD-5.12": "phone",
+	"PV1-7.2": "surname", "PV1-7.3": "forename", "PV1-8.2": "surname", "PV1-8.3": "forename", "PV1-9.2": "surname", "PV1-9.3": "forename",
+	"NTE-3": "notes", "NTE-3.1": "notes",
+}
+
+// Leaks lists the addresses of values of the first tree that were to be
+// replaced and still stand in the second.
+func (p *Proposal) Leaks(t *message.Tree) []string {
+	var out []string
+	for id := int32(1); int(id) < t.Len(); id++ {
+		n := t.Node(id)
+		if k := n.Kind(); k == message.Object || k == message.List {
+			continue
+		}
+		for _, s := range p.swaps {
+			if strings.TrimSpace(n.Value()) == s.old && len(s.old) > 2 {
+				out = append(out, n.Address())
+			}
+		}
+	}
+	return out
+}
+
+// writer writes mapping.yaml.
+type writer struct {
+	name, format, kind string
+	all                []field
+	used               map[string]bool
+	found              []Guess
+	tables             map[string][]byte
+	b                  strings.Builder
+	unsure             []string
+}
+
+// take is the first unused field of the kind about somebody; ok is false when
+// there is none.
+func (w *writer) take(k kind, who about) (field, bool) {
+	for _, f := range w.all {
+		if !w.used[f.path] && kindOf(f) == k && f.about() == who {
+			w.mark(f, k)
+			return f, true
+		}
+	}
+	return field{}, false
+}
+
+// takeAll is every unused field of the kind about somebody.
+func (w *writer) takeAll(k kind, who about) []field {
+	var out []field
+	for {
+		f, ok := w.take(k, who)
+		if !ok {
+			return out
+		}
+		out = append(out, f)
+	}
+}
+
+// any is take for whomever it is about.
+func (w *writer) any(k kind) (field, bool) {
+	for _, who := range []about{ofPatient, ofReferrer, ofService} {
+		if f, ok := w.take(k, who); ok {
+			return f, true
+		}
+	}
+	return field{}, false
+}
+
+func (w *writer) mark(f field, k kind) {
+	w.used[f.path] = true
+	w.found = append(w.found, Guess{f.path, string(k)})
+}
+
+func (w *writer) line(depth int, format string, args ...any) {
+	fmt.Fprintf(&w.b, "%s%s\n", strings.Repeat("  ", depth), fmt.Sprintf(format, args...))
+}
+
+// rule quotes a rule where YAML would stumble over it.
+func rule(s string) string {
+	s = "<- " + s
+	if strings.ContainsAny(s, "#:[]{}&*!%@`'\"") {
+		return "'" + strings.ReplaceAll(s, "'", "''") + "'"
+	}
+	return s
+}
+
+func (w *writer) head() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Proposed from one sample message. Read every line: what a value means is a\n# guess by its name and looks. Lines that begin with CHECK say what was not sure.\n\n")
+	for _, u := range w.unsure {
+		fmt.Fprintf(&b, "# CHECK: %s\n", u)
+	}
+	var rest []string
+	for _, f := range w.all {
+		if !w.used[f.path] && !slices.Contains(rest, f.path) {
+			rest = append(rest, f.path)
+		}
+	}
+	if len(rest) > 0 {
+		fmt.Fprintf(&b, "#\n# Nothing is proposed for these places of the sample. Map them, or list them\n# under ignores: to leave them out on purpose:\n")
+		for _, r := range rest {
+			fmt.Fprintf(&b, "#   %s\n", strings.Join(strings.Fields(r), " "))
+		}
+	}
+	fmt.Fprintf(&b, "\nmapping: %s\ntitle: Referrals of %s\nversion: 0.1.0\nformat: %s\naccepts: ['%s']\n\n", w.name, w.name, w.format, strings.ReplaceAll(w.kind, "'", "''"))
+	fmt.Fprintf(&b, "constants:\n  # The namespace of the sender's own referral numbers: a URL that it owns, if it has one.\n  referralSystem: urn:linkloop:sender:%s:referral\n\nresources:\n", w.name)
+	return b.String()
+}

@@ -1,0 +1,387 @@
+package scaffold
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// write writes the resources, each below those that it points to.
+func (w *writer) write() {
+	w.tables = map[string][]byte{}
+	w.patient()
+	practice := w.practice()
+	referrer := w.referrer(practice)
+	provider := w.provider()
+	requester := referrer
+	switch {
+	case requester == "" && practice:
+		requester = "practice"
+	case requester == "":
+		w.unsure = append(w.unsure, "nobody was found who refers; a referral says so in requester, of the ServiceRequest and the Task")
+	case practice:
+		requester += " or practice"
+	}
+	w.request(requester, provider)
+}
+
+const ods = "https://fhir.nhs.uk/Id/ods-organization-code"
+
+func (w *writer) patient() {
+	w.line(1, "patient:")
+	w.line(2, "resourceType: Patient")
+	if f, ok := w.take(nhsNumber, ofPatient); ok {
+		w.line(2, "identifier:")
+		w.line(3, "- system: https://fhir.nhs.uk/Id/nhs-number")
+		w.line(3, "  value: %s", rule(f.path+" | nhsNumber"))
+	} else {
+		w.unsure = append(w.unsure, "no NHS number was found in the sample")
+	}
+	w.names()
+	w.telecom(2, ofPatient)
+	if f, ok := w.take(sex, ofPatient); ok {
+		w.tables["sex.json"] = table("sex", "http://hl7.org/fhir/administrative-gender", [][2]string{
+			{"f", "female"}, {"female", "female"}, {"2", "female"}, {"m", "male"}, {"male", "male"}, {"1", "male"},
+			{"o", "other"}, {"other", "other"}, {"9", "other"}, {"u", "unknown"}, {"unknown", "unknown"}, {"0", "unknown"}})
+		w.line(2, "gender: %s", rule(f.path+" | lower | code(sex)"))
+		w.unsure = append(w.unsure, "vocabulary/sex.json: what this sender means by its codes (the numbers are those of the NHS Data Dictionary)")
+	}
+	if f, ok := w.take(birthDate, ofPatient); ok {
+		w.line(2, "birthDate: %s", rule(f.path+dated(f, "date")))
+	} else {
+		w.unsure = append(w.unsure, "no birth date was found in the sample")
+	}
+	w.address()
+	if gp := w.takeAll(odsCode, ofPatient); len(gp) > 0 {
+		w.line(2, "generalPractitioner:")
+		w.line(3, "- identifier:")
+		w.line(3, "    system: %s", ods)
+		w.line(3, "    value: %s", rule(gp[0].path+" | ods"))
+		w.unsure = append(w.unsure, gp[0].path+" was taken for the practice where the person is registered")
+	}
+}
+
+func (w *writer) names() {
+	family, hasFamily := w.take(familyName, ofPatient)
+	given := w.takeAll(givenName, ofPatient)
+	prefix, hasPrefix := w.take(namePrefix, ofPatient)
+	const why = ` | required("a referral names the person it is for")`
+	if !hasFamily && len(given) == 0 {
+		if f, ok := w.take(fullName, ofPatient); ok {
+			w.line(2, "name:")
+			w.line(3, "- use: official")
+			w.line(3, "  text: %s", rule(f.path+" | text"+why))
+			w.line(3, "  family: %s", rule(f.path+" | familyName"))
+			w.line(3, "  given: %s", rule(f.path+" | givenNames"))
+			w.unsure = append(w.unsure, f.path+" holds the whole name; surname and forenames are taken apart by rule")
+			return
+		}
+		w.unsure = append(w.unsure, "no name of the person was found in the sample")
+		return
+	}
+	w.line(2, "name:")
+	w.line(3, "- use: official")
+	if hasFamily {
+		w.line(3, "  family: %s", rule(family.path+" | trim"+why))
+	}
+	if len(given) > 0 {
+		w.line(3, "  given: [%s]", quotedRule(given[0].path+" | trim"))
+	}
+	if hasPrefix {
+		w.line(3, "  prefix: [%s]", quotedRule(prefix.path+" | trim"))
+	}
+}
+
+// quotedRule is a rule that stands in brackets.
+func quotedRule(s string) string { return "'" + strings.ReplaceAll("<- "+s, "'", "''") + "'" }
+
+func (w *writer) telecom(depth int, who about) {
+	phones, mails := w.takeAll(phone, who), w.takeAll(email, who)
+	if len(phones)+len(mails) == 0 {
+		return
+	}
+	w.line(depth, "telecom:")
+	for _, f := range phones {
+		w.line(depth+1, "- system: phone")
+		w.line(depth+1, "  value: %s", rule(f.path+" | trim"))
+		if f.says("mobile", "cell") {
+			w.line(depth+1, "  use: mobile")
+		}
+	}
+	for _, f := range mails {
+		w.line(depth+1, "- system: email")
+		w.line(depth+1, "  value: %s", rule(f.path+" | trim"))
+	}
+}
+
+func (w *writer) address() {
+	lines := w.takeAll(addressLine, ofPatient)
+	place, hasPlace := w.take(town, ofPatient)
+	shire, hasShire := w.take(county, ofPatient)
+	code, hasCode := w.take(postcode, ofPatient)
+	if len(lines) == 0 && !hasPlace && !hasCode && !hasShire {
+		return
+	}
+	w.line(2, "address:")
+	w.line(3, "- use: home")
+	if len(lines) > 0 {
+		var paths []string
+		for _, f := range lines {
+			paths = append(paths, f.path)
+		}
+		switch all := strings.Join(paths, " and ") + " | trim"; {
+		case lines[0].list != "" && lines[0].below == ".":
+			w.line(3, "  line: %s", rule("each "+all))
+		case len(paths) > 1:
+			w.line(3, "  line: %s", rule(all))
+		default:
+			w.line(3, "  line: [%s]", quotedRule(all))
+		}
+	}
+	if hasPlace {
+		w.line(3, "  city: %s", rule(place.path+" | trim"))
+	}
+	if hasShire {
+		w.line(3, "  district: %s", rule(shire.path+" | trim"))
+	}
+	if hasCode {
+		w.line(3, "  postalCode: %s", rule(code.path+" | upper | trim"))
+	}
+}
+
+// practice is the organisation that refers.
+func (w *writer) practice() bool { return w.organisation("practice", ofReferrer) }
+
+func (w *writer) provider() bool { return w.organisation("provider", ofService) }
+
+func (w *writer) organisation(key string, who about) bool {
+	code, hasCode := w.take(odsCode, who)
+	name, hasName := w.take(orgName, who)
+	if !hasCode && !hasName {
+		return false
+	}
+	w.line(1, "%s:", key)
+	w.line(2, "resourceType: Organization")
+	if hasCode {
+		w.line(2, "identifier:")
+		w.line(3, "- system: %s", ods)
+		w.line(3, "  value: %s", rule(code.path+" | ods"))
+	}
+	if hasName {
+		w.line(2, "name: %s", rule(name.path+" | trim"))
+	}
+	return true
+}
+
+// referrer is the person who refers; it returns the key of what a request
+// points to, empty when there is none.
+func (w *writer) referrer(practice bool) string {
+	family, hasFamily := w.take(familyName, ofReferrer)
+	given, hasGiven := w.take(givenName, ofReferrer)
+	full, hasFull := w.take(fullName, ofReferrer)
+	if !hasFamily && !hasFull {
+		return ""
+	}
+	w.line(1, "practitioner:")
+	w.line(2, "resourceType: Practitioner")
+	w.line(2, "name:")
+	if hasFamily {
+		w.line(3, "- family: %s", rule(family.path+" | trim"))
+		if hasGiven {
+			w.line(3, "  given: [%s]", quotedRule(given.path+" | trim"))
+		}
+	} else if hasFull {
+		w.line(3, "- text: %s", rule(full.path+" | trim"))
+	}
+	w.line(1, "practitionerRole:")
+	w.line(2, "$when: -> practitioner")
+	w.line(2, "resourceType: PractitionerRole")
+	w.line(2, "practitioner: -> practitioner")
+	if practice {
+		w.line(2, "organization: -> practice")
+	}
+	w.telecom(2, ofReferrer)
+	return "practitionerRole"
+}
+
+func (w *writer) request(requester string, provider bool) {
+	id, hasID := w.any(referralID)
+	if !hasID {
+		if id, hasID = w.any(messageID); hasID {
+			w.unsure = append(w.unsure, id.path+" was taken for the number of the referral")
+		}
+	}
+	at, hasDate := w.any(madeAt)
+	if !hasDate {
+		if at, hasDate = w.any(otherDate); hasDate {
+			w.unsure = append(w.unsure, at.path+" was taken for the date of the referral")
+		}
+	}
+	how, hasHow := w.any(urgency)
+	if hasHow {
+		w.tables["priority.json"] = table("priority", "http://hl7.org/fhir/request-priority", [][2]string{
+			{"routine", "routine"}, {"r", "routine"}, {"normal", "routine"}, {"urgent", "urgent"}, {"u", "urgent"}, {"asap", "asap"}, {"stat", "stat"}})
+		w.unsure = append(w.unsure, "vocabulary/priority.json: what this sender means by its words in "+how.path)
+	}
+	w.line(1, "request:")
+	w.line(2, "resourceType: ServiceRequest")
+	if hasID {
+		w.line(2, "identifier:")
+		w.line(3, "- system: = referralSystem")
+		w.line(3, "  value: %s", rule(id.path+` | trim | required("a referral has a number")`))
+	} else {
+		w.unsure = append(w.unsure, "no number of the referral was found; identifier of the ServiceRequest needs one")
+		w.line(2, "identifier:")
+		w.line(3, "- system: = referralSystem")
+		w.line(3, "  value: unknown")
+	}
+	w.line(2, "status: active")
+	w.line(2, "intent: order")
+	if hasHow {
+		w.line(2, "priority: %s", rule(how.path+" | lower | code(priority)"))
+	}
+	w.line(2, "code:")
+	w.line(3, "coding:")
+	w.line(4, "- system: http://snomed.info/sct")
+	w.line(4, `  code: "871731000000106"`)
+	w.line(4, "  display: Referral to social prescribing service")
+	w.line(2, "subject: -> patient")
+	if hasDate {
+		w.line(2, "authoredOn: %s", rule(at.path+dated(at, "dateTime")+` | required("a referral says when it was made")`))
+	} else {
+		w.unsure = append(w.unsure, "no date of the referral was found; authoredOn of the ServiceRequest and the Task needs one")
+	}
+	if requester != "" {
+		w.line(2, "requester: -> %s", requester)
+	}
+	if provider {
+		w.line(2, "performer: [-> provider]")
+	}
+	w.needs()
+	w.notes()
+	w.line(1, "task:")
+	w.line(2, "resourceType: Task")
+	w.line(2, "status: requested")
+	w.line(2, "intent: order")
+	if hasHow {
+		w.line(2, "priority: %s", rule(how.path+" | lower | code(priority)"))
+	}
+	w.line(2, "code:")
+	w.line(3, "coding:")
+	w.line(4, "- system: http://hl7.org/fhir/CodeSystem/task-code")
+	w.line(4, "  code: fulfill")
+	w.line(2, "focus: -> request")
+	w.line(2, "for: -> patient")
+	if hasDate {
+		w.line(2, "authoredOn: %s", rule(at.path+dated(at, "dateTime")))
+	}
+	if requester != "" {
+		w.line(2, "requester: -> %s", requester)
+	}
+	if provider {
+		w.line(2, "owner: -> provider")
+	}
+}
+
+// needs writes the coded needs, a list by $each.
+func (w *writer) needs() {
+	var codes []field
+	for _, who := range []about{ofPatient, ofReferrer, ofService} {
+		codes = append(codes, w.takeAll(snomed, who)...)
+	}
+	if len(codes) == 0 {
+		return
+	}
+	w.line(2, "reasonCode:")
+	for _, f := range codes {
+		words, code := "", f.path
+		if f.list != "" {
+			w.line(3, "- $each: %s", flowed(f.list))
+			code = f.below
+		}
+		for _, g := range w.all {
+			if w.used[g.path] || g.list != f.list || f.list == "" && !sibling(f, g) {
+				continue
+			}
+			if k := kindOf(g); k == needText || k == reasonText && f.list != "" || g.says("term", "display", "description") {
+				words = g.path
+				if f.list != "" {
+					words = g.below
+				}
+				w.mark(g, needText)
+				break
+			}
+		}
+		first := "- "
+		if f.list != "" {
+			first = "  "
+		}
+		w.line(3, "%scoding:", first)
+		w.line(4, "  - system: http://snomed.info/sct")
+		w.line(4, "    code: %s", rule(code+" | snomed"))
+		if words != "" {
+			w.line(4, "    display: %s", rule(words+" | trim"))
+			w.line(3, "  text: %s", rule(words+" | text"))
+		}
+	}
+	w.unsure = append(w.unsure, "the codes under reasonCode were taken for the needs of the person")
+}
+
+// sibling reports that two fields stand beside one another.
+func sibling(a, b field) bool {
+	return len(a.above) > 0 && strings.Join(a.above, ".") == strings.Join(b.above, ".")
+}
+
+// flowed quotes a path where YAML would stumble over it.
+func flowed(path string) string {
+	if strings.ContainsAny(path, "`@:#[]{}&*!%'\"") {
+		return "'" + strings.ReplaceAll(path, "'", "''") + "'"
+	}
+	return path
+}
+
+func (w *writer) notes() {
+	var list []field
+	for _, k := range []kind{reasonText, needText} {
+		for _, who := range []about{ofPatient, ofReferrer, ofService} {
+			list = append(list, w.takeAll(k, who)...)
+		}
+	}
+	if len(list) == 0 {
+		w.unsure = append(w.unsure, "no reason in words was found in the sample")
+		return
+	}
+	w.line(2, "note:")
+	for _, f := range list {
+		if f.list != "" {
+			w.line(3, "- text: %s", rule("each "+f.path+` | text | join("\n")`))
+			continue
+		}
+		w.line(3, "- text: %s", rule(f.path+" | text"))
+	}
+}
+
+// table is a ConceptMap from codes of the sender to those of a system.
+func table(name, system string, codes [][2]string) []byte {
+	type target struct {
+		Code        string `json:"code"`
+		Equivalence string `json:"equivalence"`
+	}
+	type element struct {
+		Code   string   `json:"code"`
+		Target []target `json:"target"`
+	}
+	var list []element
+	for _, c := range codes {
+		list = append(list, element{c[0], []target{{c[1], "equivalent"}}})
+	}
+	out, err := json.MarshalIndent(map[string]any{
+		"resourceType": "ConceptMap", "name": name, "status": "draft",
+		"title": fmt.Sprintf("Words of the sender to %s, in lower case", system),
+		"group": []map[string]any{{"target": system, "element": list}},
+	}, "", "  ")
+	if err != nil { // texts and lists of them always print
+		return nil
+	}
+	return append(out, '\n')
+}
