@@ -127,7 +127,6 @@ func TestFilesThatCannotBeTaken(t *testing.T) {
 	h := open(t, func(c *config.Config) {
 		rows(c)
 		c.Files.SizeLimit = 100 * config.Kilobyte
-		c.HTTP.ReadTimeout = 300 * time.Millisecond
 	})
 	for name, x := range map[string]struct {
 		file   string
@@ -167,7 +166,7 @@ func TestFilesThatCannotBeTaken(t *testing.T) {
 func TestAFileMayTakeItsTime(t *testing.T) {
 	h := open(t, func(c *config.Config) {
 		rows(c)
-		c.HTTP.ReadTimeout, c.HTTP.WriteTimeout = 150*time.Millisecond, 200*time.Millisecond
+		c.HTTP.ReadTimeout, c.HTTP.WriteTimeout = time.Second, time.Second
 	})
 	send := func(pause time.Duration) (*http.Response, error) {
 		r, w := io.Pipe()
@@ -181,7 +180,7 @@ func TestAFileMayTakeItsTime(t *testing.T) {
 		}()
 		return http.Post(h.base+"/intake/rows", "text/csv", r)
 	}
-	res, err := send(50 * time.Millisecond)
+	res, err := send(110 * time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +189,7 @@ func TestAFileMayTakeItsTime(t *testing.T) {
 	if c := h.receipt(response{res.StatusCode, res.Header, b}); err != nil || res.StatusCode != 200 || c.Accepted != 12 {
 		t.Errorf("status %d, %s %s, %v", res.StatusCode, counts(c), c.Reason, err)
 	}
-	if res, err = send(600 * time.Millisecond); err == nil {
+	if res, err = send(4 * time.Second); err == nil {
 		defer res.Body.Close()
 		if res.StatusCode != 408 {
 			t.Errorf("a file that stands still: status %d", res.StatusCode)
