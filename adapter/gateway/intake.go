@@ -36,9 +36,21 @@ func (g *Gateway) processMessage(c *gin.Context) {
 			names = append(names, s.Name)
 		}
 	}
+	if len(names) > 1 {
+		// Several versions of FHIR have senders; what the message is tells which.
+		body, err := g.body(c)
+		if err != nil {
+			g.fail(c, err)
+			return
+		}
+		if names = g.cfg.Intake.Taking(names, body); len(names) == 1 {
+			g.take(c, names[0], body)
+			return
+		}
+	}
 	if len(names) != 1 {
 		g.fail(c, fault.New(fault.Forbidden, "",
-			"%d senders of FHIR messages are open to this client, and one is needed here; use /intake/{sender}", len(names)))
+			"%d senders of FHIR messages are open to this client and take this message, and one is needed here; use /intake/{sender}", len(names)))
 		return
 	}
 	g.accept(c, names[0])
@@ -63,6 +75,11 @@ func (g *Gateway) accept(c *gin.Context, sender string) {
 		g.fail(c, err)
 		return
 	}
+	g.take(c, sender, body)
+}
+
+// take hands a message over and answers.
+func (g *Gateway) take(c *gin.Context, sender string, body []byte) {
 	sub := intake.Submission{Sender: sender, Body: body, Received: time.Now().UTC()}
 	if client := clientOf(c); client != nil {
 		sub.Client = client.Name
@@ -74,8 +91,10 @@ func (g *Gateway) accept(c *gin.Context, sender string) {
 		g.fail(c, err)
 		return
 	}
-	if x, ok := known.Format.(inbound.Condenser); ok {
-		reply = x.Condense(reply)
+	if known, ok := g.cfg.Intake.Sender(sender); ok {
+		if x, ok := known.Format.(inbound.Condenser); ok {
+			reply = x.Condense(reply)
+		}
 	}
 	if reply.Status == 503 {
 		c.Header("Retry-After", "1")
