@@ -23,7 +23,7 @@ func TestEveryStoryReachesItsEnd(t *testing.T) {
 		"found in the patient record",              // proof, not a claim
 		"Has lost 10 kg; blood pressure is stable", // the published story
 		"No action needed from the practice",       // first thing a GP looks for
-		"MSA|AE|DEMO-2",                            // the refusal is the sender's own kind of answer
+		"MSA|CE|DEMO-2",                            // the refusal is the sender's own kind of answer
 		"PID-5",                                    // and names the field
 		"reason 871711000000103",                   // declined, in the national code
 		"fails its check digit",                    // the flag the link worker sees

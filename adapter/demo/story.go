@@ -93,7 +93,7 @@ is missing; nothing is made; the message waits in the failed list. (HL7 v2)`,
 			if err != nil {
 				return "", err
 			}
-			if a.status != 422 || !bytes.Contains(a.body, []byte("MSA|AE")) || !bytes.Contains(a.body, []byte("PID-5")) {
+			if a.status != 422 || !bytes.Contains(a.body, []byte("MSA|CE")) || !bytes.Contains(a.body, []byte("PID-5")) {
 				return "", fmt.Errorf("status %d is not a refusal that names PID-5", a.status)
 			}
 			p.say("The GP system is answered:\n  | %s", strings.ReplaceAll(strings.TrimSpace(string(a.body)), "\r", "\n  | "))
