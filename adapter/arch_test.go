@@ -28,7 +28,7 @@ var layers = []struct {
 	{"1 rules", []string{"adapter/mapping", "adapter/terminology"}},
 	{"2 domain", []string{"adapter/fhir", "adapter/fhir/fhirxml", "adapter/referral"}},
 	{"3 decisions and plug-in interfaces", []string{
-		"adapter/profile", "adapter/triage", "adapter/outcome",
+		"adapter/profile", "adapter/triage", "adapter/outcome", "adapter/patch",
 		"adapter/inbound", "adapter/outbound", "adapter/recordtest", "adapter/resource",
 	}},
 	{"4 plug-ins and state", []string{
@@ -94,7 +94,7 @@ var homes = map[string]struct {
 // decision can be replayed and explained years later.
 var pure = []string{
 	"adapter/fault", "adapter/nhs", "adapter/spelling", "adapter/message", "adapter/element", "adapter/markup", "adapter/mapping", "adapter/terminology",
-	"adapter/referral", "adapter/triage", "adapter/outcome", "adapter/profile", "adapter/inbound/*",
+	"adapter/referral", "adapter/triage", "adapter/outcome", "adapter/profile", "adapter/patch", "adapter/inbound/*",
 }
 
 // impure are the imports and calls that a pure package goes without.

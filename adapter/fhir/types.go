@@ -52,6 +52,10 @@ func (t Type) Nearest(name string) string { return closest(name, keys(t.s.fields
 // Name is the name as JSON and XML write it.
 func (e Element) Name() string { return e.f.name }
 
+// Choice is value of valueString, which is one of value[x]; of what is no
+// choice it is "".
+func (e Element) Choice() string { return e.f.choice }
+
 // Order is the place among the elements of the type, which XML keeps
 // (https://hl7.org/fhir/R4/xml.html). Elements of one choice follow each other.
 func (e Element) Order() int { return e.f.order }
