@@ -8,22 +8,17 @@
 package bars
 
 import (
-	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/url"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/hashicorp/go-retryablehttp"
-
 	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/exchange"
 	"github.com/linkloop/linkloop/adapter/outbound"
 )
 
@@ -55,14 +50,7 @@ var ours = map[string]bool{"X-Request-Id": true, "X-Correlation-Id": true, "Nhsd
 
 // Validate names every problem at once; none quotes a value.
 func (c Config) Validate() error {
-	var errs []error
-	u, err := url.Parse(c.URL)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || strings.ContainsAny(c.URL, "?#") {
-		errs = append(errs, errors.New("url is not an http or https address without user, query and fragment"))
-	}
-	if strings.ContainsFunc(c.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		errs = append(errs, errors.New("token holds a space, a line break or another character that no header carries"))
-	}
+	errs := []error{exchange.CheckAddress("url", c.URL), c.peer().Validate()}
 	for _, h := range c.Headers {
 		name := http.CanonicalHeaderKey(h.Name)
 		switch {
@@ -74,22 +62,20 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("the header %s holds a character that no header carries", name))
 		}
 	}
-	if c.ConnectTimeout <= 0 || c.RequestTimeout <= 0 {
-		errs = append(errs, errors.New("time-outs must be above zero"))
-	}
-	if c.MaxAnswer < 1024 {
-		errs = append(errs, errors.New("max_answer must be at least 1024 bytes"))
-	}
-	if c.MaxRetryAfter < 0 {
-		errs = append(errs, errors.New("max_retry_after must not be below zero"))
-	}
 	return errors.Join(errs...)
+}
+
+func (c Config) peer() exchange.Config {
+	return exchange.Config{
+		Who: "the sender", Token: c.Token, ConnectTimeout: c.ConnectTimeout, RequestTimeout: c.RequestTimeout,
+		MaxAnswer: c.MaxAnswer, MaxRetryAfter: c.MaxRetryAfter, Idle: 2,
+	}
 }
 
 // Channel delivers to one endpoint. It is safe for concurrent use.
 type Channel struct {
-	cfg    Config
-	client *retryablehttp.Client
+	cfg  Config
+	peer *exchange.Peer
 }
 
 // New returns a channel.
@@ -97,35 +83,7 @@ func New(cfg Config) (*Channel, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	c := retryablehttp.NewClient()
-	// Its default logger prints URLs. Its retries are for the moment between two
-	// instances of a peer; durable retry is relay's.
-	c.Logger = nil
-	c.RetryMax = 1
-	c.RetryWaitMin, c.RetryWaitMax = 50*time.Millisecond, 200*time.Millisecond
-	c.CheckRetry = neverConnected
-	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
-	c.HTTPClient = &http.Client{
-		Timeout: cfg.RequestTimeout,
-		Transport: &http.Transport{
-			DialContext:            (&net.Dialer{Timeout: cfg.ConnectTimeout}).DialContext,
-			TLSHandshakeTimeout:    cfg.ConnectTimeout,
-			ResponseHeaderTimeout:  cfg.RequestTimeout,
-			MaxResponseHeaderBytes: 64 << 10,
-			MaxIdleConnsPerHost:    2,
-			IdleConnTimeout:        time.Minute,
-			ForceAttemptHTTP2:      true,
-		},
-		// A redirect would carry the token and the person to another place.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	return &Channel{cfg: cfg, client: c}, nil
-}
-
-// neverConnected retries at once only what cannot have reached the peer.
-func neverConnected(ctx context.Context, _ *http.Response, err error) (bool, error) {
-	var op *net.OpError
-	return ctx.Err() == nil && errors.As(err, &op) && op.Op == "dial", nil
+	return &Channel{cfg, exchange.New(cfg.peer())}, nil
 }
 
 // Deliver posts the message once.
@@ -140,50 +98,40 @@ func (c *Channel) Deliver(ctx context.Context, d outbound.Delivery) outbound.Res
 		return outbound.Result{State: outbound.Dead, Reason: "the referral did not say, as system|value in MessageHeader.source.endpoint, where an answer goes"}
 	}
 	target := element.NewObject(element.S("system", system), element.S("value", value)).JSON()
-	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodPost, c.cfg.URL, message.JSON())
-	if err != nil {
-		return outbound.Result{State: outbound.Dead, Reason: "the address of the sender is none"}
-	}
+	header := http.Header{}
 	for _, h := range c.cfg.Headers {
-		req.Header.Set(h.Name, h.Value)
+		header.Set(h.Name, h.Value)
 	}
-	req.Header.Set("X-Request-Id", requestID(d.Key, d.ID))
-	req.Header.Set("X-Correlation-Id", p.Str("correlation"))
-	req.Header.Set("NHSD-Target-Identifier", base64.StdEncoding.EncodeToString(target))
-	req.Header.Set("Content-Type", mediaType)
-	req.Header.Set("Accept", mediaType)
-	if c.cfg.Token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.cfg.Token)
-	}
-	res, err := c.client.Do(req)
+	header.Set("X-Request-Id", requestID(d.Key, d.ID))
+	header.Set("X-Correlation-Id", p.Str("correlation"))
+	header.Set("NHSD-Target-Identifier", base64.StdEncoding.EncodeToString(target))
+	header.Set("Content-Type", mediaType)
+	header.Set("Accept", mediaType)
+	a, err := c.peer.Do(ctx, http.MethodPost, c.cfg.URL, header, message.JSON())
 	if err != nil {
-		return unreachable(err)
+		return c.peer.Unreachable(err)
 	}
-	defer res.Body.Close()
-	var b bytes.Buffer
-	n, err := b.ReadFrom(io.LimitReader(res.Body, c.cfg.MaxAnswer+1))
-	if err != nil {
-		return unreachable(err)
-	}
-	a := answer{status: res.StatusCode, retryAfter: res.Header.Get("Retry-After"), body: b.Bytes(), cut: n > c.cfg.MaxAnswer}
-	return classify(a, c.cfg.MaxRetryAfter)
+	return c.classify(a)
 }
 
-// unreachable words an error of the transport, whose own text holds the URL.
-func unreachable(err error) outbound.Result {
-	reason := "the connection broke before the answer was complete"
-	var op *net.OpError
-	var certificate *tls.CertificateVerificationError
-	var timeout interface{ Timeout() bool }
-	switch {
-	case errors.Is(err, context.Canceled):
-		reason = "stopped while waiting for the answer"
-	case errors.As(err, &certificate):
-		reason = "the certificate of the sender is not trusted, has expired or is for another name; nothing was sent"
-	case errors.As(err, &timeout) && timeout.Timeout():
-		reason = "no answer in time"
-	case errors.As(err, &op) && op.Op == "dial":
-		reason = "the sender cannot be reached"
+// classify says what an answer means. A message is safe to send again, because
+// its X-Request-Id stays the same.
+//
+//   - 200 with the message returned: it has it. A body that is no message is no
+//     answer, and nobody knows: try again.
+//   - 409 with the issue duplicate: it has had it before.
+//   - what else is no success is for exchange.Peer to say.
+func (c *Channel) classify(a exchange.Answer) outbound.Result {
+	if a.Status == http.StatusConflict && slices.Contains(a.IssueCodes(), "duplicate") {
+		return outbound.Result{State: outbound.Delivered, Status: a.Status, Evidence: a.Evidence()}
 	}
-	return outbound.Result{State: outbound.Retry, Reason: reason}
+	if a.Status != http.StatusOK {
+		return c.peer.Refused(a)
+	}
+	v, err := element.Parse(a.Body, element.Limits{})
+	if err != nil || a.Cut || v.ResourceType() != "Bundle" || v.Str("type") != "message" || len(v.List("entry")) == 0 {
+		return outbound.Result{State: outbound.Retry, Status: a.Status, Evidence: a.Evidence(),
+			Reason: "the sender answered 200 without the message, so nobody knows whether it took it"}
+	}
+	return outbound.Result{State: outbound.Delivered, Status: a.Status, Evidence: a.Evidence()}
 }

@@ -6,21 +6,16 @@
 package fhirapi
 
 import (
-	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
-	"github.com/hashicorp/go-retryablehttp"
-
 	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/exchange"
 	"github.com/linkloop/linkloop/adapter/outbound"
 )
 
@@ -44,31 +39,20 @@ func DefaultConfig() Config {
 
 // Validate names every problem at once; none quotes the token.
 func (c Config) Validate() error {
-	var errs []error
-	u, err := url.Parse(c.BaseURL)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || strings.ContainsAny(c.BaseURL, "?#") {
-		errs = append(errs, errors.New("base_url is not an http or https address without user, query and fragment"))
+	return errors.Join(exchange.CheckAddress("base_url", c.BaseURL), c.peer().Validate())
+}
+
+func (c Config) peer() exchange.Config {
+	return exchange.Config{
+		Who: "the peer", Token: c.Token, ConnectTimeout: c.ConnectTimeout, RequestTimeout: c.RequestTimeout,
+		MaxAnswer: c.MaxAnswer, MaxRetryAfter: c.MaxRetryAfter, Idle: 4,
 	}
-	if strings.ContainsFunc(c.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		errs = append(errs, errors.New("token holds a space, a line break or another character that no header carries"))
-	}
-	if c.ConnectTimeout <= 0 || c.RequestTimeout <= 0 {
-		errs = append(errs, errors.New("time-outs must be above zero"))
-	}
-	if c.MaxAnswer < 1024 {
-		errs = append(errs, errors.New("max_answer must be at least 1024 bytes"))
-	}
-	if c.MaxRetryAfter < 0 {
-		errs = append(errs, errors.New("max_retry_after must not be below zero"))
-	}
-	return errors.Join(errs...)
 }
 
 // Channel delivers to one server. It is safe for concurrent use.
 type Channel struct {
-	cfg    Config
-	base   string
-	client *retryablehttp.Client
+	base string
+	peer *exchange.Peer
 }
 
 // New returns a channel.
@@ -76,35 +60,7 @@ func New(cfg Config) (*Channel, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	c := retryablehttp.NewClient()
-	// Its default logger prints URLs, which carry identifiers. Its retries are
-	// for the moment between two instances of a peer; durable retry is relay's.
-	c.Logger = nil
-	c.RetryMax = 1
-	c.RetryWaitMin, c.RetryWaitMax = 50*time.Millisecond, 200*time.Millisecond
-	c.CheckRetry = neverConnected
-	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
-	c.HTTPClient = &http.Client{
-		Timeout: cfg.RequestTimeout,
-		Transport: &http.Transport{
-			DialContext:            (&net.Dialer{Timeout: cfg.ConnectTimeout}).DialContext,
-			TLSHandshakeTimeout:    cfg.ConnectTimeout,
-			ResponseHeaderTimeout:  cfg.RequestTimeout,
-			MaxResponseHeaderBytes: 64 << 10,
-			MaxIdleConnsPerHost:    4,
-			IdleConnTimeout:        time.Minute,
-			ForceAttemptHTTP2:      true,
-		},
-		// A redirect would carry the token and the patient to another place.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	return &Channel{cfg: cfg, base: strings.TrimRight(cfg.BaseURL, "/"), client: c}, nil
-}
-
-// neverConnected retries at once only what cannot have reached the peer.
-func neverConnected(ctx context.Context, _ *http.Response, err error) (bool, error) {
-	var op *net.OpError
-	return ctx.Err() == nil && errors.As(err, &op) && op.Op == "dial", nil
+	return &Channel{base: strings.TrimRight(cfg.BaseURL, "/"), peer: exchange.New(cfg.peer())}, nil
 }
 
 // Deliver sends the transaction and reads back what it made.
@@ -121,10 +77,10 @@ func (c *Channel) Deliver(ctx context.Context, d outbound.Delivery) outbound.Res
 	}
 	a, err := c.do(ctx, http.MethodPost, "", d.Payload)
 	if err != nil {
-		return unreachable(err)
+		return c.peer.Unreachable(err)
 	}
-	if a.status != http.StatusOK {
-		return classify(a, c.cfg.MaxRetryAfter)
+	if a.Status != http.StatusOK {
+		return c.peer.Refused(a)
 	}
 	if res, lies := checkAnswer(a, len(sent.List("entry"))); lies {
 		return res
@@ -132,89 +88,30 @@ func (c *Channel) Deliver(ctx context.Context, d outbound.Delivery) outbound.Res
 	return c.prove(ctx, sent, a)
 }
 
-// answer is what the peer said.
-type answer struct {
-	status     int
-	retryAfter string
-	body       []byte
-	cut        bool // longer than MaxAnswer
-}
-
-// maxEvidence is how much of an answer is kept with an attempt. Attempts are
-// kept for ever, and a practice that is down for days has hundreds.
-const maxEvidence = 16 << 10
-
-// evidence is a copy, so that the rest of a long answer can be let go.
-func (a answer) evidence() []byte { return bytes.Clone(a.body[:min(len(a.body), maxEvidence)]) }
-
-func (c *Channel) do(ctx context.Context, method, query string, body []byte) (answer, error) {
-	var raw any // nil, not an empty slice: a GET has no body
+func (c *Channel) do(ctx context.Context, method, query string, body []byte) (exchange.Answer, error) {
+	header := http.Header{"Accept": {"application/fhir+json"}}
 	if body != nil {
-		raw = body
-	}
-	req, err := retryablehttp.NewRequestWithContext(ctx, method, c.base+query, raw)
-	if err != nil {
-		return answer{}, err
-	}
-	req.Header.Set("Accept", "application/fhir+json")
-	if body != nil {
-		req.Header.Set("Content-Type", "application/fhir+json; charset=utf-8")
-		req.Header.Set("Prefer", "return=minimal")
+		header.Set("Content-Type", "application/fhir+json; charset=utf-8")
+		header.Set("Prefer", "return=minimal")
 	} else {
 		// HAPI FHIR, for one, answers a search from what it found up to a minute
 		// ago (its release notes of 2.5), when the entry was not there yet.
-		req.Header.Set("Cache-Control", "no-cache")
+		header.Set("Cache-Control", "no-cache")
 	}
-	if c.cfg.Token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.cfg.Token)
-	}
-	res, err := c.client.Do(req)
-	if err != nil {
-		return answer{}, err
-	}
-	defer res.Body.Close()
-	var b bytes.Buffer
-	n, err := b.ReadFrom(io.LimitReader(res.Body, c.cfg.MaxAnswer+1))
-	if err != nil {
-		return answer{}, err
-	}
-	a := answer{status: res.StatusCode, retryAfter: res.Header.Get("Retry-After"), body: b.Bytes()}
-	if n > c.cfg.MaxAnswer {
-		a.body, a.cut = a.body[:c.cfg.MaxAnswer], true
-	}
-	return a, nil
-}
-
-// unreachable words an error of the transport, whose own text holds the URL.
-func unreachable(err error) outbound.Result {
-	reason := "the connection broke before the answer was complete"
-	var op *net.OpError
-	var certificate *tls.CertificateVerificationError
-	var timeout interface{ Timeout() bool }
-	switch {
-	case errors.Is(err, context.Canceled):
-		reason = "stopped while waiting for the answer"
-	case errors.As(err, &certificate):
-		reason = "the certificate of the peer is not trusted, has expired or is for another name; nothing was sent"
-	case errors.As(err, &timeout) && timeout.Timeout():
-		reason = "no answer in time"
-	case errors.As(err, &op) && op.Op == "dial":
-		reason = "the peer cannot be reached"
-	}
-	return outbound.Result{State: outbound.Retry, Reason: reason}
+	return c.peer.Do(ctx, method, c.base+query, header, body)
 }
 
 // checkAnswer refuses a 200 that is not the answer to what was sent. The
 // entries may have been written all the same: sending again is safe, believing
 // is not.
-func checkAnswer(a answer, entries int) (outbound.Result, bool) {
+func checkAnswer(a exchange.Answer, entries int) (outbound.Result, bool) {
 	doubt := func(reason string) (outbound.Result, bool) {
-		return outbound.Result{State: outbound.Retry, Status: a.status, Reason: reason, Evidence: a.evidence()}, true
+		return outbound.Result{State: outbound.Retry, Status: a.Status, Reason: reason, Evidence: a.Evidence()}, true
 	}
-	if a.cut {
+	if a.Cut {
 		return doubt("the answer is larger than is read")
 	}
-	v, err := element.Parse(a.body, element.Limits{})
+	v, err := element.Parse(a.Body, element.Limits{})
 	if err != nil || v.ResourceType() != "Bundle" || v.Str("type") != "transaction-response" {
 		return doubt("status 200, and the answer is no transaction-response")
 	}
@@ -231,40 +128,40 @@ func checkAnswer(a answer, entries int) (outbound.Result, bool) {
 
 // prove reads every entry back by its identifier and wants exactly one. What
 // the peer will never let us see is delivered, and not proven.
-func (c *Channel) prove(ctx context.Context, sent *element.Value, a answer) outbound.Result {
+func (c *Channel) prove(ctx context.Context, sent *element.Value, a exchange.Answer) outbound.Result {
 	for i, e := range sent.List("entry") {
 		r := e.Get("resource")
 		system, value := r.TextAt("identifier.system"), r.TextAt("identifier.value")
 		found, err := c.do(ctx, http.MethodGet, "/"+r.ResourceType()+"?identifier="+url.QueryEscape(system+"|"+value), nil)
 		if err != nil {
-			res := unreachable(err)
+			res := c.peer.Unreachable(err)
 			res.Reason = "written, and not read back: " + res.Reason
 			return res
 		}
-		if found.status != http.StatusOK {
-			res := classify(found, c.cfg.MaxRetryAfter)
+		if found.Status != http.StatusOK {
+			res := c.peer.Refused(found)
 			if res.State == outbound.Dead {
-				return outbound.Result{State: outbound.Delivered, Status: a.status, Evidence: a.evidence(),
-					Reason: fmt.Sprintf("written; the peer does not allow to read it back (status %d)", found.status)}
+				return outbound.Result{State: outbound.Delivered, Status: a.Status, Evidence: a.Evidence(),
+					Reason: fmt.Sprintf("written; the peer does not allow to read it back (status %d)", found.Status)}
 			}
 			res.Reason = "written, and not read back: " + res.Reason
 			return res
 		}
-		v, err := element.Parse(found.body, element.Limits{})
+		v, err := element.Parse(found.Body, element.Limits{})
 		if err != nil || v.ResourceType() != "Bundle" || v.Str("type") != "searchset" {
-			return outbound.Result{State: outbound.Retry, Status: found.status, Evidence: found.evidence(),
+			return outbound.Result{State: outbound.Retry, Status: found.Status, Evidence: found.Evidence(),
 				Reason: "written, and the answer to reading it back is no searchset"}
 		}
 		switch n := matches(v, r.ResourceType(), system, value); {
 		case n == 0:
-			return outbound.Result{State: outbound.Retry, Status: found.status, Evidence: a.evidence(),
+			return outbound.Result{State: outbound.Retry, Status: found.Status, Evidence: a.Evidence(),
 				Reason: fmt.Sprintf("the peer accepted entry %d and does not find it", i)}
 		case n > 1:
-			return outbound.Result{State: outbound.Dead, Status: found.status, Evidence: found.evidence(),
+			return outbound.Result{State: outbound.Dead, Status: found.Status, Evidence: found.Evidence(),
 				Reason: fmt.Sprintf("entry %d stands %d times in the record", i, n)}
 		}
 	}
-	return outbound.Result{State: outbound.Proven, Status: a.status, Evidence: a.evidence()}
+	return outbound.Result{State: outbound.Proven, Status: a.Status, Evidence: a.Evidence()}
 }
 
 // matches counts what carries the identifier itself: a peer that does not know

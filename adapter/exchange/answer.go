@@ -1,6 +1,7 @@
-package fhirapi
+package exchange
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,34 +13,51 @@ import (
 	"github.com/linkloop/linkloop/adapter/outbound"
 )
 
-// classify says what a status other than 200 means for a conditional
-// transaction, which is safe to send again whatever happened to it.
+// Answer is what the peer said.
+type Answer struct {
+	Status     int
+	Body       []byte
+	Cut        bool // it was longer than MaxAnswer
+	retryAfter string
+}
+
+// maxEvidence is how much of an answer is kept with an attempt. Attempts are
+// kept for ever, and a practice that is down for days has hundreds.
+const maxEvidence = 16 << 10
+
+// Evidence is a copy, so that the rest of a long answer can be let go.
+func (a Answer) Evidence() []byte { return bytes.Clone(a.Body[:min(len(a.Body), maxEvidence)]) }
+
+// Refused says what a status means that is no success, for a request that is
+// safe to send again whatever happened to it.
 //
 //   - 408, 425, 429 and every 5xx but 501 and 505 pass: try again.
 //   - 409 and 423 are a clash with another writer: try again.
-//   - another 2xx is no answer to a transaction, and nobody knows: try again.
+//   - a 2xx is no answer that was expected, and nobody knows: try again.
 //   - 401 may be a token on its way: try again, it is visible meanwhile.
-//   - 412 says that a condition matched more than one: a human.
 //   - everything else will be refused every time: a human.
-func classify(a answer, maxRetryAfter time.Duration) outbound.Result {
-	res := outbound.Result{State: outbound.Dead, Status: a.status, Evidence: a.evidence()}
-	switch s := a.status; {
+func (p *Peer) Refused(a Answer) outbound.Result {
+	res := outbound.Result{State: outbound.Dead, Status: a.Status, Evidence: a.Evidence()}
+	switch s := a.Status; {
 	case s == http.StatusRequestTimeout, s == http.StatusTooEarly, s == http.StatusTooManyRequests,
 		s >= 200 && s < 300, s == http.StatusConflict, s == http.StatusLocked, s == http.StatusUnauthorized,
 		s >= 500 && s != http.StatusNotImplemented && s != http.StatusHTTPVersionNotSupported:
 		res.State = outbound.Retry
-		res.RetryAfter = retryAfter(a.retryAfter, time.Now(), maxRetryAfter)
+		res.RetryAfter = retryAfter(a.retryAfter, time.Now(), p.cfg.MaxRetryAfter)
 	}
-	res.Reason = strings.TrimRight(fmt.Sprintf("the peer answered %d %s", a.status, http.StatusText(a.status)), " ") + issueCodes(a.body)
+	res.Reason = strings.TrimRight(fmt.Sprintf("%s answered %d %s", p.cfg.Who, a.Status, http.StatusText(a.Status)), " ")
+	if codes := a.IssueCodes(); len(codes) > 0 {
+		res.Reason += " (" + strings.Join(codes, ", ") + ")"
+	}
 	return res
 }
 
-// issueCodes adds the codes of an OperationOutcome; its texts may hold patient
-// data and stay in the evidence.
-func issueCodes(body []byte) string {
-	v, err := element.Parse(body, element.Limits{})
+// IssueCodes are the codes of an answer that is an OperationOutcome; its texts may
+// hold patient data and stay in the evidence.
+func (a Answer) IssueCodes() []string {
+	v, err := element.Parse(a.Body, element.Limits{})
 	if err != nil || v.ResourceType() != "OperationOutcome" {
-		return ""
+		return nil
 	}
 	var codes []string
 	for _, is := range v.List("issue") {
@@ -47,10 +65,7 @@ func issueCodes(body []byte) string {
 			codes = append(codes, c)
 		}
 	}
-	if len(codes) == 0 {
-		return ""
-	}
-	return " (" + strings.Join(codes, ", ") + ")"
+	return codes
 }
 
 // known are the codes of http://hl7.org/fhir/issue-type: anything else could
