@@ -41,7 +41,12 @@ func (d *Definition) capability() *element.Value {
 		verbs = append(verbs, "create")
 	}
 	if d.Update {
-		verbs = append(verbs, "update")
+		verbs = append(verbs, "update", "patch")
+	}
+	conditionalDelete := "not-supported"
+	if ok, _ := d.Deletable(); ok {
+		verbs = append(verbs, "delete")
+		conditionalDelete = "single"
 	}
 	interactions := element.NewArray()
 	for _, v := range verbs {
@@ -55,8 +60,8 @@ func (d *Definition) capability() *element.Value {
 		element.F("updateCreate", element.NewBool(false)),
 		element.F("conditionalCreate", element.NewBool(d.Create)),
 		element.S("conditionalRead", "full-support"),
-		element.F("conditionalUpdate", element.NewBool(false)),
-		element.S("conditionalDelete", "not-supported"),
+		element.F("conditionalUpdate", element.NewBool(d.Create && d.Update)),
+		element.S("conditionalDelete", conditionalDelete),
 		element.F("referencePolicy", element.NewArray(element.NewString("literal"))),
 	)
 	for _, n := range d.names(Reference) {

@@ -1,6 +1,8 @@
 package worklist
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -20,12 +22,18 @@ import (
 // Create makes a resource with an id of ours.
 // https://hl7.org/fhir/R4/http.html#create
 func (s *Service) Create(ctx context.Context, who Caller, typ string, body []byte) (store.Version, error) {
-	v, _, err := s.create(ctx, who, typ, body, nil)
+	v, _, err := s.create(ctx, who, typ, body, creation{})
 	return v, err
 }
 
-// create makes a resource, unless one is found by the query; made says which.
-func (s *Service) create(ctx context.Context, who Caller, typ string, body []byte, unless *resource.Query) (out store.Version, made bool, err error) {
+// creation says more about how a resource is made.
+type creation struct {
+	unless *resource.Query // when a resource is found by it, none is made
+	id     string          // the id, when it was given out before
+}
+
+// create makes a resource; made is false when there was one already.
+func (s *Service) create(ctx context.Context, who Caller, typ string, body []byte, c creation) (out store.Version, made bool, err error) {
 	v, err := s.parse(typ, body)
 	if err != nil {
 		return store.Version{}, false, err
@@ -42,7 +50,7 @@ func (s *Service) create(ctx context.Context, who Caller, typ string, body []byt
 			return store.Version{}, false, f
 		}
 	}
-	id := s.cfg.NationalID(v)
+	id := cmp.Or(c.id, s.cfg.NationalID(v))
 	if id == "" {
 		id = uuid.NewString()
 	}
@@ -54,7 +62,7 @@ func (s *Service) create(ctx context.Context, who Caller, typ string, body []byt
 		}
 		var found bool
 		var err error
-		if out, found, err = theOne(tx, unless); err != nil || found {
+		if out, found, err = theOne(tx, c.unless, ifNoneExist); err != nil || found {
 			made = false
 			return err
 		}
@@ -104,10 +112,19 @@ func (s *Service) Update(ctx context.Context, who Caller, c Change) (store.Versi
 	}
 	key := store.Key{Type: c.Type, ID: c.ID}
 	index := s.cfg.Indexer.Index(v)
-	var out store.Version
+	return s.change(ctx, who, key, seen, newVersion, s.reads(key, v), func(*element.Value) (*element.Value, resource.Index, error) {
+		return v.Clone(), index, nil // changed below, and the decision may run again
+	})
+}
+
+// change makes the next version of a resource that exists, of which seen is
+// the number its author saw, or 0. All rules for changes are applied here, to
+// whatever makes them.
+func (s *Service) change(ctx context.Context, who Caller, key store.Key, seen int64, whenSame same, hint store.Hint,
+	next func(old *element.Value) (*element.Value, resource.Index, error)) (out store.Version, err error) {
 	var owes bool
 	err = s.cfg.Store.Decide(ctx, func(tx store.Tx) error {
-		v := v.Clone() // changed below, and the decision may run again
+		owes = false
 		cur, err := tx.Resources().Get(key)
 		if err != nil {
 			return err
@@ -120,16 +137,27 @@ func (s *Service) Update(ctx context.Context, who Caller, c Change) (store.Versi
 			return err
 		}
 		// Of a stale change the version is what is wrong, but for a lost claim:
-		// "claimed by another" says more than "read it again".
+		// "claimed by another" says more than "read it again". A patch that
+		// does not fit what is there now is stale first.
 		stale := seen != 0 && seen != cur.Number
+		v, index, err := next(old)
+		if err != nil && stale {
+			return staleVersion(key.Type, cur.Number, seen)
+		}
+		if err != nil {
+			return err
+		}
 		if err := s.mayChange(tx, who, old, v); err != nil && (!stale || fault.KindOf(err) == fault.Conflict) {
 			return err
 		}
 		if stale {
-			return &fault.Fault{Kind: fault.VersionConflict, Issues: []fault.Issue{{Expression: c.Type + ".meta.versionId",
-				Text: fmt.Sprintf("version %d is current, the change was made to version %d: read it again", cur.Number, seen)}}}
+			return staleVersion(key.Type, cur.Number, seen)
 		}
 		keepFlags(old, v)
+		if whenSame == keepVersion && bytes.Equal(element.Canonical(old), element.Canonical(v)) {
+			out = cur
+			return nil
+		}
 		if owes, err = s.follow(tx, old, v); err != nil {
 			return err
 		}
@@ -137,11 +165,25 @@ func (s *Service) Update(ctx context.Context, who Caller, c Change) (store.Versi
 			return err
 		}
 		return s.audit(tx, who, "update", out, "success")
-	}, s.reads(key, v))
+	}, hint)
 	if err == nil && owes {
 		s.cfg.Owed()
 	}
 	return out, err
+}
+
+// same says what a change that changes nothing does: an update is a version, as
+// its author wrote the whole resource; a patch is none.
+type same bool
+
+const (
+	newVersion  same = false
+	keepVersion same = true
+)
+
+func staleVersion(typ string, current, seen int64) error {
+	return &fault.Fault{Kind: fault.VersionConflict, Issues: []fault.Issue{{Expression: typ + ".meta.versionId",
+		Text: fmt.Sprintf("version %d is current, the change was made to version %d: read it again", current, seen)}}}
 }
 
 // reads tells the store what a decision about a resource looks at: itself and
@@ -200,14 +242,14 @@ func isFlag(tag *element.Value) bool {
 }
 
 // versionSeen is the version a change was made to: If-Match, else the
-// meta.versionId of the body; 0 when neither says.
+// meta.versionId of the body, which may be nil; 0 when neither says.
 func versionSeen(ifMatch string, v *element.Value) (int64, error) {
 	tag := strings.TrimSpace(ifMatch)
 	if tag == "*" {
 		return 0, nil
 	}
 	if tag == "" {
-		tag = v.TextAt("meta.versionId")
+		tag = v.TextAt("meta.versionId") // of no body it is empty
 		if n, err := strconv.ParseInt(tag, 10, 64); err == nil && n > 0 {
 			return n, nil
 		}
@@ -231,6 +273,13 @@ func (s *Service) parse(typ string, body []byte) (*element.Value, error) {
 		return nil, &fault.Fault{Kind: fault.Malformed, Issues: []fault.Issue{{
 			Code: "invalid", Expression: "resourceType", Text: "a resource of the type in the URL is expected"}}}
 	}
+	return v, s.check(v)
+}
+
+// check holds a resource against the structure of R4 and the rules of this
+// house, and writes references and identifiers in the one way in which they
+// are looked for.
+func (s *Service) check(v *element.Value) error {
 	s.relative(v)
 	// What the intake would only flag is refused here: a tool that writes a
 	// wrong code or number can be told so at once. It also writes identifiers
@@ -241,9 +290,9 @@ func (s *Service) parse(typ string, body []byte) (*element.Value, error) {
 		issues = append(issues, fault.Issue{Code: "code-invalid", Expression: q.Expression, Text: q.Text})
 	}
 	if len(issues) > 0 {
-		return nil, &fault.Fault{Kind: fault.Profile, Issues: issues}
+		return &fault.Fault{Kind: fault.Profile, Issues: issues}
 	}
-	return v, nil
+	return nil
 }
 
 // relative writes references under our own base the short way, so that a

@@ -1,0 +1,46 @@
+package worklist
+
+import (
+	"context"
+
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+// within runs work as one decision: whatever the service that it gets does is
+// part of it, so that several interactions happen together or not at all. An
+// error must be returned, for what came before it to be undone.
+func (s *Service) within(ctx context.Context, work func(in *Service, tx store.Tx) error, hints ...store.Hint) error {
+	owed := false
+	err := s.cfg.Store.Decide(ctx, func(tx store.Tx) error {
+		owed = false
+		in := New(s.cfg)
+		in.cfg.Store = inside{s.cfg.Store, tx}
+		in.cfg.Owed = func() { owed = true } // told after the commit
+		return work(in, tx)
+	}, hints...)
+	if err == nil && owed {
+		s.cfg.Owed()
+	}
+	return err
+}
+
+// inside is the store as seen from within a decision.
+type inside struct {
+	store.Store
+	tx store.Tx
+}
+
+// Decide runs fn as part of the decision.
+func (i inside) Decide(_ context.Context, fn func(store.Tx) error, _ ...store.Hint) error {
+	return fn(i.tx)
+}
+
+// View reads what the decision sees, its own writes among it.
+func (i inside) View(_ context.Context, fn func(store.Reader) error) error { return fn(reader{i.tx}) }
+
+// reader is a decision that only reads.
+type reader struct{ tx store.Tx }
+
+func (r reader) Resources() store.ResourceReader  { return r.tx.Resources() }
+func (r reader) Inbox() store.InboxReader         { return r.tx.Inbox() }
+func (r reader) Deliveries() store.DeliveryReader { return r.tx.Deliveries() }
