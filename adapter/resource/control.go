@@ -1,74 +1,50 @@
 package resource
 
 import (
-	"math"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/spelling"
 )
 
-// prefix splits a date value into its comparison and the interval it means.
-// https://hl7.org/fhir/R4/search.html#prefix
-func prefix(key, value string) (cmp string, low, high int64, err error) {
-	cmp = "eq"
+// comparison splits off the prefix of a date or a number; ok is false when it
+// is none. https://hl7.org/fhir/R4/search.html#prefix
+func comparison(value string) (cmp, rest string, ok bool) {
 	if len(value) > 2 && value[0] >= 'a' && value[0] <= 'z' {
-		cmp, value = value[:2], value[2:]
+		switch cmp, rest = value[:2], value[2:]; cmp {
+		case "eq", "ne", "gt", "ge", "lt", "le", "sa", "eb", "ap":
+			return cmp, rest, true
+		}
+		return "", "", false
 	}
-	switch cmp {
-	case "eq", "ne", "gt", "ge", "lt", "le", "sa", "eb":
-	case "ap":
-		return "", 0, 0, fault.New(fault.Unsupported, key, "the prefixes eq, ne, gt, ge, lt, le, sa and eb are supported")
-	default:
-		return "", 0, 0, malformed(key, "a date with one of the prefixes eq, ne, gt, ge, lt, le, sa, eb is expected")
+	return "eq", value, true
+}
+
+// prefix splits a date value into its comparison and the interval it means;
+// with ap, that interval and a tenth of its distance from now on each side.
+func (p *parser) prefix(key, value string) (cmp string, low, high int64, err error) {
+	cmp, value, ok := comparison(value)
+	if !ok {
+		return "", 0, 0, malformed(key, "a date with one of the prefixes eq, ne, gt, ge, lt, le, sa, eb, ap is expected")
 	}
 	// A plus sign that was not escaped in the query arrives as a space.
-	low, high, ok := interval(strings.ReplaceAll(value, " ", "+"))
+	low, high, ok = interval(strings.ReplaceAll(value, " ", "+"))
 	if !ok {
 		return "", 0, 0, malformed(key, "a date such as 2026-03-02, or an instant with a time zone, is expected")
 	}
+	if cmp == "ap" {
+		now := p.opt.Now
+		if now.IsZero() {
+			now = time.Now()
+		}
+		tenth := (now.UnixMicro() - low) / 10
+		tenth = max(tenth, -tenth)
+		low, high = low-tenth, high+tenth
+	}
 	return cmp, low, high, nil
-}
-
-// date turns a comparison into overlaps of intervals, which is all the store
-// knows: "inside" is to overlap the interval and nothing before or behind it.
-func (p *parser) date(d *Parameter, key, value string) error {
-	if strings.Contains(value, ",") {
-		return fault.New(fault.Unsupported, key, "several dates at once are not supported; repeat the parameter to narrow the search")
-	}
-	cmp, low, high, err := prefix(key, value)
-	if err != nil {
-		return err
-	}
-	const first, last = math.MinInt64, math.MaxInt64
-	param := p.ix.term(p.def.Type, d.Name, "")
-	add := func(low, high int64, not bool) {
-		p.out.Query.Ranges = append(p.out.Query.Ranges, RangeClause{Param: param, Low: low, High: high, Not: not})
-	}
-	switch cmp {
-	case "eq":
-		add(low, high, false)
-		add(first, low-1, true)
-		add(high+1, last, true)
-	case "ne":
-		add(low, high, true)
-	case "gt":
-		add(high+1, last, false)
-	case "ge":
-		add(low, last, false)
-	case "lt":
-		add(first, low-1, false)
-	case "le":
-		add(first, high, false)
-	case "sa":
-		add(high+1, last, false)
-		add(first, high, true)
-	case "eb":
-		add(first, low-1, false)
-		add(low, last, true)
-	}
-	return nil
 }
 
 // lastUpdated narrows the time of the last update, which is exact to the
@@ -76,7 +52,7 @@ func (p *parser) date(d *Parameter, key, value string) error {
 // gt the last one it saw misses nothing and repeats nothing.
 func (p *parser) lastUpdated(value string) error {
 	const key = "_lastUpdated"
-	cmp, low, high, err := prefix(key, value)
+	cmp, low, high, err := p.prefix(key, value)
 	if err != nil {
 		return err
 	}
@@ -88,7 +64,7 @@ func (p *parser) lastUpdated(value string) error {
 		}
 	}
 	switch cmp {
-	case "eq":
+	case "eq", "ap":
 		from(low)
 		until(high)
 	case "gt", "sa":
@@ -100,7 +76,10 @@ func (p *parser) lastUpdated(value string) error {
 	case "le":
 		until(high)
 	default:
-		return fault.New(fault.Unsupported, key, "eq, gt, ge, lt, le, sa and eb are supported")
+		p.check(func(root *element.Value) bool {
+			at, _, ok := interval(root.TextAt("meta.lastUpdated"))
+			return ok && (at < low || at > high)
+		})
 	}
 	return nil
 }
@@ -134,7 +113,7 @@ func (p *parser) include(value string) error {
 	if !ok || d.Kind != Reference {
 		return fault.New(fault.Unsupported, "_include", "these are supported: %s", strings.Join(p.def.names(Reference), ", "))
 	}
-	inc := Include{paths: d.Paths}
+	inc := Include{param: d}
 	if len(parts) == 3 {
 		inc.typ = parts[2]
 	}
@@ -155,8 +134,11 @@ func (d *Definition) names(kind Kind) []string {
 // unknown decides about parameters that nobody knows. Ignoring the only filter
 // of a worklist would show everybody's Tasks.
 func (p *parser) unknown() error {
-	known := append(append(append(p.def.names(Token), p.def.names(Reference)...), p.def.names(Date)...),
-		"_id", "_lastUpdated", "_count", "_sort", "_include", "_total", "_summary")
+	var known []string
+	for _, d := range p.def.Parameters {
+		known = append(known, d.Name)
+	}
+	known = append(known, "_id", "_lastUpdated", "_count", "_sort", "_include", "_total", "_summary")
 	for _, key := range p.strange {
 		name, _, _ := strings.Cut(key, ":")
 		if head, _, chained := strings.Cut(name, "."); chained && slices.Contains(known, head) || name == "_has" {

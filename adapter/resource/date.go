@@ -67,11 +67,14 @@ func precision(s string) time.Duration {
 	return d
 }
 
-// rangeOf reads a date, dateTime, instant or Period element. An open end of a
+// rangeOf reads a date, dateTime, instant, Period or Timing element. An open end of a
 // Period reaches for ever.
 func rangeOf(v *element.Value) (low, high int64, ok bool) {
 	if v.Kind == element.String {
 		return interval(v.Text)
+	}
+	if event := v.List("event"); len(event) > 0 || v.Get("repeat") != nil {
+		return timing(v)
 	}
 	low, high = math.MinInt64, math.MaxInt64
 	if s := v.Str("start"); s != "" {
@@ -85,4 +88,19 @@ func rangeOf(v *element.Value) (low, high int64, ok bool) {
 		}
 	}
 	return low, high, (v.Str("start") != "" || v.Str("end") != "") && low <= high
+}
+
+// timing is the time from the first to the last event of a Timing, or its
+// bounds where it has no events.
+func timing(v *element.Value) (low, high int64, ok bool) {
+	low, high = math.MaxInt64, math.MinInt64
+	for _, e := range v.List("event") {
+		if a, b, good := interval(e.Text); good {
+			low, high, ok = min(low, a), max(high, b), true
+		}
+	}
+	if bounds := v.At("repeat.boundsPeriod"); !ok && bounds != nil {
+		return rangeOf(bounds)
+	}
+	return low, high, ok
 }

@@ -46,9 +46,8 @@ func (ix *Indexer) Index(v *element.Value) Index {
 	var room [8]string
 	for i := range d.Parameters {
 		p := &d.Parameters[i]
-		if p.Kind == Date {
+		if p.Kind == Date || p.Kind == Quantity {
 			out.Ranges = ix.appendRanges(out.Ranges, d.Type, p, v)
-			continue
 		}
 		values := appendValues(room[:0], p, v)
 		if len(values) == 0 && p.Missing {
@@ -97,41 +96,54 @@ func combinations(names []string, values map[string][]string) []string {
 	return out
 }
 
-// appendValues adds everything that a token or reference parameter matches.
+// appendValues adds everything that a parameter of terms matches; of a quantity
+// the units, of a composite its first part.
 func appendValues(out []string, p *Parameter, v *element.Value) []string {
-	for _, path := range p.Paths {
-		walk(v, path, func(x *element.Value) {
-			if p.Kind == Reference {
-				out = appendReference(out, x)
-			} else {
-				out = appendTokens(out, x)
+	p.visit(v, func(x *element.Value) {
+		switch p.Kind {
+		case Reference:
+			out = appendReference(out, x)
+			out = appendIdentifier(out, x)
+		case Token:
+			out = appendTokens(out, x)
+		case String:
+			texts(x, func(s string) { out = appendBeginnings(out, s) })
+		case URI:
+			if x.Kind == element.String {
+				out = append(out, x.Text)
 			}
-		})
+		case Quantity:
+			out = append(out, units(x)...)
+		case Composite:
+			visitAll(p.Components[0].Paths, x, func(y *element.Value) { out = appendTokens(out, y) })
+		}
+	})
+	return out
+}
+
+// identifierMark stands before the identifier of a reference, which is asked
+// for by :identifier.
+const identifierMark = ":identifier "
+
+func appendIdentifier(out []string, v *element.Value) []string {
+	if id := v.Get("identifier"); id != nil {
+		for _, form := range appendTokens(nil, id) {
+			out = append(out, identifierMark+form)
+		}
 	}
 	return out
 }
 
-// walk visits every value at a dotted path, as element.Value.All does, without
-// a list of them.
-func walk(v *element.Value, path string, visit func(*element.Value)) {
-	if v == nil {
-		return
-	}
-	if v.Kind == element.Array {
-		for _, it := range v.Items {
-			walk(it, path, visit)
-		}
-		return
-	}
-	if path == "" {
-		visit(v)
-		return
-	}
-	name, rest, _ := strings.Cut(path, ".")
-	walk(v.Get(name), rest, visit)
-}
-
+// appendReference adds a reference without its version; a canonical also
+// without what stands behind its bar.
 func appendReference(out []string, v *element.Value) []string {
+	if v.Kind == element.String {
+		out = append(out, v.Text)
+		if url, _, versioned := strings.Cut(v.Text, "|"); versioned {
+			out = append(out, url)
+		}
+		return out
+	}
 	if r := v.Str("reference"); r != "" {
 		r, _, _ = strings.Cut(r, "/_history/")
 		return append(out, r)
@@ -170,12 +182,18 @@ func appendTokens(out []string, v *element.Value) []string {
 }
 
 func (ix *Indexer) appendRanges(out []Range, typ string, p *Parameter, v *element.Value) []Range {
-	for _, path := range p.Paths {
-		walk(v, path, func(x *element.Value) {
-			if low, high, ok := rangeOf(x); ok {
-				out = append(out, Range{Param: ix.term(typ, p.Name, ""), Low: low, High: high})
-			}
-		})
-	}
+	p.visit(v, func(x *element.Value) {
+		if low, high, ok := intervalOf(p.Kind, x); ok {
+			out = append(out, Range{Param: ix.term(typ, p.Name, ""), Low: low, High: high})
+		}
+	})
 	return out
+}
+
+// intervalOf is the interval of a value of a date or a quantity.
+func intervalOf(k Kind, v *element.Value) (low, high int64, ok bool) {
+	if k == Quantity {
+		return spanOf(v)
+	}
+	return rangeOf(v)
 }

@@ -1,10 +1,12 @@
 package resource
 
 import (
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
@@ -26,26 +28,26 @@ const (
 type Options struct {
 	BaseURL string // references under it are relative to it
 	Strict  bool   // Prefer: handling=strict; every unknown parameter is refused
+	// Now is what ap measures from; zero: the clock.
+	Now time.Time
 }
 
 // Include is one _include.
 type Include struct {
-	paths []string
+	param *Parameter
 	typ   string // only references to this type; empty: all
 }
 
 // References lists what a resource refers to by the included parameter.
 func (i Include) References(v *element.Value) []string {
 	var out []string
-	for _, p := range i.paths {
-		for _, x := range v.All(p) {
-			for _, r := range appendReference(nil, x) {
-				if i.typ == "" || strings.Contains("/"+r, "/"+i.typ+"/") {
-					out = append(out, r)
-				}
+	i.param.visit(v, func(x *element.Value) {
+		for _, r := range appendReference(nil, x) {
+			if i.typ == "" || strings.Contains("/"+r, "/"+i.typ+"/") {
+				out = append(out, r)
 			}
 		}
-	}
+	})
 	return out
 }
 
@@ -85,7 +87,8 @@ func Parse(ix *Indexer, typ string, params url.Values, o Options) (*Search, erro
 		}
 	}
 	p.combine()
-	if len(p.out.Query.Clauses)+len(p.out.Query.Ranges) > maxClauses {
+	p.out.Query.Check = checkOf(p.checks)
+	if len(p.checks)+len(p.out.Query.Clauses)+len(p.out.Query.Ranges) > maxClauses {
 		return nil, fault.New(fault.Malformed, "", "more than %d conditions", maxClauses)
 	}
 	if err := p.unknown(); err != nil {
@@ -111,6 +114,7 @@ type parser struct {
 	strange []string
 	narrows bool
 	sorted  bool
+	checks  []func(root *element.Value) bool
 }
 
 // controls are the parameters that every type has.
@@ -219,47 +223,40 @@ func (p *parser) condition(name, modifier, value string) (known bool, err error)
 		return false, nil
 	}
 	key := name // of the modifier only ours are repeated; another may be any text
-	switch modifier {
-	case "missing":
-		return true, p.missing(d, name+":missing", value)
-	case "not":
-		key += ":not"
+	if slices.Contains(modifiers, modifier) {
+		key += ":" + modifier
 	}
-	if d.Kind == Date {
-		if modifier != "" {
-			return true, fault.New(fault.Unsupported, key, "this modifier is not supported for a date")
-		}
-		return true, p.date(d, key, value)
+	if modifier == "missing" {
+		return true, p.missing(d, key, value)
 	}
-	values := split(value)
+	values := cut(value, ',')
 	if len(values) > maxValues {
 		return true, malformed(key, "more than %d values", maxValues)
 	}
-	wanted := make([]string, 0, len(values))
-	for _, v := range values {
-		if v == "" {
-			return true, malformed(key, "a value is empty")
-		}
-		if d.Kind == Reference {
-			ref, err := p.reference(d, key, modifier, v)
-			if err != nil {
-				return true, err
-			}
-			wanted = append(wanted, ref...)
-			continue
-		}
-		if modifier != "" && modifier != "not" {
-			return true, fault.New(fault.Unsupported, key, "this modifier is not supported for a token; :not and :missing are")
-		}
-		form, ok := token(d, v)
-		if !ok {
-			return true, malformed(key, "a code is expected")
-		}
-		wanted = append(wanted, form)
+	if slices.Contains(values, "") {
+		return true, malformed(key, "a value is empty")
 	}
-	p.clause(d.Name, wanted, modifier == "not")
-	return true, nil
+	switch d.Kind {
+	case Date, Quantity:
+		return true, p.intervals(d, key, modifier, values)
+	case String:
+		return true, p.text(d, key, modifier, values)
+	case URI:
+		return true, p.uri(d, key, modifier, values)
+	case Composite:
+		return true, p.composite(d, key, modifier, values)
+	case Special:
+		return true, p.near(d, key, modifier, values)
+	case Reference:
+		return true, p.references(d, key, modifier, values)
+	default:
+		return true, p.tokens(d, key, modifier, values)
+	}
 }
+
+// modifiers are those of R4 that are said in answers.
+// https://hl7.org/fhir/R4/search.html#modifiers
+var modifiers = []string{"missing", "not", "exact", "contains", "text", "of-type", "identifier", "below", "above", "in", "not-in"}
 
 func (p *parser) clause(name string, values []string, not bool) {
 	c := Clause{Any: make([]Term, 0, len(values)), Not: not}
@@ -272,25 +269,28 @@ func (p *parser) clause(name string, values []string, not bool) {
 	p.out.Query.Clauses = append(p.out.Query.Clauses, c)
 }
 
+// missing finds what has no value, or what has one. The interval index knows by
+// itself, some parameters have an entry for it, and of the others each
+// candidate is looked at.
 func (p *parser) missing(d *Parameter, key, value string) error {
-	if !d.Missing {
-		return fault.New(fault.Unsupported, key, ":missing is supported for %s", strings.Join(p.def.missing(), ", "))
-	}
 	if value != "true" && value != "false" {
 		return malformed(key, "true or false is expected")
 	}
-	p.clause(d.Name, []string{missingValue}, value == "false")
-	return nil
-}
-
-func (d *Definition) missing() []string {
-	var out []string
-	for _, p := range d.Parameters {
-		if p.Missing {
-			out = append(out, p.Name)
-		}
+	absent := value == "true"
+	switch {
+	case d.Missing:
+		p.clause(d.Name, []string{missingValue}, !absent)
+	case d.Kind == Date || d.Kind == Quantity:
+		p.out.Query.Ranges = append(p.out.Query.Ranges, RangeClause{
+			Param: p.ix.term(p.def.Type, d.Name, ""), Low: math.MinInt64, High: math.MaxInt64, Not: absent})
+	default:
+		p.check(func(root *element.Value) bool {
+			found := false
+			d.visit(root, func(*element.Value) { found = true })
+			return found != absent
+		})
 	}
-	return out
+	return nil
 }
 
 // token is the indexed form of a value. Elements of type code have one system,
@@ -300,8 +300,7 @@ func token(d *Parameter, v string) (form string, ok bool) {
 	if !has {
 		return v, true
 	}
-	switch d.Name {
-	case "status", "intent", "priority", "gender", "active":
+	if d.plain() {
 		return code, code != ""
 	}
 	system, code = canonical(system, code)
@@ -312,7 +311,7 @@ func token(d *Parameter, v string) (form string, ok bool) {
 // base, a bare id of any type the parameter may point to.
 func (p *parser) reference(d *Parameter, key, modifier, v string) ([]string, error) {
 	if modifier != "" && !slices.Contains(d.Targets, modifier) {
-		return nil, fault.New(fault.Unsupported, key, "this modifier is not supported here; a type of %s and :missing are", strings.Join(d.Targets, ", "))
+		return nil, fault.New(fault.Unsupported, key, "this modifier is not supported here; a type of %s, :identifier and :missing are", strings.Join(d.Targets, ", "))
 	}
 	if p.opt.BaseURL != "" {
 		v = strings.TrimPrefix(v, p.opt.BaseURL+"/")
@@ -387,22 +386,40 @@ func malformed(name, format string, args ...any) error {
 // split cuts at commas that are not escaped and removes the escapes.
 // https://hl7.org/fhir/R4/search.html#escaping
 func split(s string) []string {
-	if strings.IndexByte(s, '\\') < 0 {
-		return strings.Split(s, ",")
+	out := cut(s, ',')
+	for i := range out {
+		out[i] = plainText(out[i])
 	}
+	return out
+}
+
+// cut cuts at separators that are not escaped and leaves the escapes.
+func cut(s string, sep byte) []string {
 	var out []string
-	var b strings.Builder
+	start := 0
 	for i := 0; i < len(s); i++ {
-		switch {
-		case s[i] == '\\' && i+1 < len(s) && strings.IndexByte(`,|$\`, s[i+1]) >= 0:
+		switch s[i] {
+		case '\\':
 			i++
-			b.WriteByte(s[i])
-		case s[i] == ',':
-			out = append(out, b.String())
-			b.Reset()
-		default:
-			b.WriteByte(s[i])
+		case sep:
+			out = append(out, s[start:i])
+			start = i + 1
 		}
 	}
-	return append(out, b.String())
+	return append(out, s[start:])
+}
+
+// plainText removes the escapes.
+func plainText(s string) string {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) && strings.IndexByte(`,|$\`, s[i+1]) >= 0 {
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
 }

@@ -53,4 +53,11 @@ type Query struct {
 	After                   string // cursor of the previous page, from the store; empty: first page
 	Limit                   int    // rows wanted; 0: none, only the total
 	Total                   bool   // count all matches (bounded by the store)
+	// Check is a condition that the index does not say all of: a candidate
+	// counts when it holds for the body; nil: the index says everything. Of the
+	// candidates that it turns away a store looks at MaxRejected at most.
+	Check func(body []byte) bool
 }
+
+// MaxRejected bounds how many candidates a search looks at in vain.
+const MaxRejected = 10_000

@@ -47,6 +47,9 @@ type search struct {
 // without a value last. A page stays right while others write: what is updated
 // moves to the newest end and is not met twice.
 func (r resources) Search(q resource.Query) (store.Page, error) {
+	if q.Check != nil {
+		return store.Filter(q, r.Search)
+	}
 	page := store.Page{Total: -1}
 	terms := len(q.IDs)
 	for _, c := range q.Clauses {

@@ -45,6 +45,9 @@ type search struct {
 // value last. A page stays right while others write: what is updated moves to
 // the newest end and is not met twice.
 func (r resources) Search(q resource.Query) (store.Page, error) {
+	if q.Check != nil {
+		return store.Filter(q, r.Search)
+	}
 	page := store.Page{Total: -1}
 	if r.flush != nil {
 		if err := r.flush(); err != nil {
