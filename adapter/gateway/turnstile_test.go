@@ -122,7 +122,13 @@ func waiting(s *turnstile) (n int) {
 func TestPart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTurnstile(32, time.Hour)
-		inside := func() int { return s.line("greedy").inside }
+		// What a timer changes is read under the lock.
+		inside := func() (n, resting int) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			l := s.line("greedy")
+			return l.inside, l.resting
+		}
 		done := make(chan struct{})
 		for range 100 {
 			go func() {
@@ -133,8 +139,8 @@ func TestPart(t *testing.T) {
 			}()
 		}
 		synctest.Wait()
-		if inside() != 32 {
-			t.Errorf("alone: %d places", inside())
+		if n, _ := inside(); n != 32 {
+			t.Errorf("alone: %d places", n)
 		}
 		light := func() {
 			leave, err := s.enter(t.Context(), "light")
@@ -152,14 +158,14 @@ func TestPart(t *testing.T) {
 			go light()
 			synctest.Wait()
 		}
-		if l := s.line("greedy"); l.inside+l.resting != 2 {
-			t.Errorf("beside another: %d places, want 2", l.inside+l.resting)
+		if n, resting := inside(); n+resting != 2 {
+			t.Errorf("beside another: %d places, want 2", n+resting)
 		}
 		time.Sleep(2 * lately)
 		<-done
 		synctest.Wait()
-		if inside() != 32 {
-			t.Errorf("alone again: %d places", inside())
+		if n, _ := inside(); n != 32 {
+			t.Errorf("alone again: %d places", n)
 		}
 		for range 100 - 41 {
 			<-done
@@ -207,6 +213,8 @@ func TestRest(t *testing.T) {
 		if got := let.Load(); got < 16+21 || got > 16+25 {
 			t.Errorf("%d were let in within seven seconds, want about 39", got)
 		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		if s.free != 16 || waiting(s) != 0 {
 			t.Errorf("%d places free and %d waiting at the end", s.free, waiting(s))
 		}

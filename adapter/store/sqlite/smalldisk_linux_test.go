@@ -72,10 +72,10 @@ func TestFullDisk(t *testing.T) {
 	place, b := filepath.Join(disk, "data"), newBooks()
 	s := open(t, sqlite.Config{Path: place, CheckpointPages: 200, WALPages: 400})
 	for round := range 2 {
-		remove := ballast(t, disk, 2<<20)
+		remove := ballast(t, disk, 1<<20)
 		refused := 0
 		for i := 0; refused < 20; i++ {
-			if i == 5000 {
+			if i == 20_000 {
 				t.Fatal("the disk does not get full")
 			}
 			err := b.decide(t.Context(), s, fmt.Sprintf("r%d-%d", round, i))
