@@ -125,6 +125,7 @@ func (g *Gateway) routes(r *gin.Engine) {
 	in.POST(barsPath+"$process-message", g.bars)
 
 	f := r.Group("/fhir", g.authenticate, g.reader, g.share, g.negotiate)
+	f.POST("", g.batchOrTransaction)
 	f.GET("/:type", g.search)
 	f.POST("/:type", g.create)
 	f.POST("/:type/_search", g.search)

@@ -21,10 +21,14 @@ func Capability(base, version string) *element.Value {
 		element.F("implementation", element.NewObject(element.S("description", "linkloop: social prescribing referrals"), element.S("url", base))),
 		element.S("fhirVersion", "4.0.1"),
 		element.F("format", element.NewArray(element.NewString("application/fhir+json"), element.NewString("json"))),
+		element.F("patchFormat", element.NewArray(
+			element.NewString("application/json-patch+json"), element.NewString("application/fhir+json"), element.NewString("application/fhir+xml"))),
 		element.F("rest", element.NewArray(element.NewObject(
 			element.S("mode", "server"),
 			element.S("documentation", "A Task moves as the workflow table allows; an illegal move is answered with 422 and the allowed ones."),
 			element.F("resource", resources),
+			element.F("interaction", element.NewArray(
+				element.NewObject(element.S("code", "transaction")), element.NewObject(element.S("code", "batch")))),
 			element.F("operation", element.NewArray(element.NewObject(
 				element.S("name", "process-message"),
 				element.S("definition", "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message")))),

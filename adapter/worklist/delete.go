@@ -17,7 +17,13 @@ import (
 // The types of a referral are not deleted (fault.MethodNotAllowed says what to
 // do instead), and what another resource refers to is fault.Conflict.
 // https://hl7.org/fhir/R4/http.html#delete
-func (s *Service) Delete(ctx context.Context, who Caller, c Change) (out store.Version, err error) {
+func (s *Service) Delete(ctx context.Context, who Caller, c Change) (store.Version, error) {
+	return s.remove(ctx, who, c, true)
+}
+
+// remove is Delete; whole says whether nothing may refer to the resource, or
+// the caller looks into that itself.
+func (s *Service) remove(ctx context.Context, who Caller, c Change, whole bool) (out store.Version, err error) {
 	d, err := definition(c.Type)
 	if err != nil {
 		return store.Version{}, err
@@ -55,8 +61,10 @@ func (s *Service) Delete(ctx context.Context, who Caller, c Change) (out store.V
 		if seen != 0 && seen != cur.Number {
 			return staleVersion(c.Type, cur.Number, seen)
 		}
-		if err := s.unreferenced(tx, key); err != nil {
-			return err
+		if whole {
+			if err := s.unreferenced(tx, key); err != nil {
+				return err
+			}
 		}
 		if out, err = tx.Resources().Put(store.Write{Key: key, Expect: cur.Number}); err != nil {
 			return err

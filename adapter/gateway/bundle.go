@@ -1,0 +1,22 @@
+package gateway
+
+import (
+	"context"
+
+	"github.com/gin-gonic/gin"
+)
+
+// batchOrTransaction serves POST [base]. What a transaction came to is
+// answered with 200 or, when one entry failed, with that entry's fault; of a
+// batch each entry has its own status.
+// https://hl7.org/fhir/R4/http.html#transaction
+func (g *Gateway) batchOrTransaction(c *gin.Context) {
+	body, err := g.fhirBody(c)
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	g.bundle(c, func(ctx context.Context) ([]byte, error) {
+		return g.cfg.Worklist.Bundle(ctx, caller(c), body, prefers(c, "return=representation"))
+	})
+}

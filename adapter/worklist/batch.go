@@ -1,0 +1,319 @@
+package worklist
+
+import (
+	"context"
+	"encoding/base64"
+	"strconv"
+	"strings"
+
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/fhir"
+	"github.com/linkloop/linkloop/adapter/patch"
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+// entry is one request of a batch or transaction.
+type entry struct {
+	method   string
+	key      store.Key // type, and the id where it is known
+	query    string    // of a search or a condition
+	searches bool      // GET of a type
+	history  bool
+	version  int64 // of a vread, else 0
+	fullURL  string
+	resource *element.Value // nil where the request has none
+
+	ifMatch, ifNoneMatch, ifNoneExist string
+
+	// Of a transaction: conditions are resolved before anything is written.
+	inTransaction bool
+	exists        bool // a condition found the resource
+	made          bool // the id is new
+	refersTo      []store.Key
+}
+
+// answer is what an entry came to.
+type answer struct {
+	status   int
+	version  store.Version // zero when there is none
+	resource []byte        // of a GET
+	fault    *fault.Fault
+}
+
+// batch does each entry by itself.
+func (s *Service) batch(ctx context.Context, who Caller, list []*element.Value) []answer {
+	names := map[string]bool{}
+	for _, x := range list {
+		if u := x.Str("fullUrl"); strings.HasPrefix(u, "urn:") {
+			names[u] = true
+		}
+	}
+	out := make([]answer, len(list))
+	for i, x := range list {
+		err := ctx.Err()
+		if err != nil {
+			err = fault.Wrap(fault.Transient, err, "the time of the request was over before this entry; send it again")
+		}
+		var e entry
+		if err == nil {
+			e, err = s.entry(i, x)
+		}
+		if err == nil && refersToOther(e.resource, names) {
+			err = fault.New(fault.Malformed, "", "entries of a batch do not refer to each other; send a transaction")
+		}
+		if err == nil {
+			out[i], err = s.do(ctx, who, e)
+		}
+		if err != nil {
+			f := fault.Of(located(err, i))
+			out[i] = answer{status: f.Kind.Row().HTTP, fault: f}
+		}
+	}
+	return out
+}
+
+// refersToOther reports whether a reference is one of the names.
+func refersToOther(v *element.Value, names map[string]bool) bool {
+	if v == nil {
+		return false
+	}
+	for _, f := range v.Fields {
+		if f.Name == "reference" && names[f.Value.Text] || refersToOther(f.Value, names) {
+			return true
+		}
+	}
+	for _, it := range v.Items {
+		if refersToOther(it, names) {
+			return true
+		}
+	}
+	return false
+}
+
+// entry reads Bundle.entry.
+func (s *Service) entry(i int, x *element.Value) (e entry, err error) {
+	request := x.Get("request")
+	e = entry{
+		method: request.Str("method"), fullURL: x.Str("fullUrl"), resource: x.Get("resource"),
+		ifMatch: request.Str("ifMatch"), ifNoneMatch: request.Str("ifNoneMatch"), ifNoneExist: request.Str("ifNoneExist"),
+	}
+	if request.Get("ifModifiedSince") != nil {
+		return e, fault.New(fault.Unsupported, "", "ifModifiedSince is not taken in a Bundle; ifNoneMatch is")
+	}
+	path, query, asked := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(request.Str("url"), s.cfg.BaseURL), "/"), "?")
+	if strings.Contains(path, ":") || path == "" {
+		return e, fault.New(fault.Malformed, "", "request.url is relative to this server, such as Task/1")
+	}
+	e.query = query
+	parts := strings.Split(path, "/")
+	e.key.Type = parts[0]
+	if _, err := definition(e.key.Type); err != nil {
+		return e, err
+	}
+	if len(parts) > 1 && parts[1] != "_history" {
+		e.key.ID = parts[1]
+		parts = parts[1:]
+	}
+	rest := strings.Join(parts[1:], "/")
+	switch version, isVersion := strings.CutPrefix(rest, "_history/"); {
+	case strings.Contains(e.key.ID, "$") || e.key.ID == "_search":
+		return e, fault.New(fault.Unsupported, "", "operations are not called in a Bundle")
+	case rest == "":
+	case e.method == "GET" && rest == "_history":
+		e.history = true
+	case e.method == "GET" && isVersion && e.key.ID != "":
+		if e.version, err = strconv.ParseInt(version, 10, 64); err != nil || e.version < 1 {
+			return e, fault.New(fault.NotFound, "", "no such version")
+		}
+	default:
+		return e, fault.New(fault.Malformed, "", "request.url is not one of this method")
+	}
+	switch e.method {
+	case "GET":
+		e.searches = e.key.ID == "" && !e.history
+		return e, nil
+	case "DELETE":
+	case "POST", "PUT", "PATCH":
+		if e.resource == nil || e.resource.Kind != element.Object {
+			return e, fault.New(fault.Malformed, "", "the entry has no resource")
+		}
+	case "HEAD":
+		return e, fault.New(fault.MethodNotAllowed, "", "HEAD is not served in a Bundle")
+	default:
+		return e, fault.New(fault.Malformed, "", "request.method is one of GET, POST, PUT, PATCH, DELETE")
+	}
+	switch {
+	case e.method == "POST" && (e.key.ID != "" || asked):
+		return e, fault.New(fault.Malformed, "", "a POST in a Bundle creates: request.url is a type")
+	case e.method == "PUT" && e.key.ID != "" && e.resource.ID() != e.key.ID:
+		return e, badID(e.key.Type, "the id in the resource is not the id in the URL")
+	case (e.method == "PUT" || e.method == "POST") && e.resource.ResourceType() != e.key.Type:
+		return e, fault.New(fault.Malformed, "", "a resource of the type in request.url is expected")
+	}
+	return e, nil
+}
+
+// do does what one entry asks for.
+func (s *Service) do(ctx context.Context, who Caller, e entry) (a answer, err error) {
+	switch e.method {
+	case "GET":
+		return s.get(ctx, e)
+	case "POST":
+		return s.post(ctx, who, e)
+	case "PUT":
+		return s.put(ctx, who, e)
+	}
+	c := Change{Type: e.key.Type, ID: e.key.ID, IfMatch: e.ifMatch}
+	if e.method == "DELETE" {
+		switch {
+		case e.key.ID != "":
+			a.version, err = s.remove(ctx, who, c, !e.inTransaction)
+		case e.inTransaction: // the condition found nothing
+			_, err = s.Delete(ctx, who, c)
+		default:
+			a.version, err = s.DeleteOne(ctx, who, c, e.query)
+		}
+		a.status = 204
+		return a, err
+	}
+	p, err := patchOf(e.resource)
+	if err != nil {
+		return a, err
+	}
+	switch {
+	case e.key.ID != "":
+		a.version, err = s.Patch(ctx, who, c, p)
+	case e.inTransaction:
+		err = fault.New(fault.NotFound, inURL, "no resource meets the condition")
+	default:
+		a.version, err = s.PatchOne(ctx, who, c, p, e.query)
+	}
+	a.status = 200
+	return a, err
+}
+
+func (s *Service) post(ctx context.Context, who Caller, e entry) (a answer, err error) {
+	made := true
+	body := e.resource.JSON()
+	switch {
+	case e.exists:
+		a.version, err = s.Read(ctx, e.key.Type, e.key.ID)
+		made = false
+	case e.inTransaction:
+		a.version, made, err = s.create(ctx, who, e.key.Type, body, creation{id: e.key.ID})
+	case e.ifNoneExist != "":
+		a.version, made, err = s.CreateUnless(ctx, who, e.key.Type, body, e.ifNoneExist)
+	default:
+		a.version, err = s.Create(ctx, who, e.key.Type, body)
+	}
+	a.status = 200
+	if made {
+		a.status = 201
+	}
+	return a, err
+}
+
+func (s *Service) put(ctx context.Context, who Caller, e entry) (a answer, err error) {
+	if e.ifNoneMatch != "" {
+		return a, fault.New(fault.VersionConflict, "", "ifNoneMatch: resources are not created by PUT here")
+	}
+	c := Change{Type: e.key.Type, ID: e.key.ID, IfMatch: e.ifMatch}
+	a.status = 200
+	made := false
+	switch {
+	case e.made && strings.TrimSpace(e.ifMatch) != "":
+		return a, fault.New(fault.VersionConflict, "ifMatch", "no resource meets the condition, so there is no version to match")
+	case e.made:
+		a.version, made, err = s.create(ctx, who, e.key.Type, e.resource.JSON(), creation{id: e.key.ID})
+	case e.key.ID == "":
+		c.Body = e.resource.JSON()
+		a.version, made, err = s.UpdateOne(ctx, who, c, e.query)
+	default:
+		whole := e.resource
+		if whole.ID() == "" {
+			whole = whole.Clone()
+			whole.SetString("id", e.key.ID)
+		}
+		c.Body = whole.JSON()
+		a.version, err = s.Update(ctx, who, c)
+	}
+	if made {
+		a.status = 201
+	}
+	return a, err
+}
+
+func (s *Service) get(ctx context.Context, e entry) (a answer, err error) {
+	a.status = 200
+	switch {
+	case e.searches, e.history:
+		params, err := parameters(e.query)
+		if err != nil {
+			return a, err
+		}
+		if e.history {
+			a.resource, err = s.History(ctx, e.key.Type, e.key.ID, params)
+		} else {
+			a.resource, err = s.Search(ctx, e.key.Type, params, false)
+		}
+		return a, err
+	case e.version > 0:
+		a.version, err = s.VRead(ctx, e.key.Type, e.key.ID, e.version)
+	default:
+		a.version, err = s.Read(ctx, e.key.Type, e.key.ID)
+	}
+	if err != nil {
+		return a, err
+	}
+	if seen, err := versionSeen(e.ifNoneMatch, nil); err == nil && seen == a.version.Number {
+		a.status = 304
+		return a, nil
+	}
+	a.resource = a.version.Body
+	return a, nil
+}
+
+// patchOf reads the patch of an entry: a Binary that holds one, or Parameters.
+// https://hl7.org/fhir/R4/http.html#patch
+func patchOf(v *element.Value) (patch.Patch, error) {
+	if v.ResourceType() != "Binary" {
+		return patch.ParseParameters(v)
+	}
+	data, err := base64.StdEncoding.DecodeString(v.Str("data"))
+	if err != nil {
+		return nil, &fault.Fault{Kind: fault.Malformed, Issues: []fault.Issue{{Expression: "Binary.data", Text: "base64 is expected"}}}
+	}
+	return patch.Parse(v.Str("contentType"), data)
+}
+
+// answer is the Bundle of the answers.
+func (s *Service) answer(typ string, answers []answer, representation bool) []byte {
+	b := newBundle(typ, s.cfg.BaseURL)
+	for _, a := range answers {
+		b.entry()
+		response := element.NewObject(element.S("status", strconv.Itoa(a.status)))
+		body := a.resource
+		if v := a.version; v.Number > 0 {
+			b.fullURL(v.Key)
+			b.out = append(b.out, ',')
+			if a.status == 200 && a.resource == nil || a.status == 201 {
+				response.SetString("location", s.cfg.BaseURL+"/"+v.Key.String()+"/_history/"+strconv.FormatInt(v.Number, 10))
+				if representation {
+					body = v.Body
+				}
+			}
+			response.SetString("etag", `W/"`+strconv.FormatInt(v.Number, 10)+`"`)
+			response.SetString("lastModified", v.Updated.UTC().Format(element.InstantLayout))
+		}
+		if a.fault != nil {
+			response.Set("outcome", fhir.OperationOutcome(a.fault.Kind, a.fault.Issues))
+		}
+		if len(body) > 0 {
+			b.out = append(append(append(b.out, `"resource":`...), body...), ',')
+		}
+		b.out = append(b.out, `"response":`...)
+		b.out = append(response.AppendJSON(b.out), '}')
+	}
+	return b.bytes()
+}

@@ -1,0 +1,423 @@
+package worklist
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/fhir"
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+// MaxEntries bounds a batch or transaction.
+const MaxEntries = 200
+
+// Bundle does what the entries of a batch or a transaction ask for, and
+// returns the Bundle of answers, one for each entry in its place. Entries of a
+// batch stand each by itself. A transaction is one decision: one entry that
+// fails fails all, and the fault names it. Representation says whether the
+// answers to writes hold the resources.
+// https://hl7.org/fhir/R4/http.html#transaction
+func (s *Service) Bundle(ctx context.Context, who Caller, body []byte, representation bool) ([]byte, error) {
+	v, err := element.Parse(body, element.Limits{})
+	if err != nil {
+		return nil, err
+	}
+	if v.ResourceType() != "Bundle" {
+		return nil, &fault.Fault{Kind: fault.Malformed, Issues: []fault.Issue{{
+			Code: "invalid", Expression: "resourceType", Text: "a Bundle of type batch or transaction is expected"}}}
+	}
+	list := v.List("entry")
+	if len(list) > MaxEntries {
+		return nil, fault.New(fault.TooLarge, "Bundle.entry", "%d entries, at most %d are taken", len(list), MaxEntries)
+	}
+	switch typ := v.Str("type"); typ {
+	case "batch":
+		answers := s.batch(ctx, who, list)
+		return s.answer("batch-response", answers, representation), nil
+	case "transaction":
+		answers, err := s.transaction(ctx, who, list)
+		if err != nil {
+			return nil, err
+		}
+		return s.answer("transaction-response", answers, representation), nil
+	default:
+		return nil, &fault.Fault{Kind: fault.Unsupported, Issues: []fault.Issue{{
+			Expression: "Bundle.type", Text: "a Bundle of type batch or transaction is expected"}}}
+	}
+}
+
+// transaction does all entries or none.
+func (s *Service) transaction(ctx context.Context, who Caller, list []*element.Value) ([]answer, error) {
+	read := make([]entry, len(list))
+	for i, x := range list {
+		var err error
+		if read[i], err = s.entry(i, x); err != nil {
+			return nil, located(err, i)
+		}
+	}
+	var answers []answer
+	err := s.within(ctx, func(in *Service, tx store.Tx) error {
+		entries := slices.Clone(read)
+		for i := range entries {
+			entries[i].resource = read[i].resource.Clone() // rewritten below, and the decision may run again
+		}
+		t := &transaction{service: in, tx: tx, entries: entries, found: map[string]store.Key{}}
+		if err := t.identify(); err != nil {
+			return err
+		}
+		if err := t.rewrite(); err != nil {
+			return err
+		}
+		answers = make([]answer, len(entries))
+		var deleted []int
+		for _, i := range t.order() {
+			var err error
+			if answers[i], err = in.do(ctx, who, entries[i]); err != nil {
+				return located(err, i)
+			}
+			if entries[i].method == "DELETE" && answers[i].version.Number > 0 {
+				deleted = append(deleted, i)
+			}
+		}
+		// What referred to a deleted resource may have been changed after it.
+		for _, i := range deleted {
+			if err := in.unreferenced(tx, answers[i].version.Key); err != nil {
+				return located(err, i)
+			}
+		}
+		return nil
+	})
+	return answers, err
+}
+
+// transaction is one while its entries are prepared.
+type transaction struct {
+	service *Service
+	tx      store.Tx
+	entries []entry
+	found   map[string]store.Key // by conditional reference
+}
+
+// identify finds out which resource each entry is about: conditions are met by
+// what was there before, and what is made gets its id. No resource is written
+// twice.
+func (t *transaction) identify() error {
+	writes := map[store.Key]bool{}
+	conditions := map[string]bool{}
+	for i := range t.entries {
+		e := &t.entries[i]
+		e.inTransaction = true
+		if e.method == "GET" {
+			continue
+		}
+		if err := t.identifyOne(e, conditions); err != nil {
+			return located(err, i)
+		}
+		if e.exists && e.method == "POST" || e.key.ID == "" {
+			continue // nothing is written
+		}
+		if writes[e.key] {
+			return located(fault.New(fault.Malformed, "", "another entry of the transaction writes the same resource"), i)
+		}
+		writes[e.key] = true
+	}
+	return nil
+}
+
+func (t *transaction) identifyOne(e *entry, conditions map[string]bool) error {
+	condition, place := e.query, inURL
+	if e.method == "POST" {
+		condition, place = e.ifNoneExist, ifNoneExist
+	}
+	if e.key.ID == "" && (e.method != "POST" || condition != "") {
+		q, err := t.service.condition(e.key.Type, condition, place)
+		if err != nil {
+			return err
+		}
+		one, found, err := theOne(t.tx, q, place)
+		if err != nil {
+			return err
+		}
+		if found {
+			e.key, e.exists = one.Key, true
+			return nil
+		}
+		if same := e.key.Type + "?" + condition; conditions[same] {
+			return fault.New(fault.Malformed, "", "another entry of the transaction has the same condition")
+		} else {
+			conditions[same] = true
+		}
+	}
+	if e.key.ID == "" && (e.method == "POST" || e.method == "PUT") {
+		if e.method == "PUT" && e.resource.ID() != "" {
+			return badID(e.key.Type, "no resource meets the condition, and the id of a new one is given by this server: leave it out")
+		}
+		if e.key.ID = t.service.cfg.NationalID(e.resource); e.key.ID == "" {
+			e.key.ID = uuid.NewString()
+		}
+		e.made = true
+	}
+	return nil
+}
+
+// rewrite puts the references of entries to each other, and conditional
+// references, in their final form. https://hl7.org/fhir/R4/http.html#trules
+func (t *transaction) rewrite() error {
+	full := map[string]*entry{}
+	for i := range t.entries {
+		e := &t.entries[i]
+		if e.fullURL == "" {
+			continue
+		}
+		if full[e.fullURL] != nil {
+			return located(fault.New(fault.Malformed, "Bundle.entry.fullUrl", "another entry of the transaction has the same fullUrl"), i)
+		}
+		if e.key.ID != "" {
+			full[e.fullURL] = e
+		}
+	}
+	for i := range t.entries {
+		e := &t.entries[i]
+		typ, known := fhir.TypeOf(e.resource.ResourceType())
+		if !known {
+			continue
+		}
+		r := &rewriter{transaction: t, full: full, base: baseOf(e.fullURL)}
+		r.walk(e.resource, typ)
+		if r.err != nil {
+			return located(r.err, i)
+		}
+		e.refersTo = r.to
+	}
+	return nil
+}
+
+// baseOf is the service of a fullUrl such as http://example.org/fhir/Task/1,
+// with a slash at its end; empty for urn:uuid and the like.
+func baseOf(fullURL string) string {
+	parts := strings.Split(fullURL, "/")
+	if n := len(parts); n > 2 && fhir.Known(parts[n-2]) {
+		return strings.Join(parts[:n-2], "/") + "/"
+	}
+	return ""
+}
+
+// rewriter goes through one resource.
+type rewriter struct {
+	transaction *transaction
+	full        map[string]*entry
+	base        string
+	to          []store.Key
+	err         error
+}
+
+// walk rewrites Reference.reference, uri, url, oid, uuid, and the links of the
+// narrative; other texts may look like a reference and are none.
+func (r *rewriter) walk(v *element.Value, t fhir.Type) {
+	for _, f := range v.Fields {
+		of, known := t.Element(strings.TrimPrefix(f.Name, "_"))
+		if !known || r.err != nil {
+			continue
+		}
+		values := []*element.Value{f.Value}
+		if f.Value.Kind == element.Array {
+			values = f.Value.Items
+		}
+		for _, x := range values {
+			r.one(x, t, of)
+		}
+	}
+}
+
+func (r *rewriter) one(x *element.Value, parent fhir.Type, of fhir.Element) {
+	t := of.Type()
+	switch {
+	case x.Kind == element.Object:
+		if t.AnyResource() {
+			var known bool
+			if t, known = fhir.TypeOf(x.ResourceType()); !known {
+				return
+			}
+		}
+		r.walk(x, t)
+	case x.Kind != element.String:
+	case parent.Name() == "Reference" && of.Name() == "reference":
+		r.reference(x)
+	case slices.Contains([]string{"Uri", "Url", "Oid", "Uuid"}, t.Name()):
+		if to := r.target(x.Text); to != "" {
+			x.Text = to
+		}
+	case t.Name() == "Xhtml":
+		x.Text = r.narrative(x.Text)
+	}
+}
+
+func (r *rewriter) reference(x *element.Value) {
+	if to := r.target(x.Text); to != "" {
+		x.Text = to
+		return
+	}
+	typ, query, conditional := strings.Cut(x.Text, "?")
+	switch {
+	case strings.HasPrefix(x.Text, "urn:uuid:"):
+		r.err = fault.New(fault.Malformed, "", "a reference names a urn:uuid that is the fullUrl of no entry")
+	case conditional && fhir.Known(typ):
+		key, err := r.transaction.resolve(typ, query)
+		if err != nil {
+			r.err = err
+			return
+		}
+		x.Text = key.String()
+	}
+}
+
+// target is what a text that names an entry becomes, or "".
+func (r *rewriter) target(text string) string {
+	bare, version, versioned := strings.Cut(text, "/_history/")
+	e := r.full[bare]
+	if e == nil && r.base != "" && bare != "" {
+		e = r.full[r.base+bare]
+	}
+	if e == nil {
+		return ""
+	}
+	r.to = append(r.to, e.key)
+	if !versioned {
+		return e.key.String()
+	}
+	if e.made {
+		version = "1"
+	}
+	return e.key.String() + "/_history/" + version
+}
+
+// narrative rewrites the values of href and src.
+func (r *rewriter) narrative(div string) string {
+	var b strings.Builder
+	for {
+		at, name := -1, ""
+		for _, attribute := range []string{`href="`, `src="`, `href='`, `src='`} {
+			if i := strings.Index(div, attribute); i >= 0 && (at < 0 || i < at) {
+				at, name = i, attribute
+			}
+		}
+		if at < 0 {
+			break
+		}
+		at += len(name)
+		end := strings.IndexByte(div[at:], name[len(name)-1])
+		if end < 0 {
+			break
+		}
+		b.WriteString(div[:at])
+		link := div[at : at+end]
+		if to := r.target(link); to != "" {
+			link = to
+		}
+		b.WriteString(link)
+		div = div[at+end:]
+	}
+	b.WriteString(div)
+	return b.String()
+}
+
+// resolve finds the one resource of a conditional reference; none or several
+// fail the transaction.
+func (t *transaction) resolve(typ, query string) (store.Key, error) {
+	if key, ok := t.found[typ+"?"+query]; ok {
+		return key, nil
+	}
+	if len(t.found) >= MaxEntries {
+		return store.Key{}, fault.New(fault.TooLarge, "", "more than %d conditional references", MaxEntries)
+	}
+	q, err := t.service.condition(typ, query, "reference")
+	if err != nil {
+		return store.Key{}, err
+	}
+	one, found, err := theOne(t.tx, q, "reference")
+	if err == nil && !found {
+		err = fault.New(fault.VersionConflict, "reference", "no resource meets a conditional reference")
+	}
+	t.found[typ+"?"+query] = one.Key
+	return one.Key, err
+}
+
+// order is DELETE, POST, PUT and PATCH, GET; of the POSTs, what others refer
+// to comes first, so that rules about references find it.
+func (t *transaction) order() []int {
+	var out []int
+	byKey := map[store.Key]int{}
+	for i, e := range t.entries {
+		if e.method == "POST" {
+			byKey[e.key] = i
+		}
+	}
+	done := make([]bool, len(t.entries))
+	var visit func(i int)
+	visit = func(i int) {
+		if done[i] {
+			return // or in a circle, which has no first
+		}
+		done[i] = true
+		for _, key := range t.entries[i].refersTo {
+			if j, ok := byKey[key]; ok {
+				visit(j)
+			}
+		}
+		out = append(out, i)
+	}
+	for _, methods := range [][]string{{"DELETE"}, {"POST"}, {"PUT", "PATCH"}, {"GET"}} {
+		for i, e := range t.entries {
+			if !slices.Contains(methods, e.method) {
+				continue
+			}
+			if e.method == "POST" {
+				visit(i)
+			} else {
+				out = append(out, i)
+			}
+		}
+	}
+	return out
+}
+
+// located names the entry in the issues of a fault.
+func located(err error, i int) error {
+	f := *fault.Of(err)
+	place := "Bundle.entry[" + strconv.Itoa(i) + "]"
+	issues := make([]fault.Issue, 0, max(1, len(f.Issues)))
+	for _, is := range f.Issues {
+		if _, path, ok := strings.Cut(is.Expression, "."); ok {
+			is.Expression = place + ".resource." + path
+		} else if is.Expression == "" {
+			is.Expression = place
+		} else {
+			is.Expression = place + ".resource"
+		}
+		issues = append(issues, is)
+	}
+	if len(issues) == 0 {
+		issues = append(issues, fault.Issue{Expression: place, Text: f.Kind.Row().Public})
+	}
+	f.Issues = issues
+	return &f
+}
+
+// parameters reads the search of a GET.
+func parameters(query string) (url.Values, error) {
+	params, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, fault.New(fault.Malformed, inURL, "the query string is not well formed")
+	}
+	for _, name := range []string{"_format", "_pretty"} {
+		params.Del(name)
+	}
+	return params, nil
+}
