@@ -249,6 +249,7 @@ func (a *App) Start() {
 		defer a.running.Done()
 		a.keepRetention(ctx)
 	}()
+	a.running.Go(func() { a.keepIndex(ctx) })
 	if a.mllp != nil {
 		a.running.Go(func() {
 			if err := a.mllp.Serve(); err != nil {

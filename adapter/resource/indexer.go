@@ -65,10 +65,18 @@ func (ix *Indexer) Index(v *element.Value) Index {
 			out.Terms = append(out.Terms, ix.term(d.Type, combinedName(names), x))
 		}
 	}
+	out.Terms = append(out.Terms, ix.Marker(d.Type))
 	slices.Sort(out.Terms)
 	out.Terms = slices.Compact(out.Terms)
 	return out
 }
+
+// indexVersion changes when what Index finds in a resource changes.
+const indexVersion = "2"
+
+// Marker is a term of every resource of a type that was indexed as this version
+// does. What lacks it is found by less, until it is indexed anew.
+func (ix *Indexer) Marker(typ string) Term { return ix.term(typ, ":index", indexVersion) }
 
 func (d *Definition) combines(name string) bool {
 	return slices.ContainsFunc(d.Combined, func(names []string) bool { return slices.Contains(names, name) })

@@ -21,6 +21,7 @@ type Shelf struct {
 	now, then map[int64]Shelved
 	held      int // bytes in now
 	each      int // bytes that one generation may hold
+	bare      bool
 }
 
 // Shelved is a version, and what it is found by unless nobody has asked yet. Both
@@ -51,7 +52,18 @@ func (s *Shelf) Get(seq int64) (Shelved, bool) {
 			s.add(seq, v)
 		}
 	}
+	if s.bare {
+		v.Facts = nil
+	}
 	return v, ok
+}
+
+// ForgetFacts ends the keeping of facts: what versions are found by is being
+// replaced, and a reader of an older snapshot could put the old ones back.
+func (s *Shelf) ForgetFacts() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bare = true
 }
 
 // Put keeps a committed version, unless it is large.

@@ -166,6 +166,11 @@ type ResourceWriter interface {
 	// revives it; Expect is then the number of the deletion. Errors:
 	// fault.VersionConflict, fault.NotFound when what never was is deleted.
 	Put(Write) (Version, error)
+	// Reindex replaces what the current version of a resource is found by, and
+	// leaves the version as it is: for an index that knows more than the one it
+	// was written with. It does nothing when number is not the current version
+	// any more, or when that is a deletion.
+	Reindex(k Key, number int64, ix resource.Index) error
 }
 
 // MessageState is how a message ended.

@@ -41,6 +41,10 @@ func (s *Service) Search(ctx context.Context, typ string, params url.Values, str
 	if err != nil {
 		return nil, err
 	}
+	if s.reindexing.Load() {
+		q.Warnings = append(q.Warnings, fault.Issue{Severity: "warning", Code: "incomplete",
+			Text: "resources from before the last upgrade are being indexed: those that are not yet may be missing here"})
+	}
 	b := newBundle("searchset", s.cfg.BaseURL, page.Versions, included)
 	if page.Total >= 0 {
 		b.total(page.Total)

@@ -10,6 +10,7 @@ package worklist
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/linkloop/linkloop/adapter/element"
@@ -43,7 +44,10 @@ type Config struct {
 }
 
 // Service is the FHIR side of the house.
-type Service struct{ cfg Config }
+type Service struct {
+	cfg        Config
+	reindexing atomic.Bool // see Reindex
+}
 
 // New returns a service.
 func New(cfg Config) *Service { return &Service{cfg: cfg} }

@@ -17,6 +17,7 @@ type commandTag = pgconn.CommandTag
 type overlay struct {
 	types      []typeRow
 	versions   []versionRow
+	refacts    []refact
 	heads      map[store.Key]*head
 	postings   map[posting]bool // true: added, false: removed
 	spans      map[span]bool
@@ -44,6 +45,13 @@ type versionRow struct {
 	body             []byte
 }
 
+// refact is what a version is found by from now on; all its intervals are
+// among the spans.
+type refact struct {
+	seq   int64
+	facts resource.Facts
+}
+
 type posting struct{ list, seq int64 }
 
 type span struct {
@@ -63,13 +71,14 @@ func newOverlay() *overlay {
 }
 
 func (o *overlay) empty() bool {
-	return len(o.types)+len(o.versions)+len(o.messages)+len(o.deliveries)+len(o.attempts)+len(o.once)+len(o.audit)+len(o.mappings) == 0
+	return len(o.types)+len(o.versions)+len(o.refacts)+len(o.messages)+len(o.deliveries)+len(o.attempts)+len(o.once)+len(o.audit)+len(o.mappings) == 0
 }
 
 // join adds what a decision made.
 func (o *overlay) join(d *overlay) {
 	o.types = append(o.types, d.types...)
 	o.versions = append(o.versions, d.versions...)
+	o.refacts = append(o.refacts, d.refacts...)
 	for k, v := range d.heads {
 		o.heads[k] = v
 	}
@@ -112,6 +121,7 @@ func (o *overlay) queue(b *pgx.Batch) {
 		b.Queue("INSERT INTO linkloop.type (id, name) VALUES ($1, $2)", t.id, t.name)
 	}
 	o.queueVersions(b)
+	o.queueFacts(b)
 	o.queueHeads(b)
 	o.queuePostings(b)
 	o.queueSpans(b)
@@ -133,6 +143,24 @@ func (o *overlay) queueVersions(b *pgx.Batch) {
 	}
 	b.Queue("INSERT INTO linkloop.version (seq, rid, number, deleted, facts, body) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::boolean[], $5::bytea[], $6::bytea[])",
 		seq, rid, number, deleted, fs, body)
+}
+
+// queueFacts goes before the spans, of which it removes those there were.
+func (o *overlay) queueFacts(b *pgx.Batch) {
+	if len(o.refacts) == 0 {
+		return
+	}
+	last := map[int64][]byte{}
+	for _, r := range o.refacts {
+		last[r.seq] = r.facts
+	}
+	var seq []int64
+	var facts [][]byte
+	for n, f := range last {
+		seq, facts = append(seq, n), append(facts, f)
+	}
+	b.Queue("UPDATE linkloop.version v SET facts = x.facts FROM unnest($1::bigint[], $2::bytea[]) x(seq, facts) WHERE v.seq = x.seq", seq, facts)
+	b.Queue("DELETE FROM linkloop.span WHERE seq = ANY($1::bigint[])", seq)
 }
 
 func (o *overlay) queueHeads(b *pgx.Batch) {

@@ -249,6 +249,37 @@ func (r resourceWriter) write(k store.Key, was, now *head) {
 	index(made, now, true)
 }
 
+// Reindex replaces the facts of the current version and the index rows that
+// differ.
+func (r resourceWriter) Reindex(k store.Key, number int64, ix resource.Index) error {
+	if err := r.t.writing(); err != nil {
+		return err
+	}
+	was, err := r.head(k)
+	if err != nil || was == nil || was.number != number || was.deleted {
+		return err
+	}
+	now := *was
+	now.facts = ix.Pack()
+	made := r.t.made
+	made.refacts = append(made.refacts, refact{now.seq, now.facts})
+	set(r.t, r.t.w.cache.heads, k, &now)
+	for term := range was.facts.Terms() {
+		if !now.facts.Has(term) {
+			toggle(made.postings, posting{int64(term), now.seq}, false)
+		}
+	}
+	for term := range now.facts.Terms() {
+		if !was.facts.Has(term) {
+			toggle(made.postings, posting{int64(term), now.seq}, true)
+		}
+	}
+	for x := range now.facts.Ranges() {
+		toggle(made.spans, span{now.seq, int64(x.Param), x.Low, x.High}, true)
+	}
+	return nil
+}
+
 // index adds or removes the index rows of a version.
 func index(o *overlay, h *head, add bool) {
 	for term := range h.facts.Terms() {

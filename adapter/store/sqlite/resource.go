@@ -242,14 +242,7 @@ func (r resourceWriter) index(typ, seq int64, f resource.Facts) error {
 	for term := range f.Terms() {
 		p.add(int64(term), seq)
 	}
-	s := r.c.stmt("INSERT INTO span (param, wide, low, seq, high) VALUES (?, ?, ?, ?, ?)")
-	defer s.done()
-	for x := range f.Ranges() {
-		if err := s.int(int64(x.Param)).bool(x.Wide()).int(x.Low).int(seq).int(x.High).exec(); err != nil {
-			return err
-		}
-	}
-	return nil
+	return r.spans("INSERT INTO span (param, wide, low, seq, high) VALUES (?, ?, ?, ?, ?)", seq, f)
 }
 
 // unindex removes the index rows of a version that is current no longer, and
@@ -264,10 +257,60 @@ func (r resourceWriter) unindex(typ int64, cur current) error {
 	for term := range cur.facts.Terms() {
 		p.remove(int64(term), cur.seq)
 	}
-	s := r.c.stmt("DELETE FROM span WHERE param = ? AND wide = ? AND low = ? AND seq = ? AND high = ?")
+	return r.spans("DELETE FROM span WHERE param = ? AND wide = ? AND low = ? AND seq = ? AND high = ?", cur.seq, cur.facts)
+}
+
+// Reindex replaces the facts of the current version and the index rows that
+// differ.
+func (r resourceWriter) Reindex(k store.Key, number int64, ix resource.Index) error {
+	typ, known := r.types().byName[k.Type]
+	if !known {
+		return nil
+	}
+	cur, err := r.current(typ, k.ID)
+	if err != nil {
+		return asFault(err)
+	}
+	if cur.number != number || cur.deleted {
+		return nil
+	}
+	if err := r.t.writing(); err != nil {
+		return err
+	}
+	r.t.w.s.shelf.ForgetFacts()
+	return r.t.breaks(r.refact(cur, ix.Pack()))
+}
+
+func (r resourceWriter) refact(cur current, now resource.Facts) error {
+	s := r.c.stmt("UPDATE version SET facts = ? WHERE seq = ?")
+	err := s.blob(now).int(cur.seq).exec()
+	s.done()
+	if err != nil {
+		return err
+	}
+	p := &r.t.w.postings
+	for term := range cur.facts.Terms() {
+		if !now.Has(term) {
+			p.remove(int64(term), cur.seq)
+		}
+	}
+	for term := range now.Terms() {
+		if !cur.facts.Has(term) {
+			p.add(int64(term), cur.seq)
+		}
+	}
+	if err := r.spans("DELETE FROM span WHERE param = ? AND wide = ? AND low = ? AND seq = ? AND high = ?", cur.seq, cur.facts); err != nil {
+		return err
+	}
+	return r.spans("INSERT INTO span (param, wide, low, seq, high) VALUES (?, ?, ?, ?, ?)", cur.seq, now)
+}
+
+// spans runs a statement for each interval of a version.
+func (r resourceWriter) spans(sql string, seq int64, f resource.Facts) error {
+	s := r.c.stmt(sql)
 	defer s.done()
-	for x := range cur.facts.Ranges() {
-		if err := s.int(int64(x.Param)).bool(x.Wide()).int(x.Low).int(cur.seq).int(x.High).exec(); err != nil {
+	for x := range f.Ranges() {
+		if err := s.int(int64(x.Param)).bool(x.Wide()).int(x.Low).int(seq).int(x.High).exec(); err != nil {
 			return err
 		}
 	}

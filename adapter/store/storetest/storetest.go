@@ -34,6 +34,7 @@ func Run(t *testing.T, open Open) {
 		{"Concurrency", testConcurrency},
 		{"Search", testSearch},
 		{"Checked", testChecked},
+		{"Reindex", testReindex},
 		{"Paging", testPaging},
 		{"Sorting", testSorting},
 		{"History", testHistory},
