@@ -30,7 +30,8 @@ type Result struct {
 	// without (WithIntentions).
 	Missing []fault.Issue
 
-	head []int32 // nodes that Intention and Sent came from
+	head    []int32 // nodes that Intention and Sent came from
+	reading reading
 }
 
 // Resource is one resource made. References to other resources of the result
@@ -49,7 +50,7 @@ const ReferencePrefix = "#key:"
 // Finding is a value that was there but could not be used. Its texts are
 // public: they name places and rules, never values.
 type Finding struct {
-	Code    string // not-a-date, not-a-number, not-a-boolean, not-ods-code, unknown-code, expression-failed, too-long
+	Code    string // not-a-date, not-a-number, not-a-boolean, not-ods-code, unknown-code, expression-failed, too-long, items-unused
 	Address string // where in the message: PID-7[1]
 	Rule    string // where in the mapping: hl7v2-ref/mapping.yaml:12:7
 	Path    string // which element it would have been: Patient.birthDate
@@ -93,6 +94,9 @@ type eval struct {
 	findings []Finding
 	missing  []fault.Issue
 	err      *fault.Fault
+
+	reading reading
+	passed  []passing
 
 	asked, found int // values wanted from the message, and those it gave
 
@@ -173,6 +177,8 @@ func (m *Mapping) Apply(t *message.Tree, c Context) (*Result, error) {
 		return nil, &fault.Fault{Kind: fault.Unmappable, Issues: e.missing}
 	}
 	m.lastSize.Store(int32(e.count))
+	res.reading = e.reading
+	e.leftOver(res)
 	res.Findings, res.Missing = e.findings, e.missing
 	return res, nil
 }
@@ -180,7 +186,9 @@ func (m *Mapping) Apply(t *message.Tree, c Context) (*Result, error) {
 func (e *eval) let(l *let) {
 	s := &e.slots[l.slot]
 	if l.place {
+		e.rule = l.value.rule
 		for i := range l.value.arrow.sources {
+			e.passes(&l.value.arrow.sources[i])
 			if n := e.place(&l.value.arrow.sources[i]); !e.blank(n) {
 				s.node = n
 				return
@@ -197,6 +205,7 @@ func (e *eval) let(l *let) {
 
 // place is the first place of a source.
 func (e *eval) place(s *source) message.Node {
+	e.compares(s)
 	switch s.from {
 	case fromHere:
 		return s.path.First(e.here)
@@ -223,6 +232,7 @@ func (e *eval) blank(n message.Node) bool {
 
 // places visits every place of a source.
 func (e *eval) places(s *source, visit func(message.Node) bool) {
+	e.compares(s)
 	switch s.from {
 	case fromHere:
 		s.path.All(e.here, visit)
@@ -244,6 +254,7 @@ func (e *eval) first(a *arrow) val {
 			}
 			continue
 		}
+		e.passes(s)
 		n := e.place(s)
 		if v := e.textOf(n); v != "" {
 			return val{v, kindOf(n), n.ID() + 1}
@@ -368,6 +379,9 @@ func (e *eval) gather(a *arrow) {
 		if s.from == fromSlot && e.slots[s.slot].text != "" {
 			e.vals = append(e.vals, val{e.slots[s.slot].text, element.String, e.slots[s.slot].from})
 		}
+		if a.mode == single {
+			e.passes(s)
+		}
 		e.places(s, func(n message.Node) bool {
 			if s := e.textOf(n); s != "" {
 				e.vals = append(e.vals, val{s, kindOf(n), n.ID() + 1})
@@ -392,6 +406,7 @@ func (e *eval) joinTail(c *call, base int) {
 	keep := e.vals[base:base]
 	for _, v := range e.vals[base:] {
 		if v.text != "" {
+			e.readNode(nodeOf(e.tree, v.node))
 			keep = append(keep, v)
 		}
 	}

@@ -23,6 +23,8 @@ type source struct {
 	slot int32
 	path message.Path
 	says string // as written, with a let spelt out: the place of a missing value
+
+	conditional bool // the path compares values
 }
 
 // mode is the word between the arrow and the path.

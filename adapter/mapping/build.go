@@ -204,14 +204,22 @@ func (e *eval) truth(t *template) bool {
 	if t.shape == isArrow && t.arrow.simple && len(t.arrow.calls) == 0 && t.arrow.reason == "" {
 		for i := range t.arrow.sources {
 			s := &t.arrow.sources[i]
-			if s.from == fromSlot && e.slots[s.slot].text != "" || !e.blank(e.place(s)) {
+			if s.from == fromSlot && e.slots[s.slot].text != "" {
+				e.readNode(nodeOf(e.tree, e.slots[s.slot].from))
+				return true
+			}
+			if n := e.place(s); !e.blank(n) {
+				e.readBelow(n)
 				return true
 			}
 		}
 		return false
 	}
 	yes := false
-	e.each(t, func(v val) { yes = yes || v.kind != element.Bool || v.text == "true" })
+	e.each(t, func(v val) {
+		e.readNode(nodeOf(e.tree, v.node))
+		yes = yes || v.kind != element.Bool || v.text == "true"
+	})
 	return yes
 }
 

@@ -164,6 +164,7 @@ func (c *compiler) compile(text []byte) {
 		c.problem(c.start(n), nearest(c.m.format, formats), "unknown format %q", c.m.format)
 	}
 	c.m.hl7 = c.m.format == "hl7v2"
+	c.m.lists = c.m.format == "json" || c.m.format == "xml"
 	c.csv(head["csv"])
 	c.xml(head["xml"])
 	c.accepts(head["accepts"])
@@ -435,6 +436,7 @@ func (c *compiler) source(at position, text string) (source, bool) {
 		c.pathProblem(at, err)
 		return s, false
 	}
+	s.conditional = s.path.Conditional()
 	if s.path.Relative() {
 		if s.from = fromHere; c.depth == 0 {
 			c.problem(at, "", "a path that starts with a dot stands inside $each")
@@ -479,7 +481,7 @@ func (c *compiler) sourceFrom(at position, s source, n name, rest string) (sourc
 		c.pathProblem(at.plus(len(n.text)), err)
 		return s, false
 	}
-	s.path = path
+	s.path, s.conditional = path, path.Conditional()
 	return s, true
 }
 

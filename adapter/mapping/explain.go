@@ -64,9 +64,9 @@ func (m *Mapping) explain(t *message.Tree, key, path string, v *element.Value, s
 }
 
 // Unmapped lists the places of a message that no element of the result came
-// from, in the order of the message: what a reader of the resources will not
-// see. Conditions and unused alternatives do not count as use; what the
-// mapping ignores on purpose is not listed.
+// from and that no condition or expression read, in the order of the message:
+// what a reader of the resources will not see. Unused alternatives do not count
+// as use; what the mapping ignores on purpose is not listed.
 func (m *Mapping) Unmapped(t *message.Tree, r *Result) []string {
 	var out []string
 	for _, n := range m.UnmappedNodes(t, r) {
@@ -78,25 +78,8 @@ func (m *Mapping) Unmapped(t *message.Tree, r *Result) []string {
 // UnmappedNodes is Unmapped for those who may see the values.
 func (m *Mapping) UnmappedNodes(t *message.Tree, r *Result) []message.Node {
 	used := make([]bool, t.Len())
-	var mark func(v *element.Value)
-	mark = func(v *element.Value) {
-		for n := t.Node(v.Origin.Node - 1); n.Ok(); n = n.First() {
-			used[n.ID()] = true
-		}
-		for _, f := range v.Fields {
-			mark(f.Value)
-		}
-		for _, it := range v.Items {
-			mark(it)
-		}
-	}
-	for _, res := range r.Resources {
-		mark(res.Root)
-	}
-	for _, id := range r.head {
-		used[id] = true
-	}
-	m.markIgnored(t, used)
+	m.markUsed(t, r, used)
+	markCompared(t, r, used)
 	var out []message.Node
 	for id := int32(1); int(id) < t.Len(); id++ {
 		n := t.Node(id)

@@ -258,6 +258,7 @@ func celSrc(m, index ref.Val) ref.Val {
 	if s == nil {
 		return types.String("")
 	}
+	e.passes(s)
 	n := e.place(s)
 	v := e.textOf(n)
 	e.touched(n, v)
@@ -266,7 +267,15 @@ func celSrc(m, index ref.Val) ref.Val {
 
 func celHas(m, index ref.Val) ref.Val {
 	e, s := sourceOf(m, index)
-	return types.Bool(s != nil && !e.blank(e.place(s)))
+	if s == nil {
+		return types.False
+	}
+	n := e.place(s)
+	if e.blank(n) {
+		return types.False
+	}
+	e.readBelow(n)
+	return types.True
 }
 
 func celAll(m, index ref.Val) ref.Val {
@@ -315,10 +324,14 @@ func sourceOf(m, index ref.Val) (*eval, *source) {
 	return h.e, &h.e.m.celSource[i]
 }
 
-// touched remembers the first place an expression took a value from: the
+// touched remembers a place an expression took a value from; the first is the
 // origin of its result.
 func (e *eval) touched(n message.Node, v string) {
-	if e.celNode == 0 && v != "" {
+	if v == "" {
+		return
+	}
+	e.readNode(n)
+	if e.celNode == 0 {
 		e.celNode = n.ID() + 1
 	}
 }
@@ -355,8 +368,11 @@ func (e *eval) ResolveName(name string) (any, bool) {
 	if s.node.Ok() {
 		v = e.textOf(s.node)
 	}
-	if e.celNode == 0 && v != "" {
-		e.celNode = s.origin()
+	if v != "" {
+		e.readNode(nodeOf(e.tree, s.origin()))
+		if e.celNode == 0 {
+			e.celNode = s.origin()
+		}
 	}
 	return types.String(v), true
 }

@@ -23,6 +23,7 @@ type Mapping struct {
 	name, title, version, format string
 
 	hl7       bool
+	lists     bool // a document of any shape: items left over are reported
 	csv       CSV
 	xml       XML
 	accepts   []string

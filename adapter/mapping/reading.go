@@ -1,0 +1,154 @@
+package mapping
+
+import (
+	"slices"
+
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/message"
+)
+
+// What a mapping looks at without an element coming from it: the fields that
+// conditions and expressions read, and the lists of which it took one item.
+
+// maxReading bounds what is kept about reading one message. Beyond it a place
+// may be listed as unused although a condition read it.
+const (
+	maxReading = 10_000
+	maxPassed  = 1_000 // lists
+)
+
+// reading is what one application looked at.
+type reading struct {
+	nodes  []int32    // of values that were read
+	wheres []compared // paths whose conditions compared values
+}
+
+// compared is a path with conditions, and where it started.
+type compared struct {
+	path message.Path
+	base int32
+}
+
+// passing is a list that a rule went through for one of its items.
+type passing struct {
+	list, rule int32
+}
+
+// readNode notes a place whose value was looked at.
+func (e *eval) readNode(n message.Node) {
+	if n.Ok() && len(e.reading.nodes) < maxReading {
+		e.reading.nodes = append(e.reading.nodes, n.ID())
+	}
+}
+
+// readBelow notes the place that a condition asked for: its first value.
+func (e *eval) readBelow(n message.Node) {
+	if k := n.Kind(); k != message.Object && k != message.List {
+		e.readNode(n)
+	}
+}
+
+// base is where a source starts; the zero Node where there is nothing.
+func (e *eval) base(s *source) message.Node {
+	switch s.from {
+	case fromHere:
+		return e.here
+	case fromSlot:
+		return e.slots[s.slot].node
+	default:
+		return e.root
+	}
+}
+
+// compares notes that the conditions of a path look at values.
+func (e *eval) compares(s *source) {
+	if n := e.base(s); s.conditional && n.Ok() && len(e.reading.wheres) < maxReading {
+		e.reading.wheres = append(e.reading.wheres, compared{s.path, n.ID()})
+	}
+}
+
+// passes notes the lists that a source takes one item of. A format whose
+// repetitions are fields (HL7 v2) or resources (FHIR) has its own ways to tell
+// them apart; documents of any shape have none.
+func (e *eval) passes(s *source) {
+	if !e.m.lists {
+		return
+	}
+	s.path.Passed(e.base(s), func(list message.Node) {
+		if len(e.passed) < maxPassed && !slices.ContainsFunc(e.passed, func(p passing) bool { return p.list == list.ID() }) {
+			e.passed = append(e.passed, passing{list.ID(), e.rule})
+		}
+	})
+}
+
+// leftOver reports every list of which a rule took one item, while nothing came
+// of another: records that nobody would miss until somebody needs them.
+func (e *eval) leftOver(res *Result) {
+	if len(e.passed) == 0 || e.m.bare {
+		return
+	}
+	used := make([]bool, e.tree.Len())
+	e.m.markUsed(e.tree, res, used)
+	for _, p := range e.passed {
+		list := e.tree.Node(p.list)
+		for item := list.First(); item.Ok(); item = item.Next() {
+			if !e.blank(item) && !anyUsed(item, used) {
+				e.rule = p.rule
+				e.report(item.ID()+1, "items-unused",
+					"nothing was taken from this item of the list: the rule takes one, and no other rule takes the rest")
+				break
+			}
+		}
+	}
+}
+
+func anyUsed(n message.Node, used []bool) bool {
+	if used[n.ID()] {
+		return true
+	}
+	for c := n.First(); c.Ok(); c = c.Next() {
+		if anyUsed(c, used) {
+			return true
+		}
+	}
+	return false
+}
+
+// markUsed marks the places that elements came from, that were read, or that
+// the mapping ignores on purpose.
+func (m *Mapping) markUsed(t *message.Tree, r *Result, used []bool) {
+	var mark func(v *element.Value)
+	mark = func(v *element.Value) {
+		markDown(t.Node(v.Origin.Node-1), used)
+		for _, f := range v.Fields {
+			mark(f.Value)
+		}
+		for _, it := range v.Items {
+			mark(it)
+		}
+	}
+	for _, res := range r.Resources {
+		mark(res.Root)
+	}
+	for _, id := range r.head {
+		used[id] = true
+	}
+	for _, id := range r.reading.nodes {
+		markDown(t.Node(id), used)
+	}
+	m.markIgnored(t, used)
+}
+
+// markDown marks a place and the value it stands for.
+func markDown(n message.Node, used []bool) {
+	for ; n.Ok(); n = n.First() {
+		used[n.ID()] = true
+	}
+}
+
+// markCompared marks the places that conditions of paths compared.
+func markCompared(t *message.Tree, r *Result, used []bool) {
+	for _, w := range r.reading.wheres {
+		w.path.Compared(t.Node(w.base), func(n message.Node) { markDown(n, used) })
+	}
+}

@@ -1,0 +1,95 @@
+package mapping_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/linkloop/linkloop/adapter/inbound/jsondoc"
+	"github.com/linkloop/linkloop/adapter/mapping"
+	"github.com/linkloop/linkloop/adapter/message"
+)
+
+const jsonHead = "mapping: m\ntitle: t\nversion: '1'\nformat: json\naccepts: ['*']\n"
+
+// document maps a JSON document.
+func document(t *testing.T, text, body string) (*mapping.Mapping, *message.Tree, *mapping.Result) {
+	t.Helper()
+	m := compile(t, jsonHead+text)
+	msg, err := jsondoc.New().Decode([]byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := m.Apply(msg.Tree, mapping.Context{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, msg.Tree, r
+}
+
+func TestItemsLeftOver(t *testing.T) {
+	const two = `{"items":[{"n":"a","x":"b"},{"n":"c","x":"d"}],"tags":["p","q"]}`
+	for _, c := range []struct{ name, rules, body, want string }{
+		{"first of records", "gender: <- items.n", two, "items[1]"},
+		{"record without the member", "gender: <- items.n", `{"items":[{"x":"1"},{"n":"2"}]}`, "items[0]"},
+		{"first of texts", "gender: <- tags", two, "tags[1]"},
+		{"in an expression", `gender: = src("tags")`, two, "tags[1]"},
+		{"joined by and", "language: [<- tags and items.n]", two, "tags[1] items[1]"},
+		{"each", "language: <- each items.n", two, ""},
+		{"each in one text", "gender: <- each items.n | join(' ')\nlanguage: <- items.x", two, ""},
+		{"all in an expression", `gender: = all("tags").join(" ")` + "\nlanguage: <- tags", two, ""},
+		{"repeated", "name: [{$each: items, text: <- .n}]\ngender: <- items.x", two, ""},
+		{"one named", "gender: <- items[0].n", two, ""},
+		{"one chosen", "gender: <- items[where x = d].n", two, ""},
+		{"one item", "gender: <- items.n", `{"items":[{"n":"a"}]}`, ""},
+		{"blank item", "gender: <- items.n", `{"items":[{"n":"a"},{"n":" "},{}]}`, ""},
+		{"asked for only", "gender: male\n$when: <- items", two, ""},
+		{"within a repetition", "name: [{$each: items, text: <- .t}]", `{"items":[{"t":["1","2"]},{"t":["3"]},{"t":["4","5"]}]}`, "items[0].t[1] items[2].t[1]"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, _, r := document(t, "resources:\n  p:\n    resourceType: Patient\n"+indent(c.rules), c.body)
+			var got []string
+			for _, f := range r.Findings {
+				if f.Code != "items-unused" || f.Rule == "" {
+					t.Errorf("finding %+v", f)
+				}
+				got = append(got, f.Address)
+			}
+			if s := strings.Join(got, " "); s != c.want {
+				t.Errorf("left over: %q, want %q", s, c.want)
+			}
+		})
+	}
+	t.Run("by a let", func(t *testing.T) {
+		_, _, r := document(t, "let: {one: <- items}\nresources:\n  p: {resourceType: Patient, gender: <- one.n}\n", two)
+		if len(r.Findings) != 1 || r.Findings[0].Address != "items[1]" {
+			t.Errorf("%+v", r.Findings)
+		}
+	})
+	t.Run("ignored on purpose", func(t *testing.T) {
+		_, _, r := document(t, "ignores: [tags]\nresources:\n  p: {resourceType: Patient, gender: <- tags}\n", two)
+		if len(r.Findings) != 0 {
+			t.Errorf("%+v", r.Findings)
+		}
+	})
+}
+
+// TestReadIsUsed holds that what a condition or an expression read is not
+// listed as unused.
+func TestReadIsUsed(t *testing.T) {
+	const body = `{"a":"1","b":"2","c":"3","d":"4","list":[{"kind":"x","v":"5"},{"kind":"y","v":"6"}],"left":"7"}`
+	m, tree, r := document(t, `let: {l: <- d}
+resources:
+  p:
+    resourceType: Patient
+    gender: male
+    birthDate: '= has("b") && src("c") == "3" ? "2000" : ""'
+    name:
+      - {$when: <- a, text: '<- list[where kind = y].v'}
+      - {$when: <- l, family: fixed}
+`, body)
+	got := m.Unmapped(tree, r)
+	if want := []string{"list[0].v", "left"}; !slices.Equal(got, want) {
+		t.Errorf("unused %v, want %v", got, want)
+	}
+}
