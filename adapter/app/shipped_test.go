@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/linkloop/linkloop/adapter/app"
+	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/mapping"
 	"github.com/linkloop/linkloop/config"
 	"github.com/linkloop/linkloop/mappings"
@@ -95,5 +96,52 @@ func TestConstantOfNoMapping(t *testing.T) {
 	_, err := app.New(t.Context(), cfg, app.Options{})
 	if err == nil || !strings.Contains(err.Error(), `no constant "referral_system"; it has referralSystem`) {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+// TestNoPracticeIsToldAtOnce: a referral from which no practice with an ODS
+// code can be told is flagged when it comes in, on the Task and in the receipt,
+// and not when its work is over; where the form is expected to name none, the
+// receipt says it as information.
+func TestNoPracticeIsToldAtOnce(t *testing.T) {
+	h := open(t, nil)
+	const body = `{"type": "referral", "id": "GJ-$n", "referralNumber": "GJ-$n", "createdAt": "2026-03-02T10:15:00Z",
+		"patient": {"nhsNumber": "9990000018", "familyName": "Canarybird", "givenNames": ["Jo"], "birthDate": "1970-06-14"$patient},
+		"referrer": {"name": "Dr Jo Wren"$referrer}}`
+	const form = `{"submissionId": "$n", "submittedAt": "2026-03-02T10:15:00Z", "referredBy": "self",
+		"person": {"name": "Zebedee Canarybird", "dateOfBirth": "14/06/1970", "mobile": "07700 900123"$patient}, "needs": ["lonely"]}`
+	want := 0
+	for i, c := range []struct {
+		sender, body, patient, referrer, severity string
+	}{
+		{"generic-json", body, "", "", "warning"},
+		{"generic-json", body, "", `, "practiceName": "Riverside Surgery"`, "warning"},
+		{"generic-json", body, "", `, "practiceOdsCode": "A81001"`, ""},
+		{"generic-json", body, `, "practiceOdsCode": "A81001"`, "", ""},
+		{"generic-json", body, "", "", ""}, // the practice of the person is on record by now
+		{"community-form", form, "", "", "information"},
+		{"community-form", form, `, "gpPracticeCode": "A81001"`, "", ""},
+	} {
+		n := strconv.Itoa(i)
+		text := strings.NewReplacer("$n", n, "$patient", c.patient, "$referrer", c.referrer).Replace(c.body)
+		r := h.want(h.call("POST", "/intake/"+c.sender, []byte(text)), 200)
+		if told := strings.Contains(string(r.body), "practice-missing"); told != (c.severity != "") {
+			t.Errorf("%d: the receipt says %s", i, r.body)
+		}
+		if c.severity != "" {
+			want++
+			if !strings.Contains(string(r.body), c.severity) {
+				t.Errorf("%d: the receipt does not say %s: %s", i, c.severity, r.body)
+			}
+		}
+	}
+	tasks := h.want(h.call("GET", "/fhir/Task?_tag=urn:linkloop:codesystem:data-quality|practice-missing", nil), 200).value(t).List("entry")
+	if len(tasks) != want {
+		t.Fatalf("%d Tasks are found, want %d", len(tasks), want)
+	}
+	for _, task := range tasks {
+		if !strings.Contains(string(element.Canonical(task.Get("resource"))), "nobody will know whose record") {
+			t.Error("the Task does not say so in words")
+		}
 	}
 }

@@ -54,6 +54,11 @@ func (s *Service) plan(tx store.Tx, d *draft) (*plan, error) {
 		// Organization, Practitioner, PractitionerRole: the first version stands.
 		// Messages carry them in passing; whoever owns them edits them over FHIR.
 	}
+	if len(late) > 0 {
+		if err := s.practice(tx, p, d); err != nil {
+			return nil, err
+		}
+	}
 	for _, r := range late {
 		if len(p.flags) > shown {
 			root := r.root.Clone() // the draft stays as it is: the decision may run again

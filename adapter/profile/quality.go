@@ -37,6 +37,12 @@ const FlagDemographics = "demographics-conflict"
 // on the Tasks of senders whose referrals come from elsewhere than a GP system.
 const FlagMissing = "nhs-number-missing"
 
+// FlagPractice is the flag of a referral from which no practice with an ODS
+// code can be told, so that nobody will know whose record its outcome belongs
+// to. Mappings put it on the Tasks of senders of whom that is expected; it is
+// then told as information.
+const FlagPractice = "practice-missing"
+
 // FlagSeveral is the flag of a person who comes with different NHS numbers.
 const FlagSeveral = "nhs-number-several"
 

@@ -5,9 +5,9 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
-	"github.com/linkloop/linkloop/adapter/nhs"
 	"github.com/linkloop/linkloop/adapter/outcome"
 	"github.com/linkloop/linkloop/adapter/profile"
+	"github.com/linkloop/linkloop/adapter/referral"
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
@@ -129,7 +129,7 @@ func (s *Service) owe(tx store.Tx, task, request *element.Value) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	practice, err := s.practice(tx, patient, task)
+	practice, err := referral.PracticeOf(patient, task, func(reference string) (*element.Value, error) { return s.at(tx, reference) })
 	if err != nil {
 		return false, err
 	}
@@ -162,35 +162,6 @@ func (s *Service) owe(tx store.Tx, task, request *element.Value) (bool, error) {
 	}
 	_, added, err := tx.Deliveries().Owe(d)
 	return added && d.State == store.Owed, err
-}
-
-// practice is whose record the outcome belongs to: the patient's own practice
-// as the referral named it, else the organisation that asked.
-func (s *Service) practice(tx store.Tx, patient, task *element.Value) (*element.Value, error) {
-	for _, gp := range patient.List("generalPractitioner") {
-		if gp.TextAt("identifier.system") == nhs.SystemODSOrganization {
-			// Named by its code only: that is all that is needed to find its record.
-			return element.NewObject(element.F("identifier", element.NewArray(gp.Get("identifier")))), nil
-		}
-		org, err := s.at(tx, gp.Str("reference"))
-		if err != nil {
-			return nil, err
-		}
-		if org != nil && org.Identifier(nhs.SystemODSOrganization) != "" {
-			return org, nil
-		}
-	}
-	asked, err := s.at(tx, task.TextAt("requester.reference"))
-	if err != nil || asked == nil {
-		return nil, err
-	}
-	if asked.ResourceType() == "PractitionerRole" {
-		return s.at(tx, asked.TextAt("organization.reference"))
-	}
-	if asked.ResourceType() == "Organization" {
-		return asked, nil
-	}
-	return nil, nil
 }
 
 // at reads what a reference names; nil when it is empty, elsewhere or gone.
