@@ -103,21 +103,57 @@ func (p *parser) sort(value string) error {
 	return nil
 }
 
-// include reads Type:parameter or Type:parameter:target.
-func (p *parser) include(value string) error {
+// include reads Type:parameter or Type:parameter:target of _include and
+// _revinclude; a star is every reference parameter.
+// https://hl7.org/fhir/R4/search.html#include
+func (p *parser) include(key, modifier, value string) error {
+	inc := Include{Reverse: key == "_revinclude", Iterate: modifier != ""}
+	if value == "*" && !inc.Reverse {
+		value = p.def.Type + ":*"
+	}
 	parts := strings.Split(value, ":")
-	if len(parts) < 2 || len(parts) > 3 || parts[0] != p.def.Type {
-		return malformed("_include", "%s:parameter is expected", p.def.Type)
+	if len(parts) < 2 || len(parts) > 3 || parts[0] != p.def.Type && !inc.Reverse && !inc.Iterate {
+		return malformed(key, "%s:parameter is expected", p.def.Type)
 	}
-	d, ok := p.def.Parameter(parts[1])
-	if !ok || d.Kind != Reference {
-		return fault.New(fault.Unsupported, "_include", "these are supported: %s", strings.Join(p.def.names(Reference), ", "))
+	source, ok := Lookup(parts[0])
+	if !ok {
+		return malformed(key, "a type that is served is expected before the colon")
 	}
-	inc := Include{param: d}
+	inc.Source = source.Type
+	for i := range source.Parameters {
+		d := &source.Parameters[i]
+		if d.Kind == Reference && (d.Name == parts[1] || parts[1] == "*") && (!inc.Reverse || inc.Iterate || slices.Contains(d.Targets, p.def.Type)) {
+			inc.params = append(inc.params, d)
+		}
+	}
+	if len(inc.params) == 0 {
+		return fault.New(fault.Unsupported, key, "these are supported for %s: %s", source.Type, strings.Join(source.names(Reference), ", "))
+	}
 	if len(parts) == 3 {
 		inc.typ = parts[2]
 	}
-	p.out.Includes = append(p.out.Includes, inc)
+	if p.out.Includes = append(p.out.Includes, inc); len(p.out.Includes) > maxIncluded {
+		return malformed(key, "more than %d includes", maxIncluded)
+	}
+	return nil
+}
+
+// maxIncluded bounds the includes of one search.
+const maxIncluded = 20
+
+// elements reads the names of elements at the top of a resource.
+// https://hl7.org/fhir/R4/search.html#elements
+func (p *parser) elements(value string) error {
+	for _, name := range strings.Split(value, ",") {
+		name = strings.TrimPrefix(name, p.def.Type+".")
+		if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != "" {
+			return malformed("_elements", "names of elements joined by commas are expected")
+		}
+		p.out.Elements = append(p.out.Elements, name)
+	}
+	if len(p.out.Elements) > maxValues {
+		return malformed("_elements", "more than %d elements", maxValues)
+	}
 	return nil
 }
 
@@ -138,12 +174,9 @@ func (p *parser) unknown() error {
 	for _, d := range p.def.Parameters {
 		known = append(known, d.Name)
 	}
-	known = append(known, "_id", "_lastUpdated", "_count", "_sort", "_include", "_total", "_summary")
+	known = append(known, "_id", "_lastUpdated", "_count", "_sort", "_include", "_revinclude", "_total", "_summary", "_elements", "_has")
 	for _, key := range p.strange {
 		name, _, _ := strings.Cut(key, ":")
-		if head, _, chained := strings.Cut(name, "."); chained && slices.Contains(known, head) || name == "_has" {
-			return fault.New(fault.Unsupported, "", "chained search is not supported; search by the reference itself")
-		}
 		near, far := spelling.Nearest(name, known)
 		if p.opt.Strict || !p.narrows || far <= 2 {
 			// The name is the client's text, so only ours is said.

@@ -287,7 +287,7 @@ func TestRefused(t *testing.T) {
 		{"_include=Canary", fault.Malformed},
 		{"_include=Patient:owner", fault.Malformed},
 		{"_include=Task:status", fault.Unsupported},
-		{"_include:iterate=Task:owner", fault.Unsupported},
+		{"_include:exact=Task:owner", fault.Unsupported},
 		{"_include=Task:owner:Organization:Canary", fault.Malformed},
 		{"_total=Canary", fault.Malformed},
 		{"_summary=true", fault.Unsupported},

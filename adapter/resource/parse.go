@@ -30,31 +30,45 @@ type Options struct {
 	Strict  bool   // Prefer: handling=strict; every unknown parameter is refused
 	// Now is what ap measures from; zero: the clock.
 	Now time.Time
+	// Links allows conditions on other resources, which the caller answers.
+	Links bool
+	// InType and InID keep the search to the compartment of a resource.
+	InType, InID string
+	depth        int
 }
 
-// Include is one _include.
+// Include is one _include or _revinclude.
 type Include struct {
-	param *Parameter
-	typ   string // only references to this type; empty: all
+	Source  string // the type whose references are followed
+	Reverse bool   // _revinclude: to what is found, not from it
+	Iterate bool   // from what was included, too
+	params  []*Parameter
+	typ     string // only references to this type; empty: all
 }
 
 // References lists what a resource refers to by the included parameter.
 func (i Include) References(v *element.Value) []string {
 	var out []string
-	i.param.visit(v, func(x *element.Value) {
-		for _, r := range appendReference(nil, x) {
-			if i.typ == "" || strings.Contains("/"+r, "/"+i.typ+"/") {
-				out = append(out, r)
+	for _, p := range i.params {
+		p.visit(v, func(x *element.Value) {
+			for _, r := range appendReference(nil, x) {
+				if i.typ == "" || strings.Contains("/"+r, "/"+i.typ+"/") {
+					out = append(out, r)
+				}
 			}
-		}
-	})
+		})
+	}
 	return out
 }
 
 // Search is a search as understood.
 type Search struct {
 	Query    Query
+	Links    []Link // to be answered before the query
 	Includes []Include
+	Elements []string      // of each match, these and what must be there; nil: everything
+	Text     bool          // _summary=text
+	Data     bool          // _summary=data
 	Self     url.Values    // the parameters that were applied, for the self link
 	Warnings []fault.Issue // what was not understood and therefore not applied
 }
@@ -84,6 +98,11 @@ func Parse(ix *Indexer, typ string, params url.Values, o Options) (*Search, erro
 			if err := p.parameter(n, v); err != nil {
 				return nil, err
 			}
+		}
+	}
+	if o.InType != "" && o.depth == 0 {
+		if err := p.within(o.InType, o.InID); err != nil {
+			return nil, err
 		}
 	}
 	p.combine()
@@ -118,12 +137,16 @@ type parser struct {
 }
 
 // controls are the parameters that every type has.
-var controls = []string{"_id", "_lastUpdated", "_lastupdated", "_count", "_sort", "_include", "_total", "_summary", CursorParameter}
+var controls = []string{"_id", "_lastUpdated", "_lastupdated", "_count", "_sort", "_include", "_revinclude", "_total", "_summary", "_elements", CursorParameter}
 
 // parameter reads one name=value pair.
 func (p *parser) parameter(key, value string) error {
 	name, modifier, modified := strings.Cut(key, ":")
-	if modified && strings.HasPrefix(name, "_") && slices.Contains(controls, name) {
+	include := name == "_include" || name == "_revinclude"
+	if include && (modifier == "iterate" || modifier == "recurse") {
+		modified = false
+	}
+	if modified && slices.Contains(controls, name) {
 		// The modifier is the client's text, so it is not repeated.
 		return fault.New(fault.Unsupported, name, "no modifier is supported here")
 	}
@@ -155,8 +178,12 @@ func (p *parser) parameter(key, value string) error {
 		if err := p.sort(value); err != nil {
 			return err
 		}
-	case "_include":
-		if err := p.include(value); err != nil {
+	case "_include", "_revinclude":
+		if err := p.include(name, modifier, value); err != nil {
+			return err
+		}
+	case "_elements":
+		if err := p.elements(value); err != nil {
 			return err
 		}
 	case "_total":
@@ -165,8 +192,14 @@ func (p *parser) parameter(key, value string) error {
 		}
 		q.Total = q.Total || value != "none"
 	case "_summary":
-		if value != "count" && value != "false" {
-			return fault.New(fault.Unsupported, key, "count and false are supported")
+		switch value {
+		case "count", "false":
+		case "text":
+			p.out.Text = true
+		case "data":
+			p.out.Data = true
+		default:
+			return fault.New(fault.Unsupported, key, "count, text, data and false are supported")
 		}
 		if value == "count" {
 			q.Limit, q.Total = 0, true
@@ -175,7 +208,10 @@ func (p *parser) parameter(key, value string) error {
 		q.After = value
 		return nil // not a condition of the search: it stays out of the self link
 	default:
-		known, err := p.condition(name, modifier, value)
+		known, err := p.linked(key, value)
+		if !known && err == nil {
+			known, err = p.condition(name, modifier, value)
+		}
 		if err != nil {
 			return err
 		}
@@ -212,7 +248,7 @@ func (p *parser) ids(value string) error {
 		q.IDs = both
 		return nil
 	}
-	q.Clauses = append(q.Clauses, Clause{Any: []Term{p.ix.term(p.def.Type, ":nothing", "")}})
+	q.Clauses = append(q.Clauses, Clause{Any: []Term{p.ix.nothing(p.def.Type)}})
 	return nil
 }
 

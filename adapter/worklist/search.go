@@ -2,61 +2,89 @@ package worklist
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
-// maxIncludes bounds what one page may bring along.
-const maxIncludes = 1000
-
-// Search answers a search with a searchset Bundle: stored bytes as they are,
-// self and next links, included resources once each, and a warning entry for
-// what was not understood and therefore not applied.
+// Search answers a search over a type with a searchset Bundle: stored bytes as
+// they are, self and next links, included resources once each, and a warning
+// entry for what was not understood and therefore not applied.
 // https://hl7.org/fhir/R4/http.html#search
 func (s *Service) Search(ctx context.Context, typ string, params url.Values, strict bool) ([]byte, error) {
+	return s.search(ctx, typ, typ, params, resource.Options{Strict: strict})
+}
+
+// SearchIn is Search within the compartment of a resource: over what refers to
+// it by any of its reference parameters.
+// https://hl7.org/fhir/R4/http.html#vsearch
+func (s *Service) SearchIn(ctx context.Context, in store.Key, typ string, params url.Values, strict bool) ([]byte, error) {
+	if _, err := s.Read(ctx, in.Type, in.ID); err != nil {
+		return nil, err
+	}
+	return s.search(ctx, typ, in.String()+"/"+typ, params, resource.Options{Strict: strict, InType: in.Type, InID: in.ID})
+}
+
+func (s *Service) search(ctx context.Context, typ, path string, params url.Values, o resource.Options) ([]byte, error) {
 	if _, err := definition(typ); err != nil {
 		return nil, err
 	}
-	q, err := resource.Parse(s.cfg.Indexer, typ, params, resource.Options{BaseURL: s.cfg.BaseURL, Strict: strict})
+	o.BaseURL, o.Now, o.Links = s.cfg.BaseURL, s.cfg.Now(), true
+	q, err := resource.Parse(s.cfg.Indexer, typ, params, o)
 	if err != nil {
 		return nil, err
 	}
 	var page store.Page
 	var included []store.Version
+	var more bool
 	err = s.cfg.Store.View(ctx, func(r store.Reader) error {
-		var err error
-		if page, err = r.Resources().Search(q.Query); err != nil {
+		whole, err := s.resolved(r, q)
+		if err != nil {
 			return err
 		}
-		included, err = s.include(r, q.Includes, page.Versions)
+		if page, err = r.Resources().Search(whole.Query); err != nil {
+			return err
+		}
+		included, more, err = s.include(r, q.Includes, page.Versions)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
+	if more {
+		q.Warnings = append(q.Warnings, fault.Issue{Severity: "warning", Code: "too-costly",
+			Text: fmt.Sprintf("a page brings %d other resources along at most; there are more", maxIncludes)})
+	}
 	if s.reindexing.Load() {
 		q.Warnings = append(q.Warnings, fault.Issue{Severity: "warning", Code: "incomplete",
 			Text: "resources from before the last upgrade are being indexed: those that are not yet may be missing here"})
 	}
+	if page.Versions, err = subset(q, page.Versions); err != nil {
+		return nil, err
+	}
+	return s.searchset(path, q, page, included), nil
+}
+
+// searchset writes the Bundle of one page.
+func (s *Service) searchset(path string, q *resource.Search, page store.Page, included []store.Version) []byte {
 	b := newBundle("searchset", s.cfg.BaseURL, page.Versions, included)
 	if page.Total >= 0 {
 		b.total(page.Total)
 	}
-	b.link("self", typ, q.Self)
+	b.link("self", path, q.Self)
 	if page.Next != "" {
 		next := url.Values{}
 		for k, v := range q.Self {
 			next[k] = v
 		}
 		next.Set(resource.CursorParameter, page.Next)
-		b.link("next", typ, next)
+		b.link("next", path, next)
 	}
 	for _, v := range page.Versions {
 		b.match(v, "match")
@@ -67,44 +95,7 @@ func (s *Service) Search(ctx context.Context, typ string, params url.Values, str
 	if len(q.Warnings) > 0 {
 		b.outcome(q.Warnings)
 	}
-	return b.bytes(), nil
-}
-
-// include follows the asked-for references of the matches, one step.
-func (s *Service) include(r store.Reader, includes []resource.Include, matches []store.Version) ([]store.Version, error) {
-	if len(includes) == 0 {
-		return nil, nil
-	}
-	seen := map[store.Key]bool{}
-	for _, m := range matches {
-		seen[m.Key] = true
-	}
-	var out []store.Version
-	for _, m := range matches {
-		root, err := element.Parse(m.Body, element.Limits{})
-		if err != nil {
-			return nil, err
-		}
-		for _, inc := range includes {
-			for _, ref := range inc.References(root) {
-				typ, id, ok := strings.Cut(strings.TrimPrefix(ref, s.cfg.BaseURL+"/"), "/")
-				key := store.Key{Type: typ, ID: id}
-				if !ok || seen[key] || len(out) >= maxIncludes {
-					continue
-				}
-				seen[key] = true
-				v, err := r.Resources().Get(key)
-				if fault.KindOf(err) == fault.NotFound && err != nil || err == nil && v.Deleted {
-					continue
-				}
-				if err != nil {
-					return nil, err
-				}
-				out = append(out, v)
-			}
-		}
-	}
-	return out, nil
+	return b.bytes()
 }
 
 // History answers an instance (id given) or type history, newest first.

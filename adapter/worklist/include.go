@@ -1,0 +1,122 @@
+package worklist
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/resource"
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+// Bounds of what a page brings along.
+const (
+	maxIncludes = 1000
+	maxRounds   = 4 // of :iterate
+	// perReverse is how many references one query of a reverse include asks for.
+	perReverse = 100
+)
+
+// inclusion gathers what a page brings along, each once.
+type inclusion struct {
+	s    *Service
+	r    store.Reader
+	seen map[store.Key]bool
+	out  []store.Version
+	full bool // there was more than may be brought along
+}
+
+// include follows the asked-for references of the matches, and with :iterate
+// those of what they brought along.
+func (s *Service) include(r store.Reader, includes []resource.Include, matches []store.Version) (out []store.Version, full bool, err error) {
+	if len(includes) == 0 {
+		return nil, false, nil
+	}
+	in := &inclusion{s: s, r: r, seen: map[store.Key]bool{}}
+	for _, m := range matches {
+		in.seen[m.Key] = true
+	}
+	from := matches
+	for round := 0; round < maxRounds && len(from) > 0 && !in.full; round++ {
+		before := len(in.out)
+		for _, inc := range includes {
+			if round > 0 && !inc.Iterate {
+				continue
+			}
+			follow := in.forward
+			if inc.Reverse {
+				follow = in.reverse
+			}
+			if err := follow(inc, from); err != nil {
+				return nil, false, err
+			}
+		}
+		from = in.out[before:]
+	}
+	return in.out, in.full, nil
+}
+
+func (in *inclusion) add(v store.Version) {
+	if in.seen[v.Key] || v.Deleted {
+		return
+	}
+	if len(in.out) == maxIncludes {
+		in.full = true
+		return
+	}
+	in.seen[v.Key] = true
+	in.out = append(in.out, v)
+}
+
+func (in *inclusion) forward(inc resource.Include, from []store.Version) error {
+	for _, m := range from {
+		if m.Type != inc.Source {
+			continue
+		}
+		root, err := element.Parse(m.Body, element.Limits{})
+		if err != nil {
+			return err
+		}
+		for _, ref := range inc.References(root) {
+			typ, id, ok := strings.Cut(strings.TrimPrefix(ref, in.s.cfg.BaseURL+"/"), "/")
+			key := store.Key{Type: typ, ID: id}
+			if !ok || in.seen[key] || in.full {
+				continue
+			}
+			v, err := in.r.Resources().Get(key)
+			if err != nil && fault.KindOf(err) == fault.NotFound {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			in.add(v)
+		}
+	}
+	return nil
+}
+
+func (in *inclusion) reverse(inc resource.Include, from []store.Version) error {
+	for part := range slices.Chunk(from, perReverse) {
+		keys := make([]string, len(part))
+		for i, m := range part {
+			keys[i] = m.Key.String()
+		}
+		q := inc.Referring(in.s.cfg.Indexer, keys, maxIncludes)
+		for !in.full {
+			page, err := in.r.Resources().Search(q)
+			if err != nil {
+				return err
+			}
+			for _, v := range page.Versions {
+				in.add(v)
+			}
+			if page.Next == "" {
+				break
+			}
+			q.After = page.Next
+		}
+	}
+	return nil
+}
