@@ -3,10 +3,12 @@ package app_test
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/patch"
 )
 
 const jsonPatch = "application/json-patch+json"
@@ -46,7 +48,11 @@ func TestPatch(t *testing.T) {
 	if r.value(t).TextAt("businessStatus.text") != "waiting" {
 		t.Error("the FHIRPath Patch in XML did nothing")
 	}
-	version("4")
+	r = h.want(h.call("PATCH", at, []byte(`<diff xmlns="http://hl7.org/fhir"><replace sel="f:Task/f:businessStatus/f:text/@value">met</replace></diff>`), "Content-Type", "application/xml-patch+xml"), 200)
+	if r.value(t).TextAt("businessStatus.text") != "met" {
+		t.Error("the XML Patch did nothing")
+	}
+	version("5")
 	// What changes nothing makes no version.
 	h.want(h.call("PATCH", at, []byte(`[]`), "Content-Type", jsonPatch), 200)
 	h.want(h.call("PATCH", at, []byte(`[{"op":"test","path":"/status","value":"accepted"}]`), "Content-Type", jsonPatch, "Prefer", "return=minimal"), 200)
@@ -76,7 +82,7 @@ func TestPatch(t *testing.T) {
 			h.refused(h.call("PATCH", at, []byte(c.body), "Content-Type", c.mediaType), c.status, c.code, c.word)
 		})
 	}
-	version("4")
+	version("5")
 	h.refused(h.call("PATCH", "/fhir/Task/none", []byte(`[]`), "Content-Type", jsonPatch), 404, "not-found", "")
 	h.refused(h.call("PATCH", "/fhir/Provenance/none", []byte(`[]`), "Content-Type", jsonPatch), 405, "", "")
 	h.refused(h.call("PATCH", "/fhir/Nothing/none", []byte(`[]`), "Content-Type", jsonPatch), 404, "", "")
@@ -181,7 +187,15 @@ func TestDelete(t *testing.T) {
 // deleted.
 func TestChangesAreClaimed(t *testing.T) {
 	h := open(t, nil)
-	for _, r := range h.want(h.call("GET", "/fhir/metadata", nil), 200).value(t).All("rest.resource") {
+	statement := h.want(h.call("GET", "/fhir/metadata", nil), 200).value(t)
+	var formats []string
+	for _, f := range statement.All("patchFormat") {
+		formats = append(formats, f.Text)
+	}
+	if !slices.Equal(formats, patch.MediaTypes()) {
+		t.Errorf("patch formats %v are claimed, %v are served", formats, patch.MediaTypes())
+	}
+	for _, r := range statement.All("rest.resource") {
 		verbs := map[string]bool{}
 		for _, c := range r.All("interaction.code") {
 			verbs[c.Text] = true

@@ -27,7 +27,7 @@ const (
 )
 
 // MediaTypes lists what Parse takes, as CapabilityStatement.patchFormat says it.
-func MediaTypes() []string { return []string{MediaJSON, mediaFHIRJSON, mediaFHIRXML} }
+func MediaTypes() []string { return []string{MediaJSON, MediaXML, mediaFHIRJSON, mediaFHIRXML} }
 
 // Bounds on one patch.
 const (
@@ -50,6 +50,8 @@ func Parse(mediaType string, body []byte) (Patch, error) {
 	switch strings.ToLower(strings.TrimSpace(base)) {
 	case MediaJSON:
 		return ParseJSON(body)
+	case MediaXML:
+		return ParseXML(body)
 	case mediaFHIRJSON:
 		v, err := element.Parse(body, element.Limits{})
 		if err != nil {

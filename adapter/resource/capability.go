@@ -22,7 +22,7 @@ func Capability(base, version string) *element.Value {
 		element.S("fhirVersion", "4.0.1"),
 		element.F("format", element.NewArray(element.NewString("application/fhir+json"), element.NewString("json"))),
 		element.F("patchFormat", element.NewArray(
-			element.NewString("application/json-patch+json"), element.NewString("application/fhir+json"), element.NewString("application/fhir+xml"))),
+			element.NewString("application/json-patch+json"), element.NewString("application/xml-patch+xml"), element.NewString("application/fhir+json"), element.NewString("application/fhir+xml"))),
 		element.F("rest", element.NewArray(element.NewObject(
 			element.S("mode", "server"),
 			element.S("documentation", "A Task moves as the workflow table allows; an illegal move is answered with 422 and the allowed ones."),
