@@ -118,7 +118,7 @@ func TestConditionalChange(t *testing.T) {
 	h.want(h.call("POST", "/fhir/ServiceRequest", wanted("u1", "a twin"), "Content-Type", fhirJSON), 201)
 	h.refused(h.call("PATCH", one, rename, "Content-Type", jsonPatch), 412, "multiple-matches", "narrower")
 	h.refused(put("u1", wanted("u1", "whichever")), 412, "multiple-matches", "narrower")
-	for _, query := range []string{"", "?", "?colour=red", "?_count=1"} {
+	for _, query := range []string{"", "?", "?colour=red", "?_count=1", "?subject:Patient.family=x", "?_has:Task:focus:status=requested"} {
 		h.refused(h.call("PUT", "/fhir/ServiceRequest"+query, wanted("u2", "x"), "Content-Type", fhirJSON), 400, "", "")
 		h.refused(h.call("PATCH", "/fhir/ServiceRequest"+query, rename, "Content-Type", jsonPatch), 400, "", "")
 	}
