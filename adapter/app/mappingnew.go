@@ -22,6 +22,7 @@ type Scaffolded struct {
 	Base   string // shipped mapping that it is a copy of; empty: proposed from the sample
 	Found  []scaffold.Guess
 	Unused []string // addresses or paths that nothing comes of
+	Checks []string // what a person must look at, the most dangerous first
 	Report mapping.Report
 }
 
@@ -56,7 +57,7 @@ func NewMapping(name, format string, sample []byte) (*Scaffolded, error) {
 		out.Files, err = copyShipped(out.Base, name)
 	default:
 		p = scaffold.Propose(name, format, msg.Type, msg.Tree)
-		out.Found, out.Unused = p.Found, p.Unused
+		out.Found, out.Unused, out.Checks = p.Found, p.Unused, p.Checks
 		out.Files = append(out.Files, txtar.File{Name: "mapping.yaml", Data: p.Mapping})
 		for _, t := range []string{"sex.json", "priority.json"} {
 			if data := p.Vocabulary[t]; data != nil {
@@ -70,7 +71,7 @@ func NewMapping(name, format string, sample []byte) (*Scaffolded, error) {
 	anonymous := p.Anonymous(sample)
 	again, err := f.Decode(anonymous)
 	if err != nil {
-		return nil, errors.New("the sample could not be made anonymous: write an example with made-up values and start from that")
+		return nil, fmt.Errorf("the sample could not be made anonymous: with made-up values in it, it cannot be read any more (%w); write an example with made-up values and start from that", err)
 	}
 	if leaks := p.Leaks(again.Tree); len(leaks) > 0 {
 		return nil, fmt.Errorf("the sample could not be made anonymous: the values at %s are written in another way than they are read; write an example with made-up values and start from that", strings.Join(leaks, ", "))

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -28,36 +29,10 @@ func swaps(list []field, standard bool) []swap {
 			continue
 		}
 		k := kindOf(f)
-		n := counts[k]
-		made := ""
-		switch k {
-		case nhsNumber:
-			made = testNumber(n)
-		case familyName:
-			made = families[n%len(families)]
-		case givenName:
-			made = givens[n%len(givens)]
-		case fullName:
-			made = givens[n%len(givens)] + " " + families[n%len(families)]
-		case birthDate:
-			i, _ := layoutOf(f.value)
-			made = time.Date(1970, 6, 14+n, 0, 0, 0, 0, time.UTC).Format(layouts[i].golang)
-		case phone:
-			made = fmt.Sprintf("01632 960%03d", n+1) // kept for drama by Ofcom
-		case email:
-			made = fmt.Sprintf("person%d@example.org", n+1)
-		case postcode:
-			made = "LS21 9ZZ"
-		case addressLine:
-			made = fmt.Sprintf("%d Quetzal Lane", n+1)
-		case town:
-			made = "Otley"
-		case reasonText, needText:
-			made = fmt.Sprintf("Words of the referral, made up (%d).", n+1)
-		case unclear, referralID, messageID, orgName:
-			if _, date := layoutOf(f.value); !date && (k != unclear || !standard || strings.Contains(f.value, " ")) {
-				made = masked(f.value, k, n)
-			}
+		made := madeFor(f, k, counts[k], standard)
+		for try := 0; try < len(list) && made != f.value && slices.ContainsFunc(list, func(g field) bool { return g.value == made }); try++ {
+			counts[k]++ // stands in the sample for somebody else
+			made = madeFor(f, k, counts[k], standard)
 		}
 		if made == "" || made == f.value {
 			continue
@@ -70,25 +45,49 @@ func swaps(list []field, standard bool) []swap {
 	return out
 }
 
-// masked replaces what nobody knows the meaning of: words get other words,
-// numbers of some length other digits. Short codes stay, for they are what a
-// mapping tells apart.
-func masked(v string, k kind, n int) string {
-	digits := strings.IndexFunc(v, unicode.IsDigit) >= 0
-	switch {
-	case k == orgName:
-		return fmt.Sprintf("Made-up Organisation %d", n+1)
-	case strings.Contains(v, " ") || utf8.RuneCountInString(v) > 24 && !digits:
-		return fmt.Sprintf("text %d", n+1)
-	case digits && len(v) >= 5 && !strings.Contains(v, ":"):
-		return strings.Map(func(r rune) rune {
-			if r >= '0' && r <= '9' {
-				return '1' + (r-'0'+rune(n)+3)%9
-			}
-			return r
-		}, v)
+// madeFor is what stands for the n-th value of a kind; empty: it stays.
+func madeFor(f field, k kind, n int, standard bool) (made string) {
+	switch k {
+	case nhsNumber:
+		made = testNumber(n)
+	case familyName:
+		made = families[n%len(families)]
+	case givenName:
+		made = givens[n%len(givens)]
+	case fullName:
+		made = madeName(f.value, n)
+	case birthDate:
+		i, _ := layoutOf(f.value)
+		made = time.Date(1970, 6, 14+n%15, 0, 0, 0, 0, time.UTC).Format(layouts[i].golang)
+	case phone:
+		made = madePhone(f.value, n)
+	case email:
+		made = fmt.Sprintf("person%d@example.org", n+1)
+	case postcode:
+		made = "LS21 9ZZ"
+	case addressLine:
+		if made = fmt.Sprintf("%d Quetzal Lane", n+1); strings.ContainsAny(f.value, ",\n") {
+			made = shaped(f.value, n)
+		}
+	case town:
+		made = "Otley"
+	case reasonText, needText:
+		made = fmt.Sprintf("Words of the referral, made up (%d).", n+1)
+		if len(f.value) <= 60 && strings.ContainsAny(f.value, ";,|/") {
+			made = shaped(f.value, n) // a list in one text stays a list
+		}
+	case contacts, orgName:
+		made = shaped(f.value, n)
+	case unclear, referralID, messageID:
+		_, date := layoutOf(f.value)
+		if date || f.tells() || k == unclear && standard && !strings.Contains(f.value, " ") {
+			break
+		}
+		if k != unclear || strings.ContainsAny(f.value, " \n") || utf8.RuneCountInString(f.value) > 24 || hasDigit(f.value) && len(f.value) >= 5 {
+			made = shaped(f.value, n)
+		}
 	}
-	return ""
+	return made
 }
 
 // testNumber is the n-th NHS number of the range that is never given to
@@ -111,30 +110,51 @@ func testNumber(n int) string {
 func (p *Proposal) Anonymous(body []byte) []byte {
 	text := string(body)
 	for _, s := range p.swaps {
-		for _, written := range spellings(s.old) {
-			text = replaceWhole(text, written, s.made)
+		seen := map[string]bool{}
+		for _, write := range spellings {
+			if old := write(s.old); !seen[old] {
+				seen[old] = true
+				text = replaceWhole(text, old, write(s.made))
+			}
 		}
 	}
 	return []byte(text)
 }
 
-// spellings are the ways in which formats write a text.
-func spellings(s string) []string {
-	out := []string{s}
-	for _, r := range []*strings.Replacer{
-		strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;"),
-		strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "'", "&apos;", `"`, "&quot;"),
-		strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "'", "&#39;", `"`, "&#34;"),
-		strings.NewReplacer("\\", "\\\\", `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`, "/", `\/`),
-		strings.NewReplacer("\\", "\\\\", `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`),
-		strings.NewReplacer(`"`, `""`),
-		strings.NewReplacer("\\", `\E\`, "&", `\T\`, "|", `\F\`, "^", `\S\`, "~", `\R\`),
-	} {
-		if w := r.Replace(s); !slices.Contains(out, w) {
-			out = append(out, w)
+// spellings are the ways in which formats write a text. What stands for a text
+// is written in the way that the text was.
+var spellings = []func(string) string{
+	func(s string) string { return s },
+	strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace,
+	strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "'", "&apos;", `"`, "&quot;").Replace,
+	strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "'", "&#39;", `"`, "&#34;").Replace,
+	strings.NewReplacer("\\", "\\\\", `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`, "/", `\/`).Replace,
+	strings.NewReplacer("\\", "\\\\", `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`).Replace,
+	strings.NewReplacer(`"`, `""`).Replace,
+	strings.NewReplacer("\\", `\E\`, "&", `\T\`, "|", `\F\`, "^", `\S\`, "~", `\R\`).Replace,
+	func(s string) string { return escaped(s, `\u%04x`) },
+	func(s string) string { return escaped(s, `\u%04X`) },
+}
+
+// escaped is how JSON of ASCII alone writes a text.
+func escaped(s, form string) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '\\' || r == '"':
+			b.WriteString(`\` + string(r))
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, form+form, high, low)
+		case r < ' ' || r > '~' || r == '<' || r == '>' || r == '&':
+			fmt.Fprintf(&b, form, r)
+		default:
+			b.WriteRune(r)
 		}
 	}
-	return out
+	return b.String()
 }
 
 // replaceWhole replaces a text where no letter or digit adjoins it.

@@ -20,7 +20,19 @@ type field struct {
 	above []string // of the names above it
 	value string
 	where string // address
+	item  string // address of the item of that list
+	// placed says that only its position in a list tells it from others.
+	placed bool
 }
+
+// tells reports whether the value is a short word that says of what kind
+// something is, which a mapping goes by and nobody is known by.
+func (f field) tells() bool {
+	return f.says(kindNames...) && len(f.value) <= 24 && strings.Count(f.value, " ") < 3 && !hasDigit(f.value)
+}
+
+// kindNames are names of members that say of what kind their neighbours are.
+var kindNames = []string{"kind", "type", "code", "status", "urgency", "priority", "consent", "scheme", "system", "use", "category", "label", "state"}
 
 // maxFields bounds what is looked at of a sample.
 const maxFields = 2_000
@@ -46,6 +58,7 @@ func fields(t *message.Tree, every bool) []field {
 		case message.List:
 			f.list, f.below = f.path, ""
 			for c := n.First(); c.Ok(); c = c.Next() {
+				f.item = c.Address()
 				walk(c, f)
 				if !every {
 					break
@@ -185,14 +198,32 @@ const (
 	madeAt      kind = "date of the referral"
 	otherDate   kind = "a date"
 	urgency     kind = "priority"
+	contacts    kind = "several ways to reach somebody"
 	unclear     kind = ""
 )
 
 var (
 	emailLike    = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
 	postcodeLike = regexp.MustCompile(`(?i)^[A-Z]{1,2}[0-9][A-Z0-9]? ?[0-9][A-Z]{2}$`)
+	bracketedODS = regexp.MustCompile(`^[^()]*[^() ] *\(([A-Z][A-Z0-9]{2,9})\)$`)
+	reachable    = regexp.MustCompile(`[^@\s<>(),;:/]+@[^@\s<>(),;/]+\.[A-Za-z]+|(?:\+44|\(?0)[0-9 ()-]{7,14}[0-9]`)
+	phoneIn      = regexp.MustCompile(`(?:\+44|\(?0)[0-9 ()-]{7,14}[0-9]`)
 	phoneLike    = regexp.MustCompile(`^(\+44|\(?0)[0-9 ()-]{8,16}$`)
 )
+
+var surgeryLike = regexp.MustCompile(`(?i)\b(surgery|practice|medical|health|centre|clinic)\b`)
+
+// bracketed is the ODS code in brackets behind a name, or "".
+func bracketed(v string) string {
+	m := bracketedODS.FindStringSubmatch(v)
+	if m == nil || !hasDigit(m[1]) {
+		return ""
+	}
+	if _, bad := nhs.ParseODS(m[1]); bad != nhs.Valid {
+		return ""
+	}
+	return m[1]
+}
 
 // kindOf tells what a field holds: by its value where that proves it, by its
 // name otherwise.
@@ -212,6 +243,11 @@ func kindOf(f field) kind {
 		return otherDate
 	case emailLike.MatchString(f.value):
 		return email
+	case f.says("contact", "contacts", "tel", "phone", "phones", "telephone", "mobile", "telecom", "numbers", "telno") &&
+		!phoneLike.MatchString(f.value) && reachable.MatchString(f.value):
+		return contacts
+	case bracketed(f.value) != "" && (f.either("practice", "surgery", "gp", "organisation", "organization") || surgeryLike.MatchString(f.value)):
+		return orgName
 	case f.says("postcode", "postalcode", "zip", "pcode") || postcodeLike.MatchString(f.value):
 		return postcode
 	case f.says("phone", "telephone", "tel", "mobile", "telno", "cell") || phoneLike.MatchString(f.value):

@@ -18,6 +18,7 @@ type Proposal struct {
 	Vocabulary map[string][]byte // by file name: sex.json
 	Found      []Guess
 	Unused     []string // paths of values that nothing is proposed for
+	Checks     []string // what was not sure, the most dangerous first
 
 	swaps []swap
 }
@@ -28,12 +29,12 @@ type Guess struct{ Path, As string }
 // Propose proposes a mapping of the name for messages like the sample, which
 // has the format and the message type.
 func Propose(name, format, messageType string, t *message.Tree) *Proposal {
-	w := &writer{name: name, format: format, kind: messageType, all: fields(t, false), used: map[string]bool{}}
+	w := &writer{name: name, format: format, kind: messageType, all: proposable(t), used: map[string]bool{}}
 	if w.kind == "" {
 		w.kind = "*"
 	}
 	w.write()
-	p := &Proposal{Mapping: []byte(w.head() + w.b.String()), Vocabulary: w.tables, Found: w.found, swaps: swaps(fields(t, true), false)}
+	p := &Proposal{Mapping: []byte(w.head() + w.b.String()), Vocabulary: w.tables, Found: w.found, Checks: w.unsure, swaps: swaps(fields(t, true), false)}
 	for _, f := range w.all {
 		if !w.used[f.path] {
 			p.Unused = append(p.Unused, f.path)
@@ -99,6 +100,8 @@ type writer struct {
 	tables             map[string][]byte
 	b                  strings.Builder
 	unsure             []string
+	first              []string // of what is not sure: without it nothing works
+	reaches            bool     // an ODS code leads to the record of a practice
 }
 
 // take is the first unused field of the kind about somebody; ok is false when

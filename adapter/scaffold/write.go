@@ -23,6 +23,10 @@ func (w *writer) write() {
 		requester += " or practice"
 	}
 	w.request(requester, provider)
+	if !w.reaches {
+		w.first = append(w.first, "NO PRACTICE WITH AN ODS CODE WAS FOUND, so nobody will know into whose record the outcome goes. Give generalPractitioner of the patient, or the organisation that requester leads to, an identifier of the system "+ods+", or set it as a constant")
+	}
+	w.unsure = append(w.first, w.unsure...)
 }
 
 const ods = "https://fhir.nhs.uk/Id/ods-organization-code"
@@ -30,7 +34,16 @@ const ods = "https://fhir.nhs.uk/Id/ods-organization-code"
 func (w *writer) patient() {
 	w.line(1, "patient:")
 	w.line(2, "resourceType: Patient")
-	if f, ok := w.take(nhsNumber, ofPatient); ok {
+	f, ok := w.take(nhsNumber, ofPatient)
+	if !ok {
+		if f, ok = w.any(nhsNumber); ok {
+			w.unsure = append(w.unsure, f.path+" was taken for the NHS number of the person; by its name it may be somebody else's")
+		}
+	}
+	if ok {
+		if f.placed {
+			w.unsure = append(w.unsure, f.path+" was taken for the NHS number by its position in a list; in other messages another number may stand there")
+		}
 		w.line(2, "identifier:")
 		w.line(3, "- system: https://fhir.nhs.uk/Id/nhs-number")
 		w.line(3, "  value: %s", rule(f.path+" | nhsNumber"))
@@ -58,8 +71,27 @@ func (w *writer) patient() {
 		w.line(3, "    system: %s", ods)
 		w.line(3, "    value: %s", rule(gp[0].path+" | ods"))
 		w.unsure = append(w.unsure, gp[0].path+" was taken for the practice where the person is registered")
+		w.reaches = true
+	} else if f, ok := w.take(orgName, ofPatient); ok {
+		w.line(2, "generalPractitioner:")
+		if bracketed(f.value) != "" {
+			w.line(3, "- identifier:")
+			w.line(3, "    system: %s", ods)
+			w.line(3, "    value: %s", rule(f.path+bracketedCode))
+			w.line(3, "  display: %s", rule(f.path+bracketedName))
+			w.unsure = append(w.unsure, f.path+" was taken for the practice where the person is registered, with its ODS code in brackets")
+			w.reaches = true
+		} else {
+			w.line(3, "- display: %s", rule(f.path+" | trim"))
+		}
 	}
 }
+
+// The two parts of a name with an ODS code in brackets behind it.
+const (
+	bracketedCode = ` | part("(", 2) | part(")", 1) | ods`
+	bracketedName = ` | part("(", 1) | trim`
+)
 
 func (w *writer) names() {
 	family, hasFamily := w.take(familyName, ofPatient)
@@ -96,11 +128,14 @@ func (w *writer) names() {
 func quotedRule(s string) string { return "'" + strings.ReplaceAll("<- "+s, "'", "''") + "'" }
 
 func (w *writer) telecom(depth int, who about) {
-	phones, mails := w.takeAll(phone, who), w.takeAll(email, who)
-	if len(phones)+len(mails) == 0 {
+	phones, mails, mixed := w.takeAll(phone, who), w.takeAll(email, who), w.takeAll(contacts, who)
+	if len(phones)+len(mails)+len(mixed) == 0 {
 		return
 	}
 	w.line(depth, "telecom:")
+	for _, f := range mixed {
+		w.several(depth+1, f)
+	}
 	for _, f := range phones {
 		w.line(depth+1, "- system: phone")
 		w.line(depth+1, "  value: %s", rule(f.path+" | trim"))
@@ -112,6 +147,43 @@ func (w *writer) telecom(depth int, who about) {
 		w.line(depth+1, "- system: email")
 		w.line(depth+1, "  value: %s", rule(f.path+" | trim"))
 	}
+}
+
+// several writes the telephone numbers and e-mail addresses of one text, one for
+// each that the sample has.
+func (w *writer) several(depth int, f field) {
+	separator := ""
+	for _, s := range []string{";", "|", "\n", "/", ",", " or ", " and "} {
+		if strings.Contains(f.value, s) {
+			separator = s
+			break
+		}
+	}
+	parts := []string{f.value}
+	if separator != "" {
+		parts = strings.Split(f.value, separator)
+	}
+	for i, p := range parts[:min(len(parts), 5)] {
+		if !reachable.MatchString(p) {
+			continue
+		}
+		path := f.path
+		if separator != "" {
+			path += fmt.Sprintf(" | part(%q, %d)", separator, i+1)
+		}
+		if strings.Contains(p, ":") {
+			path += ` | part(":", 2)`
+		}
+		reads := " | phone"
+		if !phoneIn.MatchString(p) {
+			reads = " | trim"
+		}
+		w.line(depth, "- $needs: [system, value]")
+		w.line(depth, "  system: %s", rule(path+" | contactSystem"))
+		w.line(depth, "  value: %s", rule(path+reads))
+		w.line(depth, "  use: %s", rule(path+" | contactUse"))
+	}
+	w.unsure = append(w.unsure, f.path+" holds several ways to reach somebody in one text; it is taken apart as in the sample, and more or others that come are lost: read telecom")
 }
 
 func (w *writer) address() {
@@ -160,15 +232,24 @@ func (w *writer) organisation(key string, who about) bool {
 	if !hasCode && !hasName {
 		return false
 	}
+	value, words := code.path+" | ods", name.path+" | trim"
+	if hasName && bracketed(name.value) != "" {
+		words = name.path + bracketedName
+		if !hasCode {
+			hasCode, value = true, name.path+bracketedCode
+			w.unsure = append(w.unsure, name.path+" was taken for a name with an ODS code in brackets")
+		}
+	}
+	w.reaches = w.reaches || hasCode && who == ofReferrer
 	w.line(1, "%s:", key)
 	w.line(2, "resourceType: Organization")
 	if hasCode {
 		w.line(2, "identifier:")
 		w.line(3, "- system: %s", ods)
-		w.line(3, "  value: %s", rule(code.path+" | ods"))
+		w.line(3, "  value: %s", rule(value))
 	}
 	if hasName {
-		w.line(2, "name: %s", rule(name.path+" | trim"))
+		w.line(2, "name: %s", rule(words))
 	}
 	return true
 }
@@ -230,7 +311,7 @@ func (w *writer) request(requester string, provider bool) {
 		w.line(3, "- system: = referralSystem")
 		w.line(3, "  value: %s", rule(id.path+` | trim | required("a referral has a number")`))
 	} else {
-		w.unsure = append(w.unsure, "no number of the referral was found; identifier of the ServiceRequest needs one")
+		w.first = append(w.first, "NO NUMBER OF THE REFERRAL WAS FOUND. Every referral would get the number \"unknown\", and all but the first would be refused as received before. Write the path of the number into identifier of request before this goes live")
 		w.line(2, "identifier:")
 		w.line(3, "- system: = referralSystem")
 		w.line(3, "  value: unknown")

@@ -17,7 +17,7 @@ func newCommand(folder *string) *cobra.Command {
 	var from, format string
 	cmd := &cobra.Command{Use: "new NAME --from SAMPLE", Short: "Propose a mapping from a sample message, with a first example", Args: cobra.ExactArgs(1),
 		Long: "Propose a mapping from a sample message of any format, with code tables and a first example, and write it into the folder NAME\n" +
-			"below --folder (default: the folder at hand). The sample is made anonymous in the example. Nothing that exists is overwritten.",
+			"below --folder, or below the folder at hand without one. The sample is made anonymous in the example. Nothing that exists is overwritten.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := args[0]
 			if !mappingName.MatchString(name) || len(name) > 64 {
@@ -62,6 +62,9 @@ func newCommand(folder *string) *cobra.Command {
 				for _, u := range s.Unused {
 					fmt.Fprintln(out, "  "+u)
 				}
+			}
+			for _, c := range s.Checks {
+				fmt.Fprintln(out, "CHECK: "+c)
 			}
 			for _, p := range s.Report.Problems {
 				fmt.Fprintf(out, "%s/%s\n", name, p)
