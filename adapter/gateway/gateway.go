@@ -126,6 +126,8 @@ func (g *Gateway) routes(r *gin.Engine) {
 
 	f := r.Group("/fhir", g.authenticate, g.reader, g.share, g.negotiate)
 	f.POST("", g.batchOrTransaction)
+	f.GET("", g.searchAll)
+	f.POST("/_search", g.searchAll)
 	f.GET("/:type", g.search)
 	f.POST("/:type", g.create)
 	f.POST("/:type/_search", g.search)
@@ -138,6 +140,7 @@ func (g *Gateway) routes(r *gin.Engine) {
 	f.PATCH("/:type", g.patchOne)
 	f.DELETE("/:type/:id", g.remove)
 	f.DELETE("/:type", g.removeOne)
+	f.GET("/:type/:id/:within", g.compartment)
 	f.GET("/:type/:id/_history", g.history)
 	f.GET("/:type/:id/_history/:version", g.vread)
 	f.HEAD("/:type/:id/_history/:version", g.vread)

@@ -217,25 +217,8 @@ func ifMatch(c *gin.Context) string {
 // search serves GET [base]/Type and POST [base]/Type/_search; of the latter,
 // query and form count together.
 func (g *Gateway) search(c *gin.Context) {
-	params, err := url.ParseQuery(c.Request.URL.RawQuery)
-	if err != nil {
-		g.fail(c, fault.New(fault.Malformed, "query", "the query string is not well formed"))
-		return
-	}
-	if c.Request.Method == http.MethodPost {
-		if t := c.GetHeader("Content-Type"); !strings.HasPrefix(strings.ToLower(t), "application/x-www-form-urlencoded") {
-			g.fail(c, fault.New(fault.UnsupportedMedia, "Content-Type", "application/x-www-form-urlencoded is expected"))
-			return
-		}
-		if err := g.form(c, params); err != nil {
-			g.fail(c, err)
-			return
-		}
-	}
-	params.Del("_format")
-	params.Del("_pretty")
-	g.bundle(c, func(ctx context.Context) ([]byte, error) {
-		return g.cfg.Worklist.Search(ctx, c.Param("type"), params, prefers(c, "handling=strict"))
+	g.searching(c, func(ctx context.Context, params url.Values, strict bool) ([]byte, error) {
+		return g.cfg.Worklist.Search(ctx, c.Param("type"), params, strict)
 	})
 }
 

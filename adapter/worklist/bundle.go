@@ -39,7 +39,10 @@ func (b *bundle) total(n int64) {
 }
 
 func (b *bundle) link(relation, path string, params url.Values) {
-	u := b.base + "/" + path
+	u := b.base
+	if path != "" {
+		u += "/" + path
+	}
 	if q := params.Encode(); q != "" {
 		u += "?" + q
 	}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -185,6 +186,62 @@ func TestLinkedSearch(t *testing.T) {
 			}
 			if got := strings.Join(names, " "); got != want || r.TextAt("meta.tag.code") != "SUBSETTED" && len(r.All("meta.tag.code")) == 0 {
 				t.Errorf("%s: %s, want %s: %s", q, got, want, b)
+			}
+		}
+	})
+}
+
+// TestSearchAll: several types in one order, page by page.
+func TestSearchAll(t *testing.T) {
+	onBoth(t, (*resource.Indexer).Index, func(t *testing.T, s *worklist.Service) {
+		for _, tt := range []struct{ query, want string }{
+			{"_type=Task,Patient&_sort=_lastUpdated", "p1 p2 t1 t2"},
+			{"_type=Task&_type=Patient", "t2 t1 p2 p1"},
+			{"_type=Task,Patient,Organization,ServiceRequest,Observation", "b1 t2 t1 s2 s1 o2 o1 p2 p1"},
+			{"_type=Task,Patient&_id=p1,t1", "t1 p1"},
+			{"_type=Task,Observation&patient.family=ash", "b1 t1"},
+		} {
+			for _, count := range []string{"1", "2", "3", "50"} {
+				params := query(t, tt.query+"&_count="+count+"&_total=accurate")
+				var got []string
+				for range 20 {
+					b, err := s.SearchAll(t.Context(), params, true)
+					if err != nil {
+						t.Fatalf("%s: %v", tt.query, err)
+					}
+					v, err := element.Parse(b, element.Limits{})
+					if err != nil {
+						t.Fatal(err)
+					}
+					if want := len(strings.Fields(tt.want)); v.TextAt("total") != strconv.Itoa(want) && v.Get("total").Text != strconv.Itoa(want) {
+						t.Errorf("%s: total %s, want %d", tt.query, v.Get("total").Text, want)
+					}
+					if page := ids(t, b); page != "" {
+						got = append(got, page)
+					}
+					next := ""
+					for _, l := range v.List("link") {
+						if l.Str("relation") == "next" {
+							next = l.Str("url")
+						}
+					}
+					if next == "" {
+						break
+					}
+					u, err := url.Parse(next)
+					if err != nil || u.Path != "/fhir" {
+						t.Fatalf("%s: %v", next, err)
+					}
+					params = u.Query()
+				}
+				if strings.Join(got, " ") != tt.want {
+					t.Errorf("%s by %s: %q, want %q", tt.query, count, got, tt.want)
+				}
+			}
+		}
+		for _, q := range []string{"", "_type=", "_type=Nothing", "_type=Task&_include=Task:owner", "_type=Task&_sort=authored-on", "_type=Task,Patient&_cursor=x", "_type=Task,Patient&family=a"} {
+			if _, err := s.SearchAll(t.Context(), query(t, q), true); fault.KindOf(err) != fault.Malformed && fault.KindOf(err) != fault.Unsupported || err == nil {
+				t.Errorf("%q: %v", q, err)
 			}
 		}
 	})
