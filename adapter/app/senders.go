@@ -47,6 +47,9 @@ func FormatOf(m *mapping.Mapping) inbound.Format {
 			Encoding: map[string]csvdoc.Encoding{"utf-8": csvdoc.UTF8, "windows-1252": csvdoc.Windows1252}[c.Encoding],
 			Columns:  c.Columns, Absent: c.Absent, ID: c.ID, Type: c.Type, Order: c.Order,
 		})
+	case "json":
+		j := m.JSON()
+		return jsondoc.New(jsondoc.Options{Each: j.Each, ID: j.ID})
 	case "xml":
 		x := m.XML()
 		return xmldoc.New(xmldoc.Options{ID: x.ID, Type: x.Type, Prefixes: x.Prefixes})

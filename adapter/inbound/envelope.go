@@ -4,7 +4,7 @@ import "time"
 
 // Envelope is a body that holds several messages of its format.
 type Envelope struct {
-	Messages [][]byte // each by itself, as Decode takes it, in the order of the body; parts of it
+	Messages [][]byte // each by itself, as Decode takes it, in the order of the body; parts of it where they stand there whole
 
 	// Answer puts the answers, one for each message and in their order, into
 	// the answer for the whole. at is when it is given.

@@ -102,6 +102,11 @@ func (r *JSONReader) End() error {
 	return nil
 }
 
+// Offset is how many bytes of the text, a byte order mark not counted, are
+// before the reader. Where Members or Items call visit it is where the value
+// begins, and when that is read, where it ended.
+func (r *JSONReader) Offset() int { return r.i }
+
 // Where is the place of the reader in the text.
 func (r *JSONReader) Where() string {
 	at := min(r.i, len(r.text))

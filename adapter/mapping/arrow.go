@@ -276,6 +276,8 @@ func (p *arrowParser) args() (args []string, offsets []int, ok bool) {
 var (
 	errQuote = errors.New("the quote is not closed")
 	errArg   = errors.New("an argument is expected here")
+
+	errEscape = errors.New(`behind a backslash in quotes stands n (new line), r (carriage return), t (tab), a quote, or another backslash`)
 )
 
 func (p *arrowParser) arg() (string, error) {
@@ -289,7 +291,11 @@ func (p *arrowParser) arg() (string, error) {
 				return b.String(), nil
 			case c == '\\' && p.i+1 < len(p.s):
 				p.i++
-				b.WriteByte(unescaped(p.s[p.i]))
+				plain, known := escapes[p.s[p.i]]
+				if !known {
+					return "", errEscape
+				}
+				b.WriteByte(plain)
 			default:
 				b.WriteByte(c)
 			}
@@ -306,12 +312,5 @@ func (p *arrowParser) arg() (string, error) {
 	return "", errArg
 }
 
-func unescaped(c byte) byte {
-	switch c {
-	case 'n':
-		return '\n'
-	case 't':
-		return '\t'
-	}
-	return c
-}
+// escapes is what stands behind a backslash in a quoted argument.
+var escapes = map[byte]byte{'n': '\n', 'r': '\r', 't': '\t', '\\': '\\', '"': '"', '\'': '\''}

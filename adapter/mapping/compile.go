@@ -167,6 +167,7 @@ func (c *compiler) compile(text []byte) {
 	c.m.lists = c.m.format == "json" || c.m.format == "xml"
 	c.csv(head["csv"])
 	c.xml(head["xml"])
+	c.json(head["json"])
 	c.accepts(head["accepts"])
 	c.constants(head["constants"])
 	c.constantCases(head["constantsBy"])

@@ -120,6 +120,10 @@ func TestFunctions(t *testing.T) {
 		{"contactUse", "+44 7624 900123", "mobile", ""},
 		{"contactUse", "07600 900123", "", ""},
 		{"contactUse", "01632 960001", "", ""},
+		{`replace("\t", "-")`, "a\tb", "a-b", ""},
+		{`replace("\r", "-")`, "a\rb", "a-b", ""},
+		{`replace("\n", "-")`, "a\nb", "a-b", ""},
+		{`replace("\\", "-")`, "a\\b", "a-b", ""},
 
 		{"snomed", "871731000000105", "", "not-a-snomed-id: the SNOMED CT id fails its check digit"},
 		{"snomed", "1659111000000100", "", "not-a-snomed-id: the SNOMED CT id was truncated to 15 significant digits"},

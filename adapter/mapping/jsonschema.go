@@ -17,6 +17,7 @@ var headHelp = []Help{
 	{"version", "Version that the authors give it; every accepted message records it."},
 	{"format", "Wire format that decodes the messages."},
 	{"csv", "How the rows of the sender are written; for the format csv."},
+	{"json", "The list of which each item is a message (each), and where the message id is (id); for the format json."},
 	{"xml", "Where the documents of the sender hold id and type, and prefixes for namespaces; for the format xml."},
 	{"accepts", "Message types that the mapping is for; * is any."},
 	{"constants", "Texts by name, used as = name. The configuration of a sender may set them differently."},
@@ -116,6 +117,8 @@ func headShape(key string) object {
 		return object{"enum": formats}
 	case "csv":
 		return object{"type": "object", "propertyNames": object{"enum": csvKeys}}
+	case "json":
+		return object{"type": "object", "propertyNames": object{"enum": jsonKeys}}
 	case "xml":
 		return object{"type": "object", "propertyNames": object{"enum": xmlKeys}}
 	case "accepts":

@@ -26,6 +26,7 @@ type Mapping struct {
 	lists     bool // a document of any shape: items left over are reported
 	csv       CSV
 	xml       XML
+	json      JSON
 	accepts   []string
 	constants []constant
 	by        *constantsBy // constants that depend on the message; nil: none do

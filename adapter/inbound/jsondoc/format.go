@@ -1,5 +1,5 @@
-// Package jsondoc reads referrals sent as one JSON object of any shape and
-// answers with a JSON receipt.
+// Package jsondoc reads referrals sent as one JSON object of any shape, or
+// several of them in a list of such an object, and answers with a JSON receipt.
 //
 // The tree mirrors the document: a member is a child with its name, an array a
 // List of items without a name, null a node of kind Null. Addresses are paths
@@ -25,13 +25,23 @@ type Options struct {
 	// TypeField is the member of the top object that says what the message
 	// is, and DefaultType what it is without one. Default: type, referral.
 	TypeField, DefaultType string
+
+	// Each leads to a list of which each item is a message by itself, by plain
+	// members from the top: export.items. Zero: a document is one message.
+	Each message.Path
+
+	// ID leads to the message id; zero: IDFields.
+	ID message.Path
 }
 
 // maxID bounds message ids and types, which are kept and sent back.
 const maxID = 200
 
 // Format is the wire format. The zero value is not usable; see New.
-type Format struct{ o Options }
+type Format struct {
+	o    Options
+	each []string // members of Options.Each
+}
 
 var _ inbound.Format = Format{}
 
@@ -50,7 +60,8 @@ func New(options ...Options) Format {
 	if o.DefaultType == "" {
 		o.DefaultType = "referral"
 	}
-	return Format{o}
+	each, _ := o.Each.Members()
+	return Format{o, each}
 }
 
 // Decode reads one JSON object. Its faults are Malformed, located by line and
@@ -73,6 +84,9 @@ func (f Format) Decode(body []byte) (*inbound.Message, error) {
 	if err == nil {
 		err = envelope
 	}
+	if err == nil {
+		err = f.alone(tree)
+	}
 	if err != nil && m.ID == "" {
 		m = nil
 	}
@@ -81,7 +95,19 @@ func (f Format) Decode(body []byte) (*inbound.Message, error) {
 
 // envelope takes id and type out of the tree.
 func (f Format) envelope(m *inbound.Message) error {
+	if !f.o.ID.Relative() {
+		if n := f.o.ID.First(m.Tree.Root()); n.Ok() && n.Kind() != message.Null {
+			id, err := short(n)
+			if err != nil {
+				return err
+			}
+			m.ID = id
+		}
+	}
 	for _, name := range f.o.IDFields {
+		if m.ID != "" {
+			break
+		}
 		n := m.Tree.Root().Child(name)
 		if !n.Ok() || n.Kind() == message.Null {
 			continue

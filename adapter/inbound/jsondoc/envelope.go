@@ -1,0 +1,118 @@
+package jsondoc
+
+import (
+	"bytes"
+	"errors"
+	"time"
+
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/inbound"
+	"github.com/linkloop/linkloop/adapter/message"
+)
+
+var _ inbound.Enveloper = Format{}
+
+// Bounds on one envelope.
+const (
+	maxMessages = 5_000
+	maxOpened   = 64 << 20 // bytes of all its messages, each with the rest of the document
+)
+
+// Open takes the list of Options.Each apart. Each item is a message: the
+// document as it is, with that item alone in the list, so that what stands
+// around the list is kept with it and paths are those of the whole. A document
+// without items is one message.
+//
+// The answer is {"messages": [...]}, the receipts in the order of the list.
+func (f Format) Open(body []byte) (*inbound.Envelope, error) {
+	if len(f.each) == 0 {
+		return nil, nil
+	}
+	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
+	r, err := inbound.NewJSONReader(body, f.o.Limits)
+	if err != nil {
+		return nil, nil // Decode says so
+	}
+	l := listing{r: r}
+	if l.find(f.each) != nil || r.End() != nil || len(l.items) == 0 {
+		return nil, nil
+	}
+	around := len(body) - (l.to - l.from)
+	if n := len(l.items); n > maxMessages {
+		return nil, fault.New(fault.TooLarge, f.o.Each.String(), "more than %d items in one document", maxMessages)
+	} else if n*around+(l.to-l.from) > maxOpened {
+		return nil, fault.New(fault.TooLarge, f.o.Each.String(), "the items, each with the rest of the document, are more than %d bytes", maxOpened)
+	}
+	env := &inbound.Envelope{Answer: answer}
+	for _, it := range l.items {
+		one := make([]byte, 0, around+it.to-it.from)
+		one = append(append(append(one, body[:l.from]...), body[it.from:it.to]...), body[l.to:]...)
+		env.Messages = append(env.Messages, one)
+	}
+	return env, nil
+}
+
+// answer puts the receipts of the messages into one document.
+func answer(_ time.Time, replies []inbound.Reply) inbound.Reply {
+	out := []byte(`{"messages":[`)
+	for i, r := range replies {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(append(out, '\n'), bytes.TrimSpace(r.Body)...)
+	}
+	return inbound.Reply{ContentType: "application/json; charset=utf-8", Body: append(out, "\n]}\n"...)}
+}
+
+// span is a part of the text.
+type span struct{ from, to int }
+
+// listing finds the items of a list in a text.
+type listing struct {
+	r     *inbound.JSONReader
+	span  // between the brackets
+	items []span
+	found bool
+}
+
+var errTwice = errors.New("a member stands twice")
+
+// find reads the value that the reader stands on and follows the names in it.
+func (l *listing) find(names []string) error {
+	switch {
+	case len(names) == 0 && l.found:
+		return errTwice
+	case len(names) == 0 && l.r.Kind() == message.List:
+		l.found = true
+		l.from = l.r.Offset() + 1
+		err := l.r.Items(func(int) error {
+			from := l.r.Offset()
+			err := l.r.Skip()
+			l.items = append(l.items, span{from, l.r.Offset()})
+			return err
+		})
+		l.to = l.r.Offset() - 1
+		return err
+	case len(names) > 0 && l.r.Kind() == message.Object:
+		return l.r.Members(func(name string) error {
+			if name == names[0] {
+				return l.find(names[1:])
+			}
+			return l.r.Skip()
+		})
+	}
+	return l.r.Skip()
+}
+
+// alone refuses a document of several messages: whoever hands it over whole
+// would have the first taken for all.
+func (f Format) alone(t *message.Tree) error {
+	n := t.Root()
+	for _, name := range f.each {
+		n = n.Child(name)
+	}
+	if second := n.First().Next(); n.Kind() == message.List && len(f.each) > 0 && second.Ok() {
+		return fault.New(fault.Malformed, second.Address(), "each item of this list is a message by itself, and one is taken at a time")
+	}
+	return nil
+}
