@@ -17,7 +17,6 @@ const reindexPage = 100
 // answers to searches say that older resources may be missing. It returns how
 // many it indexed.
 func (s *Service) Reindex(ctx context.Context) (done int, err error) {
-	s.reindexing.Store(true)
 	for _, d := range resource.Definitions() {
 		n, err := s.reindex(ctx, d.Type)
 		if done += n; err != nil {
@@ -40,6 +39,7 @@ func (s *Service) reindex(ctx context.Context, typ string) (done int, err error)
 			return done, err
 		}
 		if len(page.Versions) > 0 {
+			s.reindexing.Store(true)
 			if err := s.reindexAll(ctx, page.Versions); err != nil {
 				return done, err
 			}
