@@ -30,6 +30,7 @@ func proposable(t *message.Tree) []field {
 			apart[f.list] = true
 		}
 	}
+	delete(apart, several(all))
 	var out []field
 	for _, f := range all {
 		switch {
@@ -46,6 +47,43 @@ func proposable(t *message.Tree) []field {
 		}
 	}
 	return out
+}
+
+// several is the path of a list of which each item is a referral by itself, or
+// "": the items have persons of their own, each with name and NHS number.
+func several(all []field) string {
+	type person struct{ number, name bool }
+	items := map[string]map[string]*person{}
+	order := []string{}
+	for _, f := range all {
+		k := kindOf(f)
+		if f.list == "" || strings.ContainsAny(f.list, "`[") || f.about() != ofPatient || k != nhsNumber && k != familyName && k != fullName {
+			continue
+		}
+		if items[f.list] == nil {
+			items[f.list] = map[string]*person{}
+			order = append(order, f.list)
+		}
+		p := items[f.list][f.item]
+		if p == nil {
+			p = &person{}
+			items[f.list][f.item] = p
+		}
+		p.number = p.number || k == nhsNumber
+		p.name = p.name || k != nhsNumber
+	}
+	for _, list := range order {
+		whole := 0
+		for _, p := range items[list] {
+			if p.number && p.name {
+				whole++
+			}
+		}
+		if whole > 1 {
+			return list
+		}
+	}
+	return ""
 }
 
 // singled is a value of a list whose items are different things, with the path

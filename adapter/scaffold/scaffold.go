@@ -30,6 +30,9 @@ type Guess struct{ Path, As string }
 // has the format and the message type.
 func Propose(name, format, messageType string, t *message.Tree) *Proposal {
 	w := &writer{name: name, format: format, kind: messageType, all: proposable(t), used: map[string]bool{}}
+	if format == "json" {
+		w.each = several(fields(t, true))
+	}
 	if w.kind == "" {
 		w.kind = "*"
 	}
@@ -101,6 +104,8 @@ type writer struct {
 	b                  strings.Builder
 	unsure             []string
 	first              []string // of what is not sure: without it nothing works
+	number             string   // path of the number of the referral
+	each               string   // list of a JSON document of which each item is a message
 	reaches            bool     // an ODS code leads to the record of a practice
 }
 
@@ -175,6 +180,13 @@ func (w *writer) head() string {
 		}
 	}
 	fmt.Fprintf(&b, "\nmapping: %s\ntitle: Referrals of %s\nversion: 0.1.0\nformat: %s\naccepts: ['%s']\n\n", w.name, w.name, w.format, strings.ReplaceAll(w.kind, "'", "''"))
+	if w.each != "" {
+		fmt.Fprintf(&b, "json:\n  each: %s\n", flowed(w.each))
+		if strings.HasPrefix(w.number, w.each+".") {
+			fmt.Fprintf(&b, "  id: %s\n", flowed(w.number))
+		}
+		b.WriteString("\n")
+	}
 	fmt.Fprintf(&b, "constants:\n  # The namespace of the sender's own referral numbers: a URL that it owns, if it has one.\n  referralSystem: urn:linkloop:sender:%s:referral\n\nresources:\n", w.name)
 	return b.String()
 }

@@ -26,6 +26,9 @@ func (w *writer) write() {
 	if !w.reaches {
 		w.first = append(w.first, "NO PRACTICE WITH AN ODS CODE WAS FOUND, so nobody will know into whose record the outcome goes. Give generalPractitioner of the patient, or the organisation that requester leads to, an identifier of the system "+ods+", or set it as a constant")
 	}
+	if w.each != "" {
+		w.unsure = append(w.unsure, "each item of "+w.each+" was taken for a referral by itself, with the number as its id")
+	}
 	w.unsure = append(w.first, w.unsure...)
 }
 
@@ -307,6 +310,7 @@ func (w *writer) request(requester string, provider bool) {
 	w.line(1, "request:")
 	w.line(2, "resourceType: ServiceRequest")
 	if hasID {
+		w.number = id.path
 		w.line(2, "identifier:")
 		w.line(3, "- system: = referralSystem")
 		w.line(3, "  value: %s", rule(id.path+` | trim | required("a referral has a number")`))

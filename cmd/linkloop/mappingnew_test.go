@@ -11,13 +11,16 @@ import (
 // write what a mapping needs.
 const awkward = `{"ref":"hps\\recep46","sender":"hps\\recep46","ids":[{"kind":"MRN","value":"4471882"},{"kind":"NHS","value":"999 000 0018"}],
 "who":{"name":"QUILLFEATHER, Zebedee (Mr)","born":"14/06/1951","sex":"M","contact":"Mob: 07700 900123 / tel: 0113 496 0001 / z@quillfeather.example"},
-"gpSurgery":"Riverside Surgery (A81099)","seen":"03/02/26","consent":"verbal","urgency":"routine","status":"new","needs":"lonely; money"}`
+"gpSurgery":"Riverside Surgery (A81099)","seen":"03/02/26","consent":"verbal","urgency":"routine","sentOn":"2026-02-03T09:00:00Z","status":"new","needs":"lonely; money"}`
 
 // TestMappingNewFindsWhatIsAwkward: what is told apart by its neighbours, what
 // stands in one text, and what is escaped is proposed, and the example keeps
 // the shape of what it makes anonymous.
 func TestMappingNewFindsWhatIsAwkward(t *testing.T) {
-	rules, example, out := propose(t, awkward)
+	rules, example, out, folder := propose(t, awkward)
+	if said, err := run(t, "mapping", "test", "--folder", folder); err != nil {
+		t.Errorf("%v: %s", err, said)
+	}
 	says(t, rules, `ids[where kind = "NHS"].value | nhsNumber`, `gpSurgery | part("(", 2) | part(")", 1) | ods`, `gpSurgery | part("(", 1) | trim`,
 		`who.contact | part("/", 1) | part(":", 2) | phone`, `who.contact | part("/", 3) | trim`, "# CHECK: who.contact holds several")
 	says(t, out, "CHECK: who.contact holds several")
@@ -33,16 +36,25 @@ func TestMappingNewFindsWhatIsAwkward(t *testing.T) {
 // TestMappingNewSaysWhatIsDangerous: without a number all referrals are one,
 // without a practice no outcome finds its record; both are said first.
 func TestMappingNewSaysWhatIsDangerous(t *testing.T) {
-	rules, _, out := propose(t, `{"who":{"surname":"Quillfeather","dob":"1951-07-03"},"tags":["x","999 000 0018"]}`)
+	rules, _, out, _ := propose(t, `{"who":{"surname":"Quillfeather","dob":"1951-07-03"},"tags":["x","999 000 0018"]}`)
 	says(t, rules, "# CHECK: NO NUMBER OF THE REFERRAL WAS FOUND", "# CHECK: NO PRACTICE WITH AN ODS CODE WAS FOUND", "tags[1] | nhsNumber", "by its position in a list")
 	says(t, out, "CHECK: NO NUMBER", "CHECK: NO PRACTICE")
 }
 
-// propose makes a mapping from a sample, has it tested, and returns its rules,
-// its example and what was said.
-func propose(t *testing.T, body string) (rules, example, out string) {
+// TestMappingNewOfSeveral: a document with several referrals is taken apart.
+func TestMappingNewOfSeveral(t *testing.T) {
+	rules, _, out, _ := propose(t, `{"export":{"items":[
+{"ref":"N-1","patient":{"surname":"Quill","nhs":"9990000018","dob":"1951-06-14"}},
+{"ref":"N-2","patient":{"surname":"Marsh","nhs":"9990000026","dob":"1960-02-01"}}]}}`)
+	says(t, rules, "json:\n  each: export.items\n  id: export.items.ref\n", "export.items.patient.nhs | nhsNumber")
+	says(t, out, "CHECK: each item of export.items")
+}
+
+// propose makes a mapping from a sample and returns its rules, its example,
+// what was said and the folder.
+func propose(t *testing.T, body string) (rules, example, out, folder string) {
 	t.Helper()
-	folder := t.TempDir()
+	folder = t.TempDir()
 	sample := filepath.Join(t.TempDir(), "sample")
 	if err := os.WriteFile(sample, []byte(body), 0o600); err != nil {
 		t.Fatal(err)
@@ -50,9 +62,6 @@ func propose(t *testing.T, body string) (rules, example, out string) {
 	out, err := run(t, "mapping", "new", "acme", "--from", sample, "--folder", folder)
 	if err != nil {
 		t.Fatal(err)
-	}
-	if said, err := run(t, "mapping", "test", "--folder", folder); err != nil {
-		t.Errorf("%v: %s", err, said)
 	}
 	var texts []string
 	for _, f := range []string{"mapping.yaml", "examples/first.txtar"} {
@@ -62,5 +71,5 @@ func propose(t *testing.T, body string) (rules, example, out string) {
 		}
 		texts = append(texts, string(b))
 	}
-	return texts[0], texts[1], out
+	return texts[0], texts[1], out, folder
 }
