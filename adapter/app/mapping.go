@@ -49,7 +49,8 @@ func decode(m *mapping.Mapping, body []byte) (*message.Tree, string, error) {
 }
 
 // TestMapping runs the examples of a mapping and prints how each came out.
-// With a folder, what came out is written into the example files there.
+// With a folder, what came out is written into the example files there, unless
+// intake would refuse it.
 func TestMapping(fsys fs.FS, name, updateIn string, w io.Writer) error {
 	_, err := TestWithCoverage(fsys, name, updateIn, w)
 	return err
@@ -81,10 +82,22 @@ func testMapping(fsys fs.FS, m *mapping.Mapping, updateIn string, usage *mapping
 	if err := mapping.WriteOutcomes(w, outcomes); err != nil {
 		return err
 	}
-	failed := false
+	failed, refused := false, false
 	for _, o := range outcomes {
 		if o.Result != nil {
 			usage.Add(o.Result)
+		}
+		wrong, err := misfits(m, o)
+		if err != nil {
+			return err
+		}
+		if len(wrong) > 0 {
+			refused = true
+			fmt.Fprintf(w, "FAILED  %s: a message like this would be refused\n", o.Example.Name)
+			for _, text := range wrong {
+				fmt.Fprintln(w, "        "+text)
+			}
+			continue
 		}
 		if o.Passed() {
 			continue
@@ -97,6 +110,11 @@ func testMapping(fsys fs.FS, m *mapping.Mapping, updateIn string, usage *mapping
 		}
 	}
 	switch {
+	case refused && updateIn != "":
+		fmt.Fprintln(w, "not updated: the examples whose result would be refused")
+		return errExamples
+	case refused:
+		return errExamples
 	case failed && updateIn != "":
 		fmt.Fprintln(w, "updated: read the change before you keep it")
 	case failed:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/inbound/hl7v2"
+	"github.com/linkloop/linkloop/adapter/inbound/jsondoc"
 	"github.com/linkloop/linkloop/adapter/mapping"
 	"github.com/linkloop/linkloop/adapter/message"
 )
@@ -191,5 +192,24 @@ func TestNothingOfThePatientInErrors(t *testing.T) {
 	}
 	if len(r.Findings) < 5 || strings.Contains(table.String(), canary) {
 		t.Errorf("%d findings:\n%s", len(r.Findings), table.String())
+	}
+}
+
+// TestRefusalWithoutLines: an example of a refusal survives a line that is put
+// in above the rule, and is written without line and column.
+func TestRefusalWithoutLines(t *testing.T) {
+	files := fstest.MapFS{"m/examples/a.txtar": {Data: []byte("A.\n-- in.json --\n{}\n-- want.err --\n" +
+		"unmappable: gender: why (m/mapping.yaml:99:7)\n")}}
+	examples, err := mapping.Examples(files, "m")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := compile(t, jsonHead+"resources:\n  p: {resourceType: Patient, gender: '<- gender | required(\"why\")'}\n")
+	o := m.Test(examples, func(_ string, body []byte) (*message.Tree, string, error) {
+		msg, err := jsondoc.New().Decode(body)
+		return msg.Tree, msg.Type, err
+	})
+	if !o[0].Passed() || !strings.Contains(string(o[0].Updated), "(m/mapping.yaml)\n") {
+		t.Errorf("%s\n%s", o[0].Diff, o[0].Updated)
 	}
 }

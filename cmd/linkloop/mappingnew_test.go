@@ -18,7 +18,8 @@ const awkward = `{"ref":"hps\\recep46","sender":"hps\\recep46","ids":[{"kind":"M
 // the shape of what it makes anonymous.
 func TestMappingNewFindsWhatIsAwkward(t *testing.T) {
 	rules, example, out, folder := propose(t, awkward)
-	if said, err := run(t, "mapping", "test", "--folder", folder); err != nil {
+	// A sample without a date or a referrer proposes what intake refuses; test says so.
+	if said, err := run(t, "mapping", "test", "--folder", folder); err != nil && !strings.Contains(said, "would be refused") {
 		t.Errorf("%v: %s", err, said)
 	}
 	says(t, rules, `ids[where kind = "NHS"].value | nhsNumber`, `gpSurgery | part("(", 2) | part(")", 1) | ods`, `gpSurgery | part("(", 1) | trim`,
