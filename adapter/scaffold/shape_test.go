@@ -1,0 +1,47 @@
+package scaffold
+
+import "testing"
+
+// TestShaped: who somebody is goes, what a mapping goes by stays.
+func TestShaped(t *testing.T) {
+	for in, want := range map[string]string{
+		"Riverside Surgery (A81099)":           "Copper Surgery (A81099)",
+		"Mob: 07700 900123; home 0113 4960001": "Mob: 07700 900003; home 0163 2960005",
+		"kim@quill.example":                    "person1@example.org",
+		"seen 1/2/60, 03.02.2026, 2026-02-03":  "copper 14/6/70, 14.06.1970, 1970-06-14",
+		"999 000 0018":                         "999 000 1073",
+		"(9990000018)":                         "(9990001073)",
+		"Quill (LS62AA)":                       "Copper (LS219ZZ)",
+		"hps\\recep46":                         "copper\\meadow24",
+		"MARSH/Kim":                            "COPPER/Meadow",
+	} {
+		if got := shaped(in, 0); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}
+
+// TestMadeName: order, capitals, punctuation and titles of a name stay.
+func TestMadeName(t *testing.T) {
+	for in, want := range map[string]string{
+		"SMITH, John Paul (Mr)": "TESTPERSON, Cecily Dudley (Mr)",
+		"Mr John Smith":         "Mr Barnaby Testperson",
+		"Day":                   "Testperson",
+	} {
+		if got := madeName(in, 0); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}
+
+// TestMadePhone: a number keeps its layout and whether it is a mobile.
+func TestMadePhone(t *testing.T) {
+	for in, want := range map[string]string{
+		"07711 222333": "07700 900001", "+44 7711 222333": "+44 7700 900001", "+44 (0)7711 222333": "+44 (0)7700 900001",
+		"(0113) 496 1234": "(0163) 296 0001", "0113 49612": "01632960001",
+	} {
+		if got := madePhone(in, 0); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}
