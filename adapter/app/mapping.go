@@ -25,6 +25,12 @@ func CompileMapping(fsys fs.FS, name string) (*mapping.Mapping, error) {
 	return mapping.Compile(fsys, name, mapping.WithSchema(fhir.Schema{}), mapping.WithIntentions(referral.Whole, referral.Brief))
 }
 
+// CompileArchive compiles the files of a mapping that runs, as the server does
+// but for the element names, which it checked.
+func CompileArchive(archive []byte) (*mapping.Mapping, error) {
+	return mapping.CompileArchive(archive, mapping.WithIntentions(referral.Whole, referral.Brief))
+}
+
 // LintMapping reports all that is wrong or odd about a mapping.
 func LintMapping(fsys fs.FS, name string) mapping.Report {
 	return mapping.Lint(fsys, name, mapping.WithSchema(fhir.Schema{}), mapping.WithIntentions(referral.Whole, referral.Brief))

@@ -397,6 +397,10 @@ func (c *compiler) lets(n *yaml.Node) {
 			}
 			l.place = len(t.arrow.calls) == 0 && t.arrow.reason == ""
 		}
+		if t != nil && t.arrow != nil && t.arrow.mode == single && t.arrow.list() {
+			c.problem(c.start(v), "join(\", \") behind it makes one text; or write the rule where its values belong: <- path | split(\",\")",
+				"a let is one place or one text, and this gives several values")
+		}
 		if t != nil && t.expr != nil && t.expr.list {
 			c.problem(c.start(v), "join(\", \") makes one text", "a let is one place or one text, not a list")
 		}

@@ -92,6 +92,7 @@ func TestProblems(t *testing.T) {
 		{"path scope", "gender: <- phone-1", "phone cannot be used here"},
 		{"let text followed", "gender: <- upperName-1", "upperName is a text"},
 		{"unknown escape", `gender: '<- PID-5 | replace("\d", "-")'`, "behind a backslash"},
+		{"each over a text", "name: [{$each: upperName, text: <- .}]", "so there is nothing to repeat"},
 		{"let indexed", "gender: <- who[1]", "who is one place"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

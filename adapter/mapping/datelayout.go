@@ -27,7 +27,7 @@ func parseLayout(s string) (layout, error) {
 		}
 		if c := part[0]; c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' {
 			if len(part) == 1 && part != "M" && part != "d" {
-				return nil, fmt.Errorf("a date is written with yyyy, MM, MMM, MMMM, dd, HH, mm and ss, not with %q", part)
+				return nil, fmt.Errorf("a date is written with yyyy, M, MM, MMM, MMMM, d, dd, HH, mm and ss, not with %q", part)
 			}
 			if strings.Contains(seen, part[:1]) {
 				return nil, fmt.Errorf("%s stands twice", part)

@@ -276,6 +276,10 @@ func (c *compiler) repeat(t *template, dir map[string]*yaml.Node, at *place) fun
 	var ok bool
 	if r.source, ok = c.source(c.start(each).plus(shift), strings.TrimSpace(text)); ok {
 		t.repeat = r
+		if r.source.from == fromSlot && r.source.path.Relative() && !c.isPlace(r.source.slot) {
+			c.problem(c.start(each), "$each goes through places: <- path | split(\",\") in a list makes an item of each value",
+				"%s is one text, so there is nothing to repeat", strings.TrimSpace(text))
+		}
 	}
 	if !at.array {
 		at.root += "[]"
@@ -290,6 +294,11 @@ func (c *compiler) repeat(t *template, dir map[string]*yaml.Node, at *place) fun
 	}
 	c.depth++
 	return func() { c.scope = c.scope[:scope]; c.depth-- }
+}
+
+// isPlace reports whether what a slot holds is a place of the message.
+func (c *compiler) isPlace(slot int32) bool {
+	return !slices.ContainsFunc(c.scope, func(n name) bool { return n.slot == slot && !n.place })
 }
 
 // conditions reads $when and $unless.

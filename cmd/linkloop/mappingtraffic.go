@@ -42,7 +42,7 @@ func (t *traffic) running(cmd *cobra.Command, name string) (*mapping.Mapping, ga
 	if err := t.call(cmd.Context(), http.MethodGet, "/admin/mappings/"+url.PathEscape(name), &v); err != nil {
 		return nil, v, fmt.Errorf("mapping %s of the server: %w", name, err)
 	}
-	m, err := mapping.CompileArchive([]byte(v.Files))
+	m, err := app.CompileArchive([]byte(v.Files))
 	return m, v, err
 }
 
