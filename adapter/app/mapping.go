@@ -14,6 +14,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/mapping"
 	"github.com/linkloop/linkloop/adapter/message"
 	"github.com/linkloop/linkloop/adapter/referral"
+	"github.com/linkloop/linkloop/mappings"
 )
 
 // errExamples says that examples differ; what differs was printed.
@@ -22,7 +23,8 @@ var errExamples = errors.New("examples do not come out as wanted")
 // CompileMapping compiles a mapping as the server does, element names included.
 // The error is of type mapping.Problems.
 func CompileMapping(fsys fs.FS, name string) (*mapping.Mapping, error) {
-	return mapping.Compile(fsys, name, mapping.WithSchema(fhir.Schema{}), mapping.WithIntentions(referral.Whole, referral.Brief))
+	return mapping.Compile(fsys, name, mapping.WithSchema(fhir.Schema{}), mapping.WithIntentions(referral.Whole, referral.Brief),
+		mapping.WithShared(mappings.FS()))
 }
 
 // CompileArchive compiles the files of a mapping that runs, as the server does
@@ -33,7 +35,8 @@ func CompileArchive(archive []byte) (*mapping.Mapping, error) {
 
 // LintMapping reports all that is wrong or odd about a mapping.
 func LintMapping(fsys fs.FS, name string) mapping.Report {
-	return mapping.Lint(fsys, name, mapping.WithSchema(fhir.Schema{}), mapping.WithIntentions(referral.Whole, referral.Brief))
+	return mapping.Lint(fsys, name, mapping.WithSchema(fhir.Schema{}), mapping.WithIntentions(referral.Whole, referral.Brief),
+		mapping.WithShared(mappings.FS()))
 }
 
 // decoder is the wire format of a mapping for its examples.

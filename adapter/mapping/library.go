@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -34,6 +35,37 @@ func (l folderLibrary) names(folder string) []string {
 		if !e.IsDir() {
 			out = append(out, e.Name())
 		}
+	}
+	return out
+}
+
+// WithShared says where shared files are that the folder shared/ beside a
+// mapping does not have: the fragments and tables that are shipped. An archive
+// has all it uses.
+func WithShared(fsys fs.FS) Option {
+	return func(c *compiler) {
+		if own, ok := c.library.(folderLibrary); ok {
+			c.library = libraries{own, folderLibrary{fsys, sharedFolder}}
+		}
+	}
+}
+
+// libraries are asked in their order.
+type libraries []library
+
+func (l libraries) read(name string) ([]byte, error) {
+	for _, x := range l {
+		if data, err := x.read(name); !errors.Is(err, fs.ErrNotExist) {
+			return data, err
+		}
+	}
+	return nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
+}
+
+func (l libraries) names(folder string) []string {
+	var out []string
+	for _, x := range l {
+		out = append(out, x.names(folder)...)
 	}
 	return out
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -142,6 +143,9 @@ func explainCommand(folder *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := embeddedOnly(*folder, args[0]); err != nil {
+				return err
+			}
 			e, err := app.Explain(mappingFiles(*folder), args[0], body)
 			if err != nil {
 				return err
@@ -200,6 +204,16 @@ func listCommand(folder *string) *cobra.Command {
 
 // mappingFiles is the folder of mappings; empty means the embedded ones.
 func mappingFiles(folder string) fs.FS { return app.MappingFiles(config.Mappings{Folder: folder}) }
+
+// embeddedOnly says what to do about a name that is no shipped mapping when no
+// folder was named.
+func embeddedOnly(folder, name string) error {
+	names, err := app.MappingNames(mappingFiles(""))
+	if folder != "" || err != nil || slices.Contains(names, name) {
+		return err
+	}
+	return fmt.Errorf("no mapping %q is shipped: name the folder it is in with --folder", name)
+}
 
 // mappingNames is the folder and the mappings that were named, or all.
 func mappingNames(folder string, names []string) (fs.FS, []string, error) {
