@@ -49,6 +49,9 @@ const (
 	TraceFrom        = "urn:linkloop:trace:from"        // the endpoint of the sender, as it named it
 	TraceVersion     = "urn:linkloop:trace:version"     // of the standard that the message follows
 	TraceTo          = "urn:linkloop:trace:to"          // our endpoint, as the sender named it
+	// TraceFocus is what the sender calls its request within one story, where it
+	// has no name for it that holds beyond: with TraceCorrelation it finds it again.
+	TraceFocus = "urn:linkloop:trace:focus"
 )
 
 // Answer is what the house says about a message, before a format words it.

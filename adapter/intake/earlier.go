@@ -40,11 +40,20 @@ const notHere = "no referral with this number is here from this sender; " +
 	"send the referral first, or check the number; nothing was changed"
 
 // earlier finds the referral that a message is about: under the id of ours that
-// the message names, else under its business identifier. Somebody else's
-// referral is as if it were not there. The error is a refusal (NotFound,
-// Conflict when it is about another person) or the store's.
+// the message names, else under its business identifier, else under the name
+// that it has within the story of the message. Somebody else's referral is as
+// if it were not there. The error is a refusal (NotFound, Conflict when it is
+// about another person or about several referrals) or the store's.
 func (s *Service) earlier(tx store.Tx, sender Sender, d *draft) (*earlier, error) {
-	for _, id := range []string{d.named, d.request} {
+	for _, find := range []func() (string, error){
+		func() (string, error) { return d.named, nil },
+		func() (string, error) { return d.request, nil },
+		func() (string, error) { return s.told(tx, sender, d) },
+	} {
+		id, err := find()
+		if err != nil {
+			return nil, err
+		}
 		if id == "" {
 			continue
 		}

@@ -38,6 +38,7 @@ type draft struct {
 	intention referral.Intention
 	sent      span
 	named     string         // the id of ours by which the message names its ServiceRequest
+	story     story          // within which the message names its ServiceRequest
 	known     bool           // the person is recognised by an identifier
 	ends      string         // of a cancellation: what the Task becomes
 	reason    *element.Value // of a cancellation: Task.statusReason
@@ -57,7 +58,7 @@ func (s *Service) prepare(sender Sender, sub Submission, msg *inbound.Message, d
 	if err != nil {
 		return nil, fault.Of(err)
 	}
-	d := &draft{received: sub.Received, flags: slices.Clone(msg.Flags)}
+	d := &draft{received: sub.Received, flags: slices.Clone(msg.Flags), story: storyOf(sub.Trace)}
 	if f := d.intend(out); f != nil {
 		return nil, f
 	}

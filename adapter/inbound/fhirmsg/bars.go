@@ -41,6 +41,7 @@ const (
 	echoXML     = "xml"  // the message came in XML
 	echoBody    = "body" // the message as JSON, repairs made
 	echoVersion = "version"
+	echoFocus   = "focus" // fullUrl of the ServiceRequest, where it is a UUID
 )
 
 // check holds the envelope against the rules of the standard, all at once. A

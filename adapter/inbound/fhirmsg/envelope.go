@@ -3,6 +3,8 @@ package fhirmsg
 import (
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/inbound"
 	"github.com/linkloop/linkloop/adapter/message"
@@ -57,6 +59,11 @@ func (b *bundle) describe(m *inbound.Message) error {
 		m.Type += "|" + v
 	}
 	m.Echo["reason"] = reason.Value()
+	if text, is := strings.CutPrefix(b.request, "urn:uuid:"); is && len(text) == 36 {
+		if id, err := uuid.Parse(text); err == nil {
+			m.Echo[echoFocus] = "urn:uuid:" + id.String()
+		}
+	}
 	m.Trace = b.trace(m)
 	return nil
 }

@@ -101,6 +101,9 @@ func (f Format) Decode(body []byte) (*inbound.Message, error) {
 	}
 	if f.bars != nil {
 		m.Echo[echoBody] = string(src.json)
+		if name := m.Echo[echoFocus]; name != "" {
+			m.Trace = append(m.Trace, inbound.Trace{System: inbound.TraceFocus, Value: name})
+		}
 	}
 	if err == nil && src.refused != nil {
 		err = src.refused
@@ -210,6 +213,7 @@ type bundle struct {
 	node      message.Node // the members of the Bundle
 	header    message.Node // MessageHeader
 	referral  message.Node // the first ReferralRequest of FHIR STU3
+	request   string       // fullUrl of the first ServiceRequest
 	entries   int
 	sawEntry  bool
 	contained []message.Node
@@ -281,6 +285,9 @@ func (b *bundle) entry(i int) error {
 	}
 	if resource.Name() == referralRequest && !b.referral.Ok() {
 		b.referral = resource
+	}
+	if resource.Name() == "ServiceRequest" && b.request == "" {
+		b.request = fullURL
 	}
 	return b.anchor(resource, fullURL, place)
 }
