@@ -33,6 +33,15 @@ func (p *parser) anyValue(d *Parameter, any []func(*element.Value) bool) {
 	})
 }
 
+// noValue checks that no value of the parameter meets the condition.
+func (p *parser) noValue(d *Parameter, holds func(*element.Value) bool) {
+	p.check(func(root *element.Value) bool {
+		found := false
+		d.visit(root, func(x *element.Value) { found = found || holds(x) })
+		return !found
+	})
+}
+
 func unsupported(key string, kind Kind, which string) error {
 	return fault.New(fault.Unsupported, key, "this modifier is not supported for a parameter of kind %s; %s", kind, which)
 }
@@ -122,7 +131,7 @@ func (p *parser) intervals(d *Parameter, key, modifier string, values []string) 
 		add(hull)
 	}
 	if len(unitsWanted) == len(values) {
-		p.clause(d.Name, unitsWanted, false)
+		p.clause(d, unitsWanted, false)
 	}
 	p.anyValue(d, any)
 	return nil
@@ -147,16 +156,7 @@ func meets(kind Kind, all []span, unit string) func(*element.Value) bool {
 func (p *parser) tokens(d *Parameter, key, modifier string, values []string) error {
 	switch modifier {
 	case "", "not":
-		wanted := make([]string, 0, len(values))
-		for _, v := range values {
-			form, ok := token(d, plainText(v))
-			if !ok {
-				return malformed(key, "a code is expected")
-			}
-			wanted = append(wanted, form)
-		}
-		p.clause(d.Name, wanted, modifier == "not")
-		return nil
+		return p.codes(d, key, modifier == "not", values)
 	case "text":
 		var any []func(*element.Value) bool
 		for _, v := range values {
@@ -172,6 +172,39 @@ func (p *parser) tokens(d *Parameter, key, modifier string, values []string) err
 		return p.ofType(d, key, values)
 	}
 	return unsupported(key, d.Kind, ":not, :text, :of-type and :missing are")
+}
+
+// codes reads tokens as they are indexed, and compares where the index says too
+// little.
+func (p *parser) codes(d *Parameter, key string, not bool, values []string) error {
+	var listed, wanted []string
+	certain := true
+	for _, v := range values {
+		form, both, ok := token(d, v)
+		if !ok {
+			return malformed(key, "a code is expected")
+		}
+		value, sure, ok := d.listedToken(form, both)
+		if ok {
+			listed = append(listed, value)
+		}
+		wanted, certain = append(wanted, form), certain && sure
+	}
+	if certain || !not && len(listed) == len(values) {
+		p.clause(d, listed, not)
+	}
+	if certain {
+		return nil
+	}
+	holds := func(x *element.Value) bool {
+		return slices.ContainsFunc(appendTokens(nil, x), func(form string) bool { return slices.Contains(wanted, form) })
+	}
+	if not {
+		p.noValue(d, holds)
+		return nil
+	}
+	p.anyValue(d, []func(*element.Value) bool{holds})
+	return nil
 }
 
 // said reports whether the words that go with a code begin with the text.
@@ -200,31 +233,57 @@ func (p *parser) ofType(d *Parameter, key string, values []string) error {
 			})
 		})
 	}
-	p.clause(d.Name, numbers, false)
+	p.clause(d, numbers, false)
 	p.anyValue(d, any)
 	return nil
 }
 
 // references reads a reference, or with :identifier the identifier in one.
 func (p *parser) references(d *Parameter, key, modifier string, values []string) error {
+	if modifier == "identifier" {
+		return p.identified(d, key, values)
+	}
 	var wanted []string
 	for _, v := range values {
-		v = plainText(v)
-		if modifier == "identifier" {
-			form, ok := token(d, v)
-			if !ok {
-				return malformed(key, "an identifier is expected")
-			}
-			wanted = append(wanted, identifierMark+form)
-			continue
-		}
-		forms, err := p.reference(d, key, modifier, v)
+		forms, err := p.reference(d, key, modifier, plainText(v))
 		if err != nil {
 			return err
 		}
 		wanted = append(wanted, forms...)
 	}
-	p.clause(d.Name, wanted, false)
+	p.clause(d, wanted, false)
+	if slices.ContainsFunc(wanted, func(ref string) bool { return !d.takes(ref) }) {
+		p.anyValue(d, []func(*element.Value) bool{func(x *element.Value) bool {
+			return slices.ContainsFunc(appendReference(nil, x), func(ref string) bool { return slices.Contains(wanted, ref) })
+		}})
+	}
+	return nil
+}
+
+// identified reads identifiers of what is referred to.
+func (p *parser) identified(d *Parameter, key string, values []string) error {
+	var listed, wanted []string
+	for _, v := range values {
+		form, both, ok := token(d, v)
+		if !ok {
+			return malformed(key, "an identifier is expected")
+		}
+		value := form
+		if both {
+			_, value, _ = strings.Cut(form, "|")
+		}
+		if value != "" {
+			listed = append(listed, identifierMark+value)
+		}
+		wanted = append(wanted, form)
+	}
+	if len(listed) == len(values) {
+		p.clause(d, listed, false)
+	}
+	p.anyValue(d, []func(*element.Value) bool{func(x *element.Value) bool {
+		id := x.Get("identifier")
+		return id != nil && slices.ContainsFunc(appendTokens(nil, id), func(form string) bool { return slices.Contains(wanted, form) })
+	}})
 	return nil
 }
 
@@ -242,8 +301,10 @@ func (p *parser) text(d *Parameter, key, modifier string, values []string) error
 			return malformed(key, "a word is expected")
 		}
 		prefix, whole := beginning(want)
-		prefixes = append(prefixes, prefix)
-		certain = certain && whole && modifier == ""
+		if prefix != "" {
+			prefixes = append(prefixes, prefix)
+		}
+		certain = certain && whole && modifier == "" && d.by == ""
 		fits := func(s string) bool { return begins(s, want) }
 		switch modifier {
 		case "":
@@ -260,8 +321,8 @@ func (p *parser) text(d *Parameter, key, modifier string, values []string) error
 			return found
 		})
 	}
-	if modifier != "contains" {
-		p.clause(d.Name, prefixes, false)
+	if modifier != "contains" && len(prefixes) == len(values) {
+		p.clause(d, prefixes, false)
 	}
 	if !certain {
 		p.anyValue(d, any)
@@ -308,7 +369,7 @@ func (p *parser) uri(d *Parameter, key, modifier string, values []string) error 
 	if len(wanted) > 4*maxValues {
 		return malformed(key, "too many values")
 	}
-	p.clause(d.Name, wanted, false)
+	p.clause(d, wanted, false)
 	return nil
 }
 
@@ -326,11 +387,13 @@ func (p *parser) composite(d *Parameter, key, modifier string, values []string) 
 		if len(parts) != len(d.Components) || slices.Contains(parts, "") {
 			return malformed(key, "%d values joined by $ are expected", len(d.Components))
 		}
-		form, ok := token(d, plainText(parts[0]))
+		form, both, ok := token(d, parts[0])
 		if !ok {
 			return malformed(key, "a code is expected before the $")
 		}
-		first = append(first, form)
+		if value, _, ok := d.listedToken(form, both); ok {
+			first = append(first, value)
+		}
 		var all []func(*element.Value) bool
 		for i, c := range d.Components {
 			fits, err := p.part(c, key, parts[i])
@@ -347,7 +410,9 @@ func (p *parser) composite(d *Parameter, key, modifier string, values []string) 
 			return !slices.ContainsFunc(all, func(fits func(*element.Value) bool) bool { return !fits(x) })
 		})
 	}
-	p.clause(d.Name, first, false)
+	if len(first) == len(values) {
+		p.clause(d, first, false)
+	}
 	p.anyValue(d, any)
 	return nil
 }
@@ -370,7 +435,7 @@ func (p *parser) part(c Component, key, value string) (func(*element.Value) bool
 			return slices.ContainsFunc(appendReference(nil, x), func(r string) bool { return r == want || strings.HasSuffix(r, "/"+want) })
 		}, nil
 	default:
-		form, ok := token(&Parameter{}, plainText(value))
+		form, _, ok := token(&Parameter{}, value)
 		if !ok {
 			return nil, malformed(key, "a code is expected")
 		}
@@ -388,6 +453,9 @@ func (d *Parameter) plain() bool {
 		return false
 	}
 	last := d.Paths[0].steps[len(d.Paths[0].steps)-1]
+	if last.name == "action" && len(d.Paths[0].steps) > 1 {
+		return false // of a Consent it is a concept, of an AuditEvent a code
+	}
 	return slices.Contains([]string{"status", "lifecycleStatus", "intent", "priority", "gender", "active", "use", "mode", "kind",
 		"experimental", "abstract", "derivation", "actual", "action", "outcome"}, last.name) && d.Kind == Token
 }

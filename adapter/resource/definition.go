@@ -36,6 +36,7 @@ type Parameter struct {
 	Missing    bool        // :missing is indexed; of the others each candidate is looked at
 	Says       string      // for the CapabilityStatement
 	URL        string      // its definition, when it is not one of R4
+	by         string      // the parameter whose terms stand for it, of which its values are some
 }
 
 // Component is one part of a composite parameter.
@@ -97,13 +98,13 @@ func mustDefine(table string) []Definition {
 		panic("resource: parameters.txt: " + err.Error())
 	}
 	for i := range out {
-		if out[i].Type != "Task" {
-			continue
-		}
 		d := &out[i]
-		d.Combined = [][]string{{"owner", "status"}}
-		d.Parameters[d.byName["owner"]].Missing = true
-		d.Parameters[d.byName["_tag"]].Says = "data-quality flags of the referral"
+		if d.Type == "Task" {
+			d.Combined = [][]string{{"owner", "status"}}
+			d.Parameters[d.byName["owner"]].Missing = true
+			d.Parameters[d.byName["_tag"]].Says = "data-quality flags of the referral"
+		}
+		d.stand()
 	}
 	return out
 }

@@ -49,6 +49,9 @@ func (ix *Indexer) Index(v *element.Value) Index {
 		if p.Kind == Date || p.Kind == Quantity {
 			out.Ranges = ix.appendRanges(out.Ranges, d.Type, p, v)
 		}
+		if p.by != "" {
+			continue
+		}
 		values := appendValues(room[:0], p, v)
 		if len(values) == 0 && p.Missing {
 			values = append(values, missingValue)
@@ -72,7 +75,7 @@ func (ix *Indexer) Index(v *element.Value) Index {
 }
 
 // indexVersion changes when what Index finds in a resource changes.
-const indexVersion = "2"
+const indexVersion = "3"
 
 // Marker is a term of every resource of a type that was indexed as this version
 // does. What lacks it is found by less, until it is indexed anew.
@@ -104,16 +107,18 @@ func combinations(names []string, values map[string][]string) []string {
 	return out
 }
 
-// appendValues adds everything that a parameter of terms matches; of a quantity
+// appendValues adds everything that a parameter is indexed by; of a quantity
 // the units, of a composite its first part.
 func appendValues(out []string, p *Parameter, v *element.Value) []string {
 	p.visit(v, func(x *element.Value) {
 		switch p.Kind {
 		case Reference:
 			out = appendReference(out, x)
-			out = appendIdentifier(out, x)
+			if id := x.Get("identifier"); id != nil {
+				out = append(out, marked(appendListedTokens(nil, id))...)
+			}
 		case Token:
-			out = appendTokens(out, x)
+			out = appendListedTokens(out, x)
 		case String:
 			texts(x, func(s string) { out = appendBeginnings(out, s) })
 		case URI:
@@ -123,7 +128,7 @@ func appendValues(out []string, p *Parameter, v *element.Value) []string {
 		case Quantity:
 			out = append(out, units(x)...)
 		case Composite:
-			visitAll(p.Components[0].Paths, x, func(y *element.Value) { out = appendTokens(out, y) })
+			visitAll(p.Components[0].Paths, x, func(y *element.Value) { out = appendListedTokens(out, y) })
 		}
 	})
 	return out
@@ -133,13 +138,11 @@ func appendValues(out []string, p *Parameter, v *element.Value) []string {
 // for by :identifier.
 const identifierMark = ":identifier "
 
-func appendIdentifier(out []string, v *element.Value) []string {
-	if id := v.Get("identifier"); id != nil {
-		for _, form := range appendTokens(nil, id) {
-			out = append(out, identifierMark+form)
-		}
+func marked(forms []string) []string {
+	for i := range forms {
+		forms[i] = identifierMark + forms[i]
 	}
-	return out
+	return forms
 }
 
 // appendReference adds a reference without its version; a canonical also
@@ -152,7 +155,7 @@ func appendReference(out []string, v *element.Value) []string {
 		}
 		return out
 	}
-	if r := v.Str("reference"); r != "" {
+	if r := v.Str("reference"); r != "" && r[0] != '#' { // nobody asks for what is contained
 		r, _, _ = strings.Cut(r, "/_history/")
 		return append(out, r)
 	}
@@ -163,30 +166,37 @@ func appendReference(out []string, v *element.Value) []string {
 // |code without a system, and system|.
 // https://hl7.org/fhir/R4/search.html#token
 func appendTokens(out []string, v *element.Value) []string {
-	switch v.Kind {
-	case element.String, element.Bool:
-		return append(out, v.Text)
-	case element.Object:
-		if codings := v.List("coding"); codings != nil {
-			for _, c := range codings {
-				out = appendTokens(out, c)
-			}
-			return out
-		}
-		value := v.Str("code")
-		if value == "" {
-			value = v.Str("value")
-		}
-		if value == "" {
-			return out
-		}
-		system, value := canonical(v.Str("system"), value)
-		out = append(out, value, system+"|"+value)
+	tokens(v, func(system, code string, _ bool) {
+		out = append(out, code, system+"|"+code)
 		if system != "" {
 			out = append(out, system+"|")
 		}
-	}
+	}, func(code string) { out = append(out, code) })
 	return out
+}
+
+// tokens goes through the codings of a concept, an identifier or a contact point,
+// which is a number, and a code by itself.
+func tokens(v *element.Value, each func(system, code string, number bool), bare func(code string)) {
+	switch v.Kind {
+	case element.String, element.Bool:
+		bare(v.Text)
+	case element.Object:
+		if codings := v.List("coding"); codings != nil {
+			for _, c := range codings {
+				tokens(c, each, bare)
+			}
+			return
+		}
+		code, number := v.Str("code"), false
+		if code == "" {
+			code, number = v.Str("value"), true
+		}
+		if code != "" {
+			system, code := canonical(v.Str("system"), code)
+			each(system, code, number)
+		}
+	}
 }
 
 func (ix *Indexer) appendRanges(out []Range, typ string, p *Parameter, v *element.Value) []Range {

@@ -22,7 +22,7 @@ const MaxLinked = 500
 // https://hl7.org/fhir/R4/search.html#chaining
 type Link struct {
 	Searches []*Search
-	param    string     // forward: the reference parameter of the searched type
+	forward  *Parameter // the reference parameter of the searched type
 	reverse  *Parameter // _has: the reference parameter of the other type
 }
 
@@ -37,7 +37,9 @@ func (s *Search) Found(ix *Indexer, l Link, found []Linked) error {
 	if l.reverse == nil {
 		c := Clause{Any: make([]Term, 0, len(found))}
 		for _, f := range found {
-			c.Any = append(c.Any, ix.term(s.Query.Type, l.param, f.Type+"/"+f.ID))
+			if ref := f.Type + "/" + f.ID; l.forward.takes(ref) {
+				c.Any = append(c.Any, ix.term(s.Query.Type, l.forward.listed(), ref))
+			}
 		}
 		s.Query.Clauses = append(s.Query.Clauses, c)
 		return nil
@@ -98,7 +100,7 @@ func (p *parser) linked(key, value string) (known bool, err error) {
 		}
 		targets = []string{typ}
 	}
-	l := Link{param: name}
+	l := Link{forward: d}
 	var refused error
 	for _, t := range targets {
 		inner, err := p.inner(t, rest, value)
@@ -167,8 +169,8 @@ func (p *parser) inner(typ, key, value string) (*Search, error) {
 func (p *parser) within(typ, id string) error {
 	c := Clause{}
 	for i := range p.def.Parameters {
-		if d := &p.def.Parameters[i]; d.Kind == Reference && slices.Contains(d.Targets, typ) {
-			c.Any = append(c.Any, p.ix.term(p.def.Type, d.Name, typ+"/"+id))
+		if d := &p.def.Parameters[i]; d.Kind == Reference && slices.Contains(d.Targets, typ) && d.takes(typ+"/"+id) {
+			c.Any = append(c.Any, p.ix.term(p.def.Type, d.listed(), typ+"/"+id))
 		}
 	}
 	if len(c.Any) == 0 {
@@ -185,7 +187,9 @@ func (i Include) Referring(ix *Indexer, keys []string, limit int) Query {
 	c := Clause{}
 	for _, d := range i.params {
 		for _, k := range keys {
-			c.Any = append(c.Any, ix.term(i.Source, d.Name, k))
+			if d.takes(k) {
+				c.Any = append(c.Any, ix.term(i.Source, d.listed(), k))
+			}
 		}
 	}
 	return Query{Type: i.Source, Clauses: []Clause{c}, Limit: limit, UpdatedHigh: math.MaxInt64}

@@ -294,13 +294,13 @@ func (p *parser) condition(name, modifier, value string) (known bool, err error)
 // https://hl7.org/fhir/R4/search.html#modifiers
 var modifiers = []string{"missing", "not", "exact", "contains", "text", "of-type", "identifier", "below", "above", "in", "not-in"}
 
-func (p *parser) clause(name string, values []string, not bool) {
+func (p *parser) clause(d *Parameter, values []string, not bool) {
 	c := Clause{Any: make([]Term, 0, len(values)), Not: not}
 	for _, v := range values {
-		c.Any = append(c.Any, p.ix.term(p.def.Type, name, v))
+		c.Any = append(c.Any, p.ix.term(p.def.Type, d.listed(), v))
 	}
 	if !not {
-		p.singles = append(p.singles, single{name, values, len(p.out.Query.Clauses)})
+		p.singles = append(p.singles, single{d.Name, values, len(p.out.Query.Clauses)})
 	}
 	p.out.Query.Clauses = append(p.out.Query.Clauses, c)
 }
@@ -315,7 +315,7 @@ func (p *parser) missing(d *Parameter, key, value string) error {
 	absent := value == "true"
 	switch {
 	case d.Missing:
-		p.clause(d.Name, []string{missingValue}, !absent)
+		p.clause(d, []string{missingValue}, !absent)
 	case d.Kind == Date || d.Kind == Quantity:
 		p.out.Query.Ranges = append(p.out.Query.Ranges, RangeClause{
 			Param: p.ix.term(p.def.Type, d.Name, ""), Low: math.MinInt64, High: math.MaxInt64, Not: absent})
@@ -329,18 +329,20 @@ func (p *parser) missing(d *Parameter, key, value string) error {
 	return nil
 }
 
-// token is the indexed form of a value. Elements of type code have one system,
-// so what is said before the bar is not looked at.
-func token(d *Parameter, v string) (form string, ok bool) {
-	system, code, has := strings.Cut(v, "|")
-	if !has {
-		return v, true
+// token reads a value: its form among those of appendTokens, and whether a
+// system, which may be empty, is said. Elements of type code have one system, so
+// what is said before the bar is not looked at.
+func token(d *Parameter, value string) (form string, both, ok bool) {
+	parts := cut(value, '|')
+	if len(parts) == 1 {
+		return plainText(value), false, true
 	}
+	system, code := plainText(parts[0]), plainText(strings.Join(parts[1:], "|"))
 	if d.plain() {
-		return code, code != ""
+		return code, false, code != ""
 	}
 	system, code = canonical(system, code)
-	return system + "|" + code, v != "|"
+	return system + "|" + code, true, system != "" || code != ""
 }
 
 // reference gives the indexed forms of a value: Type/id, an address under our

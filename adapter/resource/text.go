@@ -61,8 +61,8 @@ const indexedWords = 8
 
 // prefixLengths are the lengths, in letters, of the beginnings of words that
 // are indexed. A longer value is found by the longest of them that it has, and
-// then compared with the resource itself.
-var prefixLengths = []int{1, 2, 3, 5}
+// then compared with the resource itself; a shorter one is looked for.
+var prefixLengths = []int{2, 5}
 
 // words are the beginnings of the text, each from one of its words on.
 func words(normal string) []string {
@@ -78,8 +78,8 @@ func words(normal string) []string {
 	return out
 }
 
-// beginning is the longest indexed beginning of a normalised text; whole is
-// true when it says everything.
+// beginning is the longest indexed beginning of a normalised text, empty when it
+// has none; whole is true when it says everything.
 func beginning(text string) (prefix string, whole bool) {
 	word, _, more := strings.Cut(text, " ")
 	letters := []rune(word)
