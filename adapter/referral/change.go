@@ -1,6 +1,7 @@
 package referral
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -27,7 +28,7 @@ func (w *Workflow) CheckChange(old, new *element.Value, parties []Party, mayClai
 	from, to := old.Str("status"), new.Str("status")
 
 	if slices.Contains(changed, "owner") {
-		if f := checkOwner(from, oldOwner, newOwner, parties, mayClaim); f != nil {
+		if f := checkOwner(from, oldOwner, newOwner, parties, mayClaim, w.givesBack(old, new)); f != nil {
 			return f
 		}
 		if oldOwner == "" && newOwner != "" && mayClaim && !slices.Contains(parties, Owner) {
@@ -49,6 +50,9 @@ func (w *Workflow) CheckChange(old, new *element.Value, parties []Party, mayClai
 		}
 		return nil
 	}
+	if w.givesBack(old, new) && slices.Contains(parties, Owner) {
+		return nil
+	}
 	if f := w.CheckMove(from, to, parties); f != nil {
 		return f
 	}
@@ -58,12 +62,16 @@ func (w *Workflow) CheckChange(old, new *element.Value, parties []Party, mayClai
 // checkOwner decides about a change of Task.owner. Once a Task was taken on it
 // is never handed over in one step, whoever asks: of two that claim at once,
 // the second meets the first one's claim.
-func checkOwner(from, oldOwner, newOwner string, parties []Party, mayClaim bool) *fault.Fault {
+//
+// given says that the change gives the Task back, as $release does.
+func checkOwner(from, oldOwner, newOwner string, parties []Party, mayClaim, given bool) *fault.Fault {
 	switch {
 	case oldOwner == newOwner:
 		return nil // another word for the same owner
 	case oldOwner != "" && newOwner != "" && from != "draft" && from != "requested":
 		return at(fault.Conflict, "Task.owner", "the Task has been claimed by another")
+	case oldOwner != "" && newOwner == "" && from != "draft" && from != "requested" && !given:
+		return at(fault.IllegalMove, "Task.owner", "a Task that was taken on keeps its owner until it is over or given back with $release")
 	case slices.Contains(parties, Requester):
 		return nil
 	case oldOwner == "" && mayClaim:
@@ -79,22 +87,57 @@ func checkOwner(from, oldOwner, newOwner string, parties []Party, mayClaim bool)
 	}
 }
 
+// checkElements refuses elements that the parties do not change. Each issue
+// names the element, the rule of the table that says so, and what is allowed.
 func (w *Workflow) checkElements(changed []string, parties []Party) *fault.Fault {
 	var issues []fault.Issue
 	for _, name := range changed {
 		base := strings.TrimPrefix(name, "_")
 		switch {
 		case slices.Contains(w.Immutable, base):
-			issues = append(issues, fault.Issue{Expression: "Task." + base, Text: "this element does not change once the Task is made"})
-		case !slices.Contains(parties, Requester) && !slices.Contains(w.OwnerChanges, base):
-			issues = append(issues, fault.Issue{Expression: "Task." + base,
-				Text: "the owner may change only " + strings.Join(w.OwnerChanges, ", ")})
+			issues = append(issues, fault.Issue{Expression: "Task." + base, Text: fmt.Sprintf(
+				"this element does not change once the Task is made (rule immutable of the workflow %s, which names %s)", w.Name, strings.Join(w.Immutable, ", "))})
+		case !w.mayWrite(base, parties):
+			issues = append(issues, fault.Issue{Expression: "Task." + base, Text: fmt.Sprintf(
+				"the owner may change only %s (rule owner_changes of the workflow %s)", strings.Join(w.OwnerChanges, ", "), w.Name)})
 		}
 	}
 	if len(issues) > 0 {
 		return &fault.Fault{Kind: fault.IllegalMove, Issues: issues}
 	}
 	return nil
+}
+
+// mayWrite reports whether one of the parties may change an element.
+func (w *Workflow) mayWrite(element string, parties []Party) bool {
+	return !slices.Contains(w.Immutable, element) &&
+		(slices.Contains(parties, Requester) || slices.Contains(w.OwnerChanges, element))
+}
+
+// Complete puts back what a whole-resource update left out and cannot have
+// meant to take away: the elements that its author may not change, and all
+// elements when the author does not say which version it rests on (sure is
+// false), because a tool that knows only some elements sends only these. What
+// the author may change and leaves out of a version that it names is taken
+// away, as R4 has it. It reports whether it put anything back.
+func (w *Workflow) Complete(old, new *element.Value, parties []Party, sure bool) bool {
+	put := false
+	for _, f := range old.Fields {
+		base := strings.TrimPrefix(f.Name, "_")
+		if serverSide(base) || new.Get(f.Name) != nil || sure && w.mayWrite(base, parties) {
+			continue
+		}
+		half := "_" + base
+		if half == f.Name {
+			half = base
+		}
+		if now := new.Get(half); now != nil && !element.Equal(old.Get(half), now) {
+			continue // the author changed the other half of a primitive
+		}
+		new.Set(f.Name, f.Value.Clone())
+		put = true
+	}
+	return put
 }
 
 func (w *Workflow) checkBrings(task *element.Value, to, owner string) *fault.Fault {
@@ -124,5 +167,10 @@ func changedElements(old, new *element.Value) []string {
 			out = append(out, f.Name)
 		}
 	}
-	return slices.DeleteFunc(out, func(s string) bool { return s == "meta" || s == "text" || s == "id" || s == "resourceType" })
+	return slices.DeleteFunc(out, serverSide)
+}
+
+// serverSide reports whether an element is the server's or the reader's.
+func serverSide(element string) bool {
+	return element == "meta" || element == "text" || element == "id" || element == "resourceType"
 }

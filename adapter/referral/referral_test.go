@@ -128,7 +128,12 @@ func TestCheckChange(t *testing.T) {
 		{"complete", "status=in-progress owner=A", "status=completed owner=A output=done", owner, false, fault.Internal, ""},
 		{"change what is over", "status=completed owner=A output=done", "status=completed owner=A output=other", owner, false, fault.IllegalMove, "Task"},
 		{"the same again when over", "status=completed owner=A output=done", "status=completed owner=A output=done", owner, false, fault.Internal, ""},
-		{"give back", "status=accepted owner=A", "status=accepted", owner, false, fault.Internal, ""},
+		{"give back", "status=accepted owner=A", "status=requested", owner, false, fault.Internal, ""},
+		{"give back by the requester", "status=accepted owner=A", "status=requested", requester, false, fault.IllegalMove, "Task.status"},
+		{"give back and keep it", "status=accepted owner=A", "status=requested owner=A", owner, false, fault.IllegalMove, "Task.status"},
+		{"have no owner and go on", "status=accepted owner=A", "status=in-progress", both, true, fault.IllegalMove, "Task.owner"},
+		{"give back what is over", "status=failed owner=A", "status=requested", both, true, fault.IllegalMove, "Task.owner"},
+		{"take the owner off before the work", "status=requested owner=A", "status=requested", requester, false, fault.Internal, ""},
 		{"hand over", "status=requested owner=A", "status=requested owner=B", owner, false, fault.Forbidden, "Task.owner"},
 	}
 	for _, tt := range tests {
@@ -144,6 +149,118 @@ func TestCheckChange(t *testing.T) {
 				t.Errorf("got %s at %s, want %s at %s", f.Kind, f.Issues[0].Expression, tt.want, tt.place)
 			}
 		})
+	}
+}
+
+// TestCheckChangeNames: a refused element is named with the rule of the table
+// and with what is allowed.
+func TestCheckChangeNames(t *testing.T) {
+	w := gravity(t)
+	f := w.CheckChange(task(t, "status=accepted owner=A for=P"), task(t, "status=accepted owner=A for=Q priority=stat"), []referral.Party{referral.Owner}, false)
+	if f == nil || f.Kind != fault.IllegalMove || len(f.Issues) != 2 {
+		t.Fatalf("got %v, want two refused elements", f)
+	}
+	for i, want := range []struct{ expression, rule, allowed string }{
+		{"Task.for", "rule immutable of the workflow gravity", "intent, code, focus"},
+		{"Task.priority", "rule owner_changes of the workflow gravity", "status, statusReason, businessStatus, output, note, executionPeriod"},
+	} {
+		if is := f.Issues[i]; is.Expression != want.expression || !strings.Contains(is.Text, want.rule) || !strings.Contains(is.Text, want.allowed) {
+			t.Errorf("issue %d is %s: %q", i, is.Expression, is.Text)
+		}
+	}
+}
+
+// TestComplete: what a whole-resource update leaves out is put back where its
+// author cannot have meant to take it away.
+func TestComplete(t *testing.T) {
+	w := gravity(t)
+	old := "status=accepted owner=A for=P focus=S priority=stat businessStatus=seen output=x"
+	for _, tt := range []struct {
+		name, new, want string
+		parties         []referral.Party
+		sure            bool
+	}{
+		{"owner", "status=in-progress owner=A", "status=in-progress owner=A for=P focus=S priority=stat", []referral.Party{referral.Owner}, true},
+		{"requester", "status=accepted owner=A", "status=accepted owner=A for=P focus=S", []referral.Party{referral.Requester}, true},
+		{"anybody without a version", "status=in-progress", "status=in-progress owner=A for=P focus=S priority=stat businessStatus=seen output=x", both, false},
+		{"what is there stays", old, old, nil, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, want := task(t, tt.new), task(t, tt.want)
+			put := w.Complete(task(t, old), got, tt.parties, tt.sure)
+			if !element.Equal(got, want) {
+				t.Errorf("got %s, want %s", got.JSON(), want.JSON())
+			}
+			if put != (tt.new != tt.want) {
+				t.Errorf("it says that it put something back: %v", put)
+			}
+		})
+	}
+	was := element.NewObject(element.S("resourceType", "Task"), element.S("authoredOn", "2026"), element.F("_authoredOn", object("id", "a")))
+	now := element.NewObject(element.S("resourceType", "Task"), element.S("authoredOn", "2026"))
+	if w.Complete(was, now, nil, true); now.TextAt("_authoredOn.id") != "a" {
+		t.Error("the other half of a primitive that did not change was lost")
+	}
+	now = element.NewObject(element.S("resourceType", "Task"), element.S("authoredOn", "2027"))
+	if w.Complete(was, now, nil, true); now.Get("_authoredOn") != nil {
+		t.Error("what was said about another value was put back")
+	}
+}
+
+func object(name, text string) *element.Value { return element.NewObject(element.S(name, text)) }
+
+// TestTakenAndGivenBack are the two operations on a Task.
+func TestTakenAndGivenBack(t *testing.T) {
+	w := gravity(t)
+	for _, tt := range []struct {
+		old, owner, want string
+		kind             fault.Kind // Internal: allowed
+	}{
+		{"priority=stat", "A", "status=accepted priority=stat owner=A", fault.Internal},
+		{"owner=A", "A", "status=accepted owner=A", fault.Internal},
+		{"owner=B", "A", "", fault.Conflict},
+		{"status=accepted owner=B", "A", "", fault.Conflict},
+		{"status=cancelled", "A", "", fault.IllegalMove},
+		{"status=draft", "A", "", fault.IllegalMove},
+	} {
+		got, f := w.Taken(task(t, tt.old), tt.owner)
+		check(t, "taken "+tt.old, got, f, tt.want, tt.kind)
+	}
+	for _, tt := range []struct {
+		old, reason, want string
+		kind              fault.Kind
+	}{
+		{"status=in-progress owner=A businessStatus=seen output=x", "", "status=requested output=x", fault.Internal},
+		{"status=on-hold owner=A statusReason=ill", "full", "status=requested statusReason=full", fault.Internal},
+		{"status=completed owner=A", "", "", fault.IllegalMove},
+		{"status=requested owner=A", "", "", fault.IllegalMove},
+	} {
+		var reason *element.Value
+		if tt.reason != "" {
+			reason = object("text", tt.reason)
+		}
+		old := task(t, tt.old)
+		got, f := w.GivenBack(old, reason)
+		check(t, "given back "+tt.old, got, f, tt.want, tt.kind)
+		if f == nil {
+			if f := w.CheckChange(old, got, []referral.Party{referral.Owner}, false); f != nil {
+				t.Errorf("%s: the rules for changes refuse it: %v", tt.old, f)
+			}
+		}
+	}
+	var none referral.Workflow
+	if _, f := none.Taken(task(t, ""), "A"); f == nil || f.Kind != fault.Unsupported {
+		t.Errorf("a workflow without claims: %v", f)
+	}
+}
+
+func check(t *testing.T, what string, got *element.Value, f *fault.Fault, want string, kind fault.Kind) {
+	t.Helper()
+	switch {
+	case f == nil && (kind != fault.Internal || !element.Equal(got, task(t, want))):
+		t.Errorf("%s: got %s, want %s %s", what, got.JSON(), want, kind)
+	case f != nil && f.Kind != kind:
+		t.Errorf("%s: %v, want %s", what, f, kind)
 	}
 }
 
@@ -166,12 +283,14 @@ moves:
   - {from: requested, to: acepted, by: [owner]}
   - {from: completed, to: requested, by: [sender]}
   - {from: any, to: failed, by: []}
+claim: {from: [askd], to: accepted}
+release: {from: [completed], to: requested}
 `)}}
 	_, err := referral.LoadWorkflow(fsys, "w.yaml")
 	if err == nil {
 		t.Fatal("a broken table was loaded")
 	}
-	for _, want := range []string{"requestd", "acepted", `"sender" is no party`, "leaves completed", "moves[2].by is empty"} {
+	for _, want := range []string{"requestd", "acepted", `"sender" is no party`, "leaves completed", "moves[2].by is empty", "askd", "release.from names an end"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not say %q:\n%v", want, err)
 		}

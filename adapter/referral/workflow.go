@@ -45,6 +45,15 @@ type Workflow struct {
 	Output       []string `yaml:"output"`
 	OwnerChanges []string `yaml:"owner_changes"`
 	Immutable    []string `yaml:"immutable"`
+	Claim        Step     `yaml:"claim"`
+	Release      Step     `yaml:"release"`
+}
+
+// Step is what an operation on a Task does to its status. Without a To the
+// workflow does not have the operation.
+type Step struct {
+	From []string `yaml:"from"`
+	To   string   `yaml:"to"`
 }
 
 // statuses are the codes of http://hl7.org/fhir/task-status, R4.
@@ -85,6 +94,16 @@ func (w *Workflow) validate() error {
 	known("end", w.End)
 	known("reason", w.Reason)
 	known("output", w.Output)
+	for name, step := range map[string]Step{"claim": w.Claim, "release": w.Release} {
+		if step.To == "" && len(step.From) == 0 {
+			continue // the workflow does without
+		}
+		known(name+".from", step.From)
+		known(name+".to", []string{step.To})
+		if slices.ContainsFunc(step.From, w.Ended) {
+			errs = append(errs, fmt.Errorf("%s.from names an end", name))
+		}
+	}
 	for i, m := range w.Moves {
 		where := fmt.Sprintf("moves[%d]", i)
 		if m.From != Any {
