@@ -1,13 +1,11 @@
 package outcome
 
 import (
-	"encoding/base64"
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
@@ -28,15 +26,6 @@ type Input struct {
 	FirstInEpisode func(code string) (bool, error)
 }
 
-// Owed is what one Task owes to the record. NeedsHuman is the reason why it
-// cannot be sent by itself; then Bundle holds what a person would have to enter.
-type Owed struct {
-	Key        string // stable: the same Task owes the same thing
-	Practice   string // ODS code, empty when unknown
-	Bundle     []byte // FHIR R4 transaction; nil when nothing is owed
-	NeedsHuman string // public
-}
-
 // Build checks every output of a Task that ends against the allow-list and
 // makes the transaction. Errors: fault.Unmappable (422) with the element and
 // the allowed values, for a code outside the list or a score out of its range.
@@ -47,16 +36,16 @@ func (l *List) Build(in Input) (Owed, error) {
 	}
 	number := numberOf(in.Patient)
 	b := &builder{
-		list: l, in: in, task: in.Task.ID(), status: status, subject: subject(number),
+		list: l, in: in, links: map[string][]string{}, task: in.Task.ID(), status: status, subject: subject(number),
 		has: map[string]bool{}, taken: map[string]bool{}, undated: map[string]bool{},
 	}
 	b.outputs()
 	b.reason()
 	b.contradiction()
-	letter := b.story.write(in, status, number)
-	if len(letter) > maxLetter {
+	letter := b.story.letter(in, "Social prescribing: outcome of your referral", number, []string{b.story.outcome(in, status)})
+	if n := len(letter.Text()); n > maxLetter {
 		b.issues = append(b.issues, fault.Issue{Code: "too-long", Expression: "Task.output",
-			Text: fmt.Sprintf("the words of this outcome come to %d bytes; a letter a GP reads has at most %d", len(letter), maxLetter)})
+			Text: fmt.Sprintf("the words of this outcome come to %d bytes; a letter a GP reads has at most %d", n, maxLetter)})
 	}
 	if len(b.issues) > 0 {
 		return Owed{}, &fault.Fault{Kind: fault.Unmappable, Issues: b.issues[:min(len(b.issues), maxIssues)]}
@@ -65,7 +54,7 @@ func (l *List) Build(in Input) (Owed, error) {
 		return Owed{}, err
 	}
 	b.summary(letter)
-	owed := Owed{Key: "Task/" + b.task + "/outcome", Bundle: b.bundle()}
+	owed := Owed{Key: "Task/" + b.task + "/outcome", Bundle: b.bundle(), Codes: b.left}
 	if in.Practice != nil {
 		owed.Practice = in.Practice.Identifier(nhs.SystemODSOrganization)
 	}
@@ -116,7 +105,10 @@ type builder struct {
 	task    string
 	status  string
 	subject string
-	entries []*element.Value
+	entries []*element.Value    // of the transaction
+	extra   []*element.Value    // entries of the document alone
+	links   map[string][]string // fullUrls by the section that tells of them
+	left    []Leaving
 	issues  []fault.Issue
 	story   story
 	has     map[string]bool // codes in this bundle
@@ -135,10 +127,10 @@ type asked struct {
 // entry adds a conditional create with a stable identifier, so that a repeat
 // makes nothing.
 func (b *builder) entry(purpose string, resource *element.Value) {
-	value := b.task + "." + purpose
-	resource.Set("identifier", element.NewArray(element.NewObject(element.S("system", SystemOutcome), element.S("value", value))))
+	value := b.key(purpose)
+	resource.Set("identifier", element.NewArray(identifier(value)))
 	b.entries = append(b.entries, element.NewObject(
-		element.S("fullUrl", "urn:uuid:"+uuid.NewSHA1(uuid.NameSpaceURL, []byte(SystemOutcome+"|"+value)).String()),
+		element.S("fullUrl", b.urn(purpose)),
 		element.F("resource", resource),
 		element.F("request", element.NewObject(
 			element.S("method", "POST"),
@@ -162,6 +154,9 @@ func (b *builder) patient() *element.Value {
 // the Task.
 func (b *builder) coded(purpose string, c Code, value, when *element.Field) {
 	b.has[c.Code] = true
+	b.left = append(b.left, Leaving{Code: c.Code, Display: c.Display, Group: c.Group})
+	section := sectionOf(c, purpose)
+	b.links[section] = append(b.links[section], b.urn(purpose))
 	date := element.S("DateTime", b.in.Now.UTC().Format("2006-01-02T15:04:05Z"))
 	if when != nil {
 		date = *when
@@ -276,21 +271,38 @@ func (b *builder) refuse(expression, text string) {
 	b.issues = append(b.issues, fault.Issue{Code: "code-invalid", Expression: expression, Text: text})
 }
 
+// sectionOf is where the letter tells of a code.
+func sectionOf(c Code, purpose string) string {
+	switch {
+	case c.Kind == Measure:
+		return SectionMeasures
+	case c.Code == declined:
+		return SectionOutcome
+	case strings.HasPrefix(purpose, "reason-"):
+		return SectionReason
+	case strings.HasPrefix(purpose, "contact-"):
+		return SectionContacts
+	}
+	return SectionDone
+}
+
 // summary is the part a person reads.
-func (b *builder) summary(letter string) {
+func (b *builder) summary(letter Letter) {
+	document := b.document(letter)
 	b.entry("summary", element.NewObject(
 		element.S("resourceType", "DocumentReference"),
 		element.S("status", "current"), element.S("docStatus", "final"),
-		element.F("type", element.NewObject(element.S("text", "Social prescribing: outcome of a referral"))),
+		element.F("type", element.NewObject(element.S("text", documentType))),
 		element.F("subject", b.patient()),
 		element.S("date", b.in.Now.UTC().Format(element.InstantLayout)),
-		element.F("content", element.NewArray(element.NewObject(element.F("attachment", element.NewObject(
-			element.S("contentType", "text/plain; charset=utf-8"),
-			element.S("data", base64.StdEncoding.EncodeToString([]byte(letter))),
-			element.S("title", "Social prescribing outcome"))))))))
+		element.F("content", contents(letter, document))))
 }
 
 func (b *builder) bundle() []byte {
 	entries := element.NewArray(b.entries...)
-	return element.NewObject(element.S("resourceType", "Bundle"), element.S("type", "transaction"), element.F("entry", entries)).JSON()
+	list := element.NewObject(element.S("system", SystemList), element.S("version", b.list.Version),
+		element.S("code", b.list.Name), element.S("display", "sha256:"+b.list.Sum))
+	return element.NewObject(element.S("resourceType", "Bundle"),
+		element.F("meta", element.NewObject(element.F("tag", element.NewArray(list)))),
+		element.S("type", "transaction"), element.F("entry", entries)).JSON()
 }

@@ -161,13 +161,23 @@ func judge(t *testing.T, list *outcome.List, in outcome.Input) bool {
 	if err != nil {
 		t.Fatalf("the bundle is no JSON: %v", err)
 	}
+	document, err := outcome.Document(owed.Bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := outcome.ReadLetter(document); err != nil {
+		t.Error(err)
+	}
 	count := map[string]int{}
-	codings(bundle, func(c *element.Value) {
-		if _, ok := list.Find(c.Str("code")); !ok {
-			t.Errorf("a code that is not on the list: %q", c.Str("code"))
-		}
-		count[c.Str("code")]++
-	})
+	for _, v := range []*element.Value{bundle, document} {
+		clear(count)
+		codings(v, func(c *element.Value) {
+			if _, ok := list.Find(c.Str("code")); !ok {
+				t.Errorf("a code that is not on the list: %q", c.Str("code"))
+			}
+			count[c.Str("code")]++
+		})
+	}
 	if count["871711000000103"] > 0 && count["871731000000106"] > 0 {
 		t.Error("declined and taken up at once")
 	}

@@ -18,12 +18,15 @@ var london = func() *time.Location {
 	return l
 }()
 
+// dayLayout is how the NHS shows a day to people, dd-Mmm-yyyy.
+const dayLayout = "02-Jan-2006"
+
 // precisions are those of a FHIR dateTime, the finest first, each with how the
 // NHS shows it to people (dd-Mmm-yyyy).
 // https://hl7.org/fhir/R4/datatypes.html#dateTime
 var precisions = []struct{ layout, shown string }{
-	{time.RFC3339Nano, "02-Jan-2006"},
-	{time.DateOnly, "02-Jan-2006"},
+	{time.RFC3339Nano, dayLayout},
+	{time.DateOnly, dayLayout},
 	{"2006-01", "Jan-2006"},
 	{"2006", "2006"},
 }

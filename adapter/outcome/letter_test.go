@@ -67,7 +67,7 @@ func TestWhichScoreIsLatest(t *testing.T) {
 		"without a date it is of the end of the Task": {
 			`[{` + swemwbs + `,"valueInteger":24},` + reference("Observation/a") + `]`,
 			map[string]string{"Observation/a": observation("a", `"effectiveDateTime":"2026-01-05",`, 17)},
-			"baseline 17 (05-Jan-2026), latest 24",
+			"baseline 17 (05-Jan-2026), latest 24, change +7",
 		},
 		"by time and not by the look of it": {
 			`[` + reference("Observation/a", "Observation/b") + `]`,
@@ -75,7 +75,7 @@ func TestWhichScoreIsLatest(t *testing.T) {
 				"Observation/a": observation("a", `"effectiveDateTime":"2026-06-30T23:45:00Z",`, 24),
 				"Observation/b": observation("b", `"effectiveDateTime":"2026-07-01T00:30:00+01:00",`, 17),
 			},
-			"baseline 17 (01-Jul-2026), latest 24 (01-Jul-2026)",
+			"baseline 17 (01-Jul-2026), latest 24 (01-Jul-2026), change +7",
 		},
 		"by the beginning of a period": {
 			`[` + reference("Observation/a", "Observation/b") + `]`,
@@ -83,7 +83,7 @@ func TestWhichScoreIsLatest(t *testing.T) {
 				"Observation/a": observation("a", `"effectivePeriod":{"start":"2026-03","end":"2026-06"},`, 24),
 				"Observation/b": observation("b", `"effectiveInstant":"2025-12-31T10:00:00.5Z",`, 17),
 			},
-			"baseline 17 (31-Dec-2025), latest 24 (Mar-2026)",
+			"baseline 17 (31-Dec-2025), latest 24 (Mar-2026), change +7",
 		},
 		"by the end of one without a beginning": {
 			`[` + reference("Observation/a", "Observation/b") + `]`,
@@ -91,7 +91,7 @@ func TestWhichScoreIsLatest(t *testing.T) {
 				"Observation/a": observation("a", `"effectivePeriod":{"end":"2026-06-01"},`, 24),
 				"Observation/b": observation("b", `"effectiveDateTime":"2025",`, 17),
 			},
-			"baseline 17 (2025), latest 24 (01-Jun-2026)",
+			"baseline 17 (2025), latest 24 (01-Jun-2026), change +7",
 		},
 		"the same one named twice, once in full": {
 			`[` + reference("Observation/a", "https://linkloop.example/fhir/Observation/a") + `]`,

@@ -5,10 +5,12 @@ package outcome
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -43,7 +45,8 @@ type Code struct {
 	Once      string   `yaml:"once"`      // "episode": at most once for a ServiceRequest
 	Minimum   *float64 `yaml:"minimum"`   // of a measure, inclusive
 	Maximum   *float64 `yaml:"maximum"`
-	Off       bool     `yaml:"off"` // listed so that it is known not to be allowed
+	Group     string   `yaml:"group"` // a practice may switch a group off; left out: the kind
+	Off       bool     `yaml:"off"`   // listed so that it is known not to be allowed
 	Source    string   `yaml:"source"`
 }
 
@@ -52,6 +55,7 @@ type List struct {
 	Name    string `yaml:"list"`
 	Version string `yaml:"version"`
 	Codes   []Code `yaml:"codes"`
+	Sum     string `yaml:"-"` // SHA-256 of the file, in hexadecimal
 }
 
 // LoadList reads the list and refuses it as a whole when any code is broken;
@@ -63,7 +67,7 @@ func LoadList(fsys fs.FS, file string) (*List, error) {
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(b))
 	dec.KnownFields(true)
-	l := &List{}
+	l := &List{Sum: fmt.Sprintf("%x", sha256.Sum256(b))}
 	if err := dec.Decode(l); err != nil {
 		return nil, fmt.Errorf("outcome codes %s: %w", file, err)
 	}
@@ -91,6 +95,9 @@ func places(source []byte) []int {
 	return lines
 }
 
+// groupName is a code group as routing rules name it.
+var groupName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
+
 func (l *List) validate(lines []int) error {
 	var errs []error
 	if l.Name == "" || l.Version == "" || len(l.Codes) == 0 {
@@ -112,6 +119,13 @@ func (l *List) validate(lines []int) error {
 			bad("stands twice")
 		}
 		seen[c.Code] = true
+		if c.Group == "" {
+			c.Group = string(c.Kind)
+			l.Codes[i].Group = c.Group
+		}
+		if !groupName.MatchString(c.Group) {
+			bad("group is a word of lower-case letters, digits and -")
+		}
 		if c.Display == "" || c.Source == "" {
 			bad("display and source are needed")
 		}

@@ -233,7 +233,7 @@ func (b *builder) score(purpose, codeAt, at string, code, holder *element.Value,
 		}
 		b.undated[c.Code], measured = true, b.in.Now
 	}
-	b.story.scores = append(b.story.scores, score{c.Display, text, measured, day})
+	b.story.scores = append(b.story.scores, score{name: c.Display, value: text, at: measured, day: day})
 	value := element.F("valueQuantity", element.NewObject(element.F("value", element.NewNumber(text)),
 		element.S("unit", "score"), element.S("system", "http://unitsofmeasure.org"), element.S("code", "{score}")))
 	b.coded(purpose, c, &value, when)

@@ -2,7 +2,9 @@ package outcome
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -13,9 +15,10 @@ import (
 
 // story is what the outcome says to a reader, gathered while codes are made.
 type story struct {
-	actions, done, told, reasons, risks []string
-	scores                              []score
-	declined                            bool
+	actions, contacts, done, unhelpful, services, signposted, goals, told, reasons, safeguarding, risks []string
+
+	scores   []score
+	declined bool
 }
 
 // score is one value of a measure. at is the end of the Task and day is empty
@@ -24,37 +27,42 @@ type score struct {
 	name, value string
 	at          time.Time
 	day         string
+	note        string // what a reader must know about it, such as missing answers; "" for nothing
 }
 
-// write lays it out as PRSB asks of a message back to the GP: whom it is about,
-// then actions for the GP at the top, "none" said outright, headings without
-// content left out, and risks always stated. Sex and gender are not said.
-func (s *story) write(in Input, status, number string) string {
-	var b strings.Builder
-	b.WriteString("SOCIAL PRESCRIBING: OUTCOME OF YOUR REFERRAL\n")
-	if who := person(in.Patient, number); who != "" {
-		b.WriteString(who + "\n")
+// letter lays it out as PRSB asks of a message back to the GP: whom it is
+// about, then actions for the GP at the top, "none" said outright, headings
+// without content left out, and risks always stated. Sex and gender are not
+// said.
+func (s *story) letter(in Input, title string, number string, outcome []string) Letter {
+	l := Letter{Title: title, Person: person(in.Patient, number), Date: in.Now.In(london).Format(dayLayout), To: practiceName(in.Practice)}
+	if from := named(in.Task.Get("owner")); len(from) > 0 {
+		l.From = plain(from[0])
 	}
-	section := func(heading string, lines []string) {
-		if len(lines) == 0 {
-			return
-		}
-		fmt.Fprintf(&b, "\n%s\n", heading)
-		for _, l := range lines {
-			fmt.Fprintf(&b, "- %s\n", strings.ReplaceAll(plain(l), "\n", "\n  "))
+	section := func(id, heading string, lines []string) {
+		if len(lines) > 0 {
+			l.Sections = append(l.Sections, Section{ID: id, Title: heading, Lines: lines})
 		}
 	}
-	section("Actions for the practice", orElse(s.actions, "No action needed from the practice."))
-	section("Outcome", []string{s.outcome(in, status)})
-	section("Reason", s.reasons)
-	section("Your referral", referred(in.Request))
-	section("Referred for", needs(in.Request))
-	section("Link worker", named(in.Task.Get("owner")))
-	section("What was done", s.done)
-	section("In the link worker's words", s.told)
-	section("Measures", s.measures())
-	section("Risks", orElse(append(s.risks, toldRisks(in.Request)...), "No known risks recorded."))
-	return b.String()
+	section(SectionActions, "Actions for the practice", orElse(s.actions, "No action needed from the practice."))
+	section(SectionOutcome, "Outcome", outcome)
+	section(SectionReason, "Reason", s.reasons)
+	section(SectionReferral, "Your referral", referred(in.Request))
+	section(SectionNeeds, "Referred for", needs(in.Request))
+	section(SectionWorker, "Link worker", named(in.Task.Get("owner")))
+	section(SectionContacts, "Contacts", s.contacts)
+	section(SectionDone, "What was done", s.done)
+	section(SectionUnhelpful, "What did not help", s.unhelpful)
+	section(SectionServices, "Services connected to", s.services)
+	section(SectionSignposted, "Signposted to", s.signposted)
+	section(SectionGoals, "Needs and goals", s.goals)
+	section(SectionTold, "In the link worker's words", s.told)
+	if rows := s.rows(); len(rows) > 0 {
+		l.Sections = append(l.Sections, Section{ID: SectionMeasures, Title: "Measures", Lines: sentences(rows), Rows: rows})
+	}
+	section(SectionSafeguarding, "Safeguarding", s.safeguarding)
+	section(SectionRisks, "Risks", orElse(append(s.risks, toldRisks(in.Request)...), "No known risks recorded."))
+	return l
 }
 
 func orElse(lines []string, otherwise string) []string {
@@ -80,31 +88,36 @@ func plain(text string) string {
 
 // person says whom the letter is about, so that a reader notices when it lies
 // in the wrong record.
-func person(patient *element.Value, number string) string {
-	var parts []string
+func person(patient *element.Value, number string) []Fact {
+	var facts []Fact
 	if n := name(patient); n != "" {
-		parts = append(parts, strings.ReplaceAll(n, "\n", " "))
+		facts = append(facts, Fact{labelName, strings.ReplaceAll(n, "\n", " ")})
 	}
 	if _, day := moment(patient.Str("birthDate")); day != "" {
-		parts = append(parts, "born "+day)
+		facts = append(facts, Fact{labelBorn, day})
 	}
 	if number != "" {
-		parts = append(parts, "NHS number "+nhs.FormatNumber(number))
+		facts = append(facts, Fact{labelNumber, nhs.FormatNumber(number)})
 	}
-	return strings.Join(parts, ", ")
+	return facts
+}
+
+// practiceName is what the practice is called, and its ODS code.
+func practiceName(practice *element.Value) string {
+	code, name := practice.Identifier(nhs.SystemODSOrganization), strings.ReplaceAll(plain(practice.Str("name")), "\n", " ")
+	switch {
+	case name == "":
+		return code
+	case code == "":
+		return name
+	}
+	return name + " (" + code + ")"
 }
 
 // name is the official name, else the first that is still used.
 // https://hl7.org/fhir/R4/valueset-name-use.html
 func name(patient *element.Value) string {
-	var best *element.Value
-	for _, n := range patient.List("name") {
-		switch use := n.Str("use"); {
-		case use == "old" || n.TextAt("period.end") != "":
-		case best == nil || use == "official" && best.Str("use") != "official":
-			best = n
-		}
-	}
+	best := current(patient)
 	if t := plain(best.Str("text")); t != "" {
 		return t
 	}
@@ -113,6 +126,18 @@ func name(patient *element.Value) string {
 		words = append(words, g.Text)
 	}
 	return plain(strings.Join(append(words, best.Str("family")), " "))
+}
+
+// current is the HumanName that name takes, or nil.
+func current(patient *element.Value) (best *element.Value) {
+	for _, n := range patient.List("name") {
+		switch use := n.Str("use"); {
+		case use == "old" || n.TextAt("period.end") != "":
+		case best == nil || use == "official" && best.Str("use") != "official":
+			best = n
+		}
+	}
+	return best
 }
 
 func (s *story) outcome(in Input, status string) string {
@@ -126,7 +151,7 @@ func (s *story) outcome(in Input, status string) string {
 	if s.declined {
 		words = "The person declined social prescribing"
 	}
-	return words + ", " + in.Now.In(london).Format("02-Jan-2006")
+	return words + ", " + in.Now.In(london).Format(dayLayout)
 }
 
 // referred says which referral it was: when, and by whom if a name is there.
@@ -178,8 +203,9 @@ func toldRisks(request *element.Value) []string {
 	return out
 }
 
-// measures puts first and latest score of each measure side by side.
-func (s *story) measures() []string {
+// rows puts first and latest score of each measure side by side, under
+// ScoreColumns.
+func (s *story) rows() [][]string {
 	var names []string
 	byName := map[string][]score{}
 	for _, sc := range s.scores {
@@ -188,16 +214,53 @@ func (s *story) measures() []string {
 		}
 		byName[sc.name] = append(byName[sc.name], sc)
 	}
-	var out []string
+	var out [][]string
 	for _, n := range names {
 		list := byName[n]
 		slices.SortStableFunc(list, func(a, b score) int { return a.at.Compare(b.at) })
 		first, last := list[0], list[len(list)-1]
 		if len(list) == 1 {
-			out = append(out, fmt.Sprintf("%s: %s%s", n, first.value, on(first.day)))
+			out = append(out, []string{n, "", last.shown(), ""})
 			continue
 		}
-		out = append(out, fmt.Sprintf("%s: baseline %s%s, latest %s%s", n, first.value, on(first.day), last.value, on(last.day)))
+		out = append(out, []string{n, first.shown(), last.shown(), change(first.value, last.value)})
+	}
+	return out
+}
+
+func (s score) shown() string {
+	text := s.value + on(s.day)
+	if s.note != "" {
+		text += "; " + s.note
+	}
+	return text
+}
+
+// change is the difference of two scores with its sign.
+func change(first, latest string) string {
+	a, errA := strconv.ParseFloat(first, 64)
+	b, errB := strconv.ParseFloat(latest, 64)
+	if errA != nil || errB != nil {
+		return ""
+	}
+	d := math.Round((b-a)*100) / 100
+	text := strconv.FormatFloat(d, 'f', -1, 64)
+	if d > 0 {
+		return "+" + text
+	}
+	return text
+}
+
+// sentences are the rows in words.
+func sentences(rows [][]string) []string {
+	var out []string
+	for _, r := range rows {
+		switch {
+		case r[1] == "":
+			out = append(out, r[0]+": "+r[2])
+		default:
+			out = append(out, fmt.Sprintf("%s: baseline %s, latest %s, change %s", r[0], r[1], r[2], r[3]))
+		}
 	}
 	return out
 }
