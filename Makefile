@@ -14,6 +14,8 @@ LOADTIME    ?= 20s
 SOAKTIME    ?= 10m
 ROUNDS      ?= 5
 STORES      ?= sqlite,postgres
+# How the tests of the client libraries report: spec, tap, dot.
+REPORTER    ?= spec
 # Numbers of referrals to measure at.
 SIZES       ?= 10000,100000,1000000
 # How often sixteen identical requests are sent at once.
@@ -83,6 +85,10 @@ growth: ## Measure the embedded store at SIZES (10000,100000,1000000) referrals:
 .PHONY: together
 together: ## Send sixteen identical requests at once, TOGETHER (1000) times; each is done once
 	$(GO) test -count=1 -v -timeout 1h -run '^TestTogether$$' ./adapter/app -together $(TOGETHER)
+
+.PHONY: clients
+clients: build ## Run unmodified FHIR client libraries from npm against a running server (needs Node 20 or later)
+	cd conformance/clients && npm ci --ignore-scripts --no-audit --no-fund && node --test --test-reporter=$(REPORTER) *.test.mjs
 
 .PHONY: cover
 cover: ## Measure test coverage, write bin/cover.html

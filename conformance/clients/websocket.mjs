@@ -1,0 +1,3 @@
+// @medplum/core names WebSocket when it is loaded, which Node has from 22 on.
+// Nothing here opens one.
+globalThis.WebSocket ??= class extends EventTarget {};
