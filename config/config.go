@@ -27,6 +27,8 @@ type Config struct {
 type HTTP struct {
 	Listen            string        `mapstructure:"listen"`
 	BaseURL           string        `mapstructure:"base_url"`
+	TrustedProxies    []string      `mapstructure:"trusted_proxies"`
+	CORSOrigins       []string      `mapstructure:"cors_origins"`
 	ReadHeaderTimeout time.Duration `mapstructure:"read_header_timeout"`
 	ReadTimeout       time.Duration `mapstructure:"read_timeout"`
 	WriteTimeout      time.Duration `mapstructure:"write_timeout"`
@@ -149,6 +151,7 @@ type Sender struct {
 
 	BaRSTarget   string   `mapstructure:"bars_target"`
 	BaRSVersions []string `mapstructure:"bars_versions"`
+	BaRSUseCases []string `mapstructure:"bars_use_cases"`
 
 	AnswerURL            string   `mapstructure:"answer_url"`
 	AnswerStates         []string `mapstructure:"answer_states"`

@@ -61,7 +61,7 @@ func referenceTable(b *bytes.Buffer, f field, key string, def reflect.Value) {
 			continue
 		}
 		words := ""
-		if !inList {
+		if !inList && sub.kind != texts && sub.kind != entries {
 			words, _ = shown(def.Field(sub.index), sub)
 		}
 		form := kindNames[sub.kind]

@@ -72,6 +72,22 @@ func (k *checker) listeners() {
 	if c.HTTP.BaseURL != "" {
 		k.baseURL("http.base_url", c.HTTP.BaseURL)
 	}
+	for i, p := range c.HTTP.TrustedProxies {
+		if _, err := netip.ParsePrefix(p); err != nil {
+			k.add(fmt.Sprintf("http.trusted_proxies[%d]", i+1), "is not a network", "write it like 10.20.0.0/16, a single address like 10.31.4.7/32")
+		}
+	}
+	for i, o := range c.HTTP.CORSOrigins {
+		if !origin(o) {
+			k.add(fmt.Sprintf("http.cors_origins[%d]", i+1), "is not an origin", "write it like https://worklist.example.org, without a path, or * for every origin")
+		}
+	}
+}
+
+// origin says that s is an origin as browsers send it, or a star.
+func origin(s string) bool {
+	u, err := url.Parse(s)
+	return s == "*" || err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && s == u.Scheme+"://"+u.Host
 }
 
 // everyAddress says that host stands for all addresses of the machine, none of

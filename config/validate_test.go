@@ -57,6 +57,12 @@ func TestValidate(t *testing.T) {
 		{"base URL with query", func(c *config.Config) { c.HTTP.BaseURL = "https://a.example/x?y=1" }, []string{"http.base_url"}},
 		{"base URL with fragment", func(c *config.Config) { c.HTTP.BaseURL = "https://a.example/x#" }, []string{"http.base_url"}},
 		{"base URL of a file", func(c *config.Config) { c.HTTP.BaseURL = "file:///etc" }, []string{"http.base_url"}},
+		{"proxies and origins", func(c *config.Config) {
+			c.HTTP.TrustedProxies, c.HTTP.CORSOrigins = []string{"10.0.0.0/8", "::1/128"}, []string{"*", "https://tool.example", "http://localhost:3000"}
+		}, nil},
+		{"no proxies and origins", func(c *config.Config) {
+			c.HTTP.TrustedProxies, c.HTTP.CORSOrigins = []string{"proxy.example"}, []string{"https://tool.example/", "tool.example", "null"}
+		}, []string{"http.trusted_proxies[1]", "http.cors_origins[1]", "http.cors_origins[2]", "http.cors_origins[3]"}},
 		{"no read timeout", func(c *config.Config) { c.HTTP.ReadTimeout = 0 }, []string{"http.read_timeout"}},
 		{"tiny limits", func(c *config.Config) { c.HTTP.BodyLimit, c.HTTP.HeaderLimit = 1, 1 }, []string{"http.header_limit", "http.body_limit"}},
 		{"huge limits", func(c *config.Config) { c.HTTP.BodyLimit, c.HTTP.MaxConcurrent = config.Gigabyte, 1<<30 }, []string{"http.body_limit", "http.max_concurrent"}},
