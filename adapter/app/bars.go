@@ -22,7 +22,7 @@ func fhirFormat(s config.Sender, systems []config.System) (inbound.Format, error
 		o.Systems = append(o.Systems, fhirmsg.System{URI: x.URI, Also: x.Also})
 	}
 	if s.BaRSTarget != "" {
-		o.BaRS = &fhirmsg.BaRS{Target: s.BaRSTarget, Organization: s.Organization, Versions: s.BaRSVersions}
+		o.BaRS = &fhirmsg.BaRS{Target: s.BaRSTarget, Organization: s.Organization, Versions: s.BaRSVersions, UseCases: s.BaRSUseCases, Answers: s.AnswerURL != ""}
 	}
 	return fhirmsg.NewWith(o)
 }

@@ -91,7 +91,7 @@ func (s *Service) referral(tx store.Tx, sender Sender, id string) (*earlier, err
 	if e.request, ok, err = hold(tx, store.Key{Type: "ServiceRequest", ID: id}); err != nil || !ok {
 		return nil, err
 	}
-	if e.word, ok, err = s.lastWord(tx, sender, id); err != nil || !ok {
+	if e.word, ok, err = s.lastWord(tx.Resources(), sender, id); err != nil || !ok {
 		return nil, err
 	}
 	if e.task, ok, err = hold(tx, store.Key{Type: "Task", ID: s.taskOf(sender, id)}); err != nil || !ok {

@@ -100,14 +100,14 @@ const maxWords = 50
 // lastWord finds what a sender said last about a ServiceRequest; false when it
 // never said anything. Only the intake writes Provenance, so that nobody else
 // can speak for a sender.
-func (s *Service) lastWord(tx store.Tx, sender Sender, request string) (word, bool, error) {
+func (s *Service) lastWord(rs store.ResourceReader, sender Sender, request string) (word, bool, error) {
 	q, err := resource.Parse(s.cfg.Indexer, "Provenance",
 		url.Values{"target": {"ServiceRequest/" + request}, "_sort": {"-_lastUpdated"}}, resource.Options{BaseURL: s.cfg.BaseURL})
 	if err != nil {
 		return word{}, false, err
 	}
 	q.Query.Limit = maxWords
-	page, err := tx.Resources().Search(q.Query)
+	page, err := rs.Search(q.Query)
 	if err != nil {
 		return word{}, false, err
 	}

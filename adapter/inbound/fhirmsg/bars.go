@@ -25,6 +25,12 @@ type BaRS struct {
 	// Versions are the Application versions that Bundle.meta.versionId may
 	// say. Empty: any, but one must be said.
 	Versions []string
+	// UseCases are the codes of usecases-categories-bars that a ServiceRequest
+	// may have in its category. The standard has none for social prescribing.
+	// Empty: they are not looked at.
+	UseCases []string
+	// Answers says that this sender hears later what became of its referrals.
+	Answers bool
 	// Definitions are the MessageDefinitions taken. Empty: BaRSDefinitions.
 	Definitions []string
 }
@@ -41,6 +47,7 @@ const (
 	echoXML     = "xml"  // the message came in XML
 	echoBody    = "body" // the message as JSON, repairs made
 	echoVersion = "version"
+	echoUseCase = "usecase"
 	echoFocus   = "focus" // fullUrl of the ServiceRequest, where it is a UUID
 )
 
@@ -60,21 +67,28 @@ func (b *BaRS) check(m *inbound.Message, table *repairs) error {
 	if version == "" {
 		add("invariant", "/meta/versionId", "the version of the Application is missing")
 	}
-	definitions := b.Definitions
-	if len(definitions) == 0 {
-		definitions = BaRSDefinitions
-	}
 	definition, _, _ := strings.Cut(m.Echo["definition"], "|")
-	if !slices.Contains(definitions, definition) {
+	if !slices.Contains(b.definitions(), definition) {
 		add("invariant", "/entry[0]/resource/definition", "the MessageDefinition is missing or none that is taken here")
 	}
 	if b.Target != "" && table.endpoint(m.Echo["self"]) != table.endpoint(b.Target) {
 		add("value", "/entry[0]/resource/destination[0]/endpoint", "the destination is not this service")
 	}
+	if len(b.UseCases) > 0 && !slices.Contains(b.UseCases, m.Echo[echoUseCase]) {
+		add("invariant", m.Tree.Root().Child("ServiceRequest").Address()+"/category", "the use case is missing or none that is taken here")
+	}
 	if len(issues) == 0 {
 		return nil
 	}
 	return &fault.Fault{Kind: fault.Malformed, Issues: issues}
+}
+
+// definitions are the MessageDefinitions taken.
+func (b *BaRS) definitions() []string {
+	if len(b.Definitions) == 0 {
+		return BaRSDefinitions
+	}
+	return b.Definitions
 }
 
 // endpoint is system|value with the system as the table writes it.

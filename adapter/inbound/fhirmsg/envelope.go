@@ -59,6 +59,7 @@ func (b *bundle) describe(m *inbound.Message) error {
 		m.Type += "|" + v
 	}
 	m.Echo["reason"] = reason.Value()
+	m.Echo[echoUseCase] = useCase(b.tree.Root().Child("ServiceRequest"))
 	if text, is := strings.CutPrefix(b.request, "urn:uuid:"); is && len(text) == 36 {
 		if id, err := uuid.Parse(text); err == nil {
 			m.Echo[echoFocus] = "urn:uuid:" + id.String()
@@ -66,6 +67,18 @@ func (b *bundle) describe(m *inbound.Message) error {
 	}
 	m.Trace = b.trace(m)
 	return nil
+}
+
+// useCase is the use case of the standard in the category of a ServiceRequest.
+func useCase(request message.Node) string {
+	for category := request.Child("category").First(); category.Ok(); category = category.Next() {
+		for c := category.Child("coding").First(); c.Ok(); c = c.Next() {
+			if code := c.Child("code").Value(); c.Child("system").Value() == barsUseCases && len(code) <= maxID {
+				return code
+			}
+		}
+	}
+	return ""
 }
 
 // trace is what an answer that comes later needs to name the message and to
