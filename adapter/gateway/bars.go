@@ -189,7 +189,7 @@ func readBaRSHeaders(c *gin.Context) (barsHeaders, error) {
 	if accept := c.GetHeader("Accept"); accept != "" && !acceptsJSON(accept) && !acceptsXML(accept) {
 		return h, fault.New(fault.NotAcceptable, "Accept", "application/fhir+json and application/fhir+xml are served")
 	}
-	if t := c.GetHeader("Content-Type"); strings.Contains(t, "*") || !jsonType(t) && !xmlType(t) {
+	if t := c.GetHeader("Content-Type"); c.Request.Method == http.MethodPost && (strings.Contains(t, "*") || !jsonType(t) && !xmlType(t)) {
 		return h, fault.New(fault.UnsupportedMedia, "Content-Type", "application/fhir+json or application/fhir+xml is expected")
 	}
 	return h, nil

@@ -123,6 +123,7 @@ func (g *Gateway) routes(r *gin.Engine) {
 	in.POST("/intake/:sender", g.intake)
 	in.POST("/fhir/$process-message", g.processMessage)
 	in.POST(barsPath+"$process-message", g.bars)
+	g.barsReads(r, in)
 
 	f := r.Group("/fhir", g.authenticate, g.reader, g.share, g.negotiate)
 	f.POST("", g.batchOrTransaction)
