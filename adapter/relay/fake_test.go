@@ -100,6 +100,32 @@ func (m *memory) NextDue() (next time.Time, _ error) {
 	return next, nil
 }
 
+func (m *memory) Overdue(now time.Time, n int) (out []store.Delivery, _ error) {
+	for _, d := range m.rows {
+		if d.State == store.Sent && !d.Due.After(now) && len(out) < n {
+			out = append(out, d)
+		}
+	}
+	return out, nil
+}
+
+func (m *memory) Advance(d store.Delivery, a store.Attempt) error {
+	have := &m.rows[d.ID-1]
+	if have.State == store.Leased {
+		d.Fence = have.Fence + 1
+	}
+	d.Payload = have.Payload
+	*have = d
+	return m.Note(d.ID, a)
+}
+
+func (m *memory) Note(id int64, a store.Attempt) error {
+	m.rows[id-1].Attempts++
+	a.Delivery, a.Number = id, m.rows[id-1].Attempts
+	m.attempts = append(m.attempts, a)
+	return nil
+}
+
 func (m *memory) Counts() (map[store.DeliveryState]int64, error) {
 	out := map[store.DeliveryState]int64{}
 	for _, d := range m.rows {
@@ -114,16 +140,24 @@ func (m *memory) Owe(d store.Delivery) (int64, bool, error) {
 	return d.ID, true, nil
 }
 
-func (m *memory) Lease(now, until time.Time, n int, except []string) ([]store.Delivery, error) {
+func (m *memory) Lease(now, until time.Time, n int, room func(string) int) ([]store.Delivery, error) {
 	var due []*store.Delivery
 	for i := range m.rows {
-		if at, ok := wakes(m.rows[i]); ok && !at.After(now) && !slices.Contains(except, m.rows[i].Lane) {
+		if at, ok := wakes(m.rows[i]); ok && !at.After(now) {
 			due = append(due, &m.rows[i])
 		}
 	}
 	slices.SortStableFunc(due, func(a, b *store.Delivery) int { return cmp.Compare(a.Due.UnixNano(), b.Due.UnixNano()) })
 	var out []store.Delivery
-	for _, d := range due[:min(n, len(due))] {
+	taken := map[string]int{}
+	for _, d := range due {
+		if len(out) == n {
+			break
+		}
+		if room != nil && taken[d.Lane] >= room(d.Lane) {
+			continue
+		}
+		taken[d.Lane]++
 		d.State, d.LeaseUntil = store.Leased, until
 		d.Fence++
 		out = append(out, *d)

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -173,7 +174,12 @@ func (r *Relay) lease(ctx context.Context, free int) ([]store.Delivery, error) {
 	var batch []store.Delivery
 	err = r.store.Decide(ctx, func(tx store.Tx) error {
 		var err error
-		batch, err = tx.Deliveries().Lease(now, now.Add(r.cfg.Lease), min(free, room), except)
+		batch, err = tx.Deliveries().Lease(now, now.Add(r.cfg.Lease), min(free, room), func(lane string) int {
+			if slices.Contains(except, lane) {
+				return 0
+			}
+			return free
+		})
 		return err
 	})
 	return batch, err

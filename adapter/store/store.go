@@ -59,11 +59,11 @@ type Hint struct {
 
 // Retention says before which time things are old enough to be removed; a zero
 // time keeps them for ever. Current versions of resources, failed messages,
-// and deliveries that are owed or in front of a human are never removed. No id
+// and deliveries that are owed, awaited or in front of a human are never removed. No id
 // is given twice, whatever is removed: a store may keep the newest row for it.
 type Retention struct {
 	Messages   time.Time // accepted messages with their answers, by when they were received
-	Deliveries time.Time // delivered and proven deliveries with their attempts, by when they were settled
+	Deliveries time.Time // delivered, proven, withheld and closed deliveries with their attempts, by when they were settled
 	History    time.Time // versions of resources that are no longer current, by when they were written
 	Audit      time.Time // the audit trail
 }
@@ -88,6 +88,7 @@ type Reader interface {
 	Resources() ResourceReader
 	Inbox() InboxReader
 	Deliveries() DeliveryReader
+	Switches() SwitchReader
 }
 
 // Tx is one decision, by rooms.
@@ -95,6 +96,7 @@ type Tx interface {
 	Resources() ResourceWriter
 	Inbox() InboxWriter
 	Deliveries() DeliveryWriter
+	Switches() SwitchWriter
 	Ledger() Ledger
 	// Time is the commit time of this decision: UTC, whole microseconds,
 	// greater than that of every decision before it, and that of the first
@@ -239,10 +241,13 @@ type DeliveryState string
 const (
 	Owed      DeliveryState = "owed"      // due now or later
 	Leased    DeliveryState = "leased"    // being sent
+	Sent      DeliveryState = "sent"      // the peer has taken it; an acknowledgement is awaited until Due
 	Delivered DeliveryState = "delivered" // the peer said yes; not read back
 	Proven    DeliveryState = "proven"    // read back from the record
 	Dead      DeliveryState = "dead"      // in front of a human, with a reason
 	Held      DeliveryState = "held"      // stopped by a human
+	Withheld  DeliveryState = "withheld"  // not sent, because the person it is about chose so
+	Closed    DeliveryState = "closed"    // a human saw to it by other means, and said how
 )
 
 // Delivery is one payload owed to one destination.
@@ -254,23 +259,28 @@ type Delivery struct {
 	Task       string // the Task it is about
 	Patient    string // id of the Patient
 	State      DeliveryState
-	Due        time.Time
+	Stage      string    // how far the last word of the peer says it has come, outbound.Stage; empty: nothing was heard
+	Due        time.Time // when it is sent, or until when an acknowledgement is awaited
 	LeaseUntil time.Time
 	Fence      int64 // number of the lease; settling with an older one is refused
 	Attempts   int   // how many are on record
 	Created    time.Time
-	Settled    time.Time // when it reached delivered, proven or dead
+	Settled    time.Time // when it reached delivered, proven, dead, withheld or closed
 	Reason     string    // of the last failure; public
 	Payload    []byte
+	// Marks are words by which it is found later, see DeliveryFilter.Mark. Owe
+	// and Settle write them; they are not read back.
+	Marks []string
 }
 
-// Attempt is one try, kept as long as its delivery.
+// Attempt is one try, or one acknowledgement, kept as long as its delivery.
 type Attempt struct {
 	Delivery int64
 	Number   int
+	Channel  string // by which it was made
 	Started  time.Time
 	Ended    time.Time
-	State    string // outbound.State
+	State    string // outbound.State or outbound.Stage
 	Status   int
 	Reason   string
 	Evidence []byte
@@ -281,17 +291,23 @@ type DeliveryFilter struct {
 	State  DeliveryState
 	Lane   string
 	Task   string
+	Mark   string    // deliveries that carry it
+	Since  time.Time // created at or after
+	Until  time.Time // created before
 	Before int64
 	Limit  int
 }
 
 // DeliveryReader reads deliveries. Get returns fault.NotFound. List leaves
-// Payload out. NextDue is the zero time when nothing is owed.
+// Payload out. NextDue is the zero time when nothing is owed. Overdue lists up
+// to n that are Sent and whose Due has come, the longest overdue first, without
+// their payloads.
 type DeliveryReader interface {
 	Get(id int64) (Delivery, error)
 	List(DeliveryFilter) ([]Delivery, error)
 	Attempts(id int64) ([]Attempt, error)
 	NextDue() (time.Time, error)
+	Overdue(now time.Time, n int) ([]Delivery, error)
 	Counts() (map[DeliveryState]int64, error)
 }
 
@@ -302,23 +318,52 @@ type DeliveryWriter interface {
 	// dead with a reason when it cannot be sent at all; owing a key again
 	// returns the first id and false.
 	Owe(Delivery) (id int64, added bool, err error)
-	// Lease takes up to n due deliveries, oldest due first, skipping the
-	// lanes in except, and marks them leased until the time. An expired
-	// lease counts as due.
-	Lease(now, until time.Time, n int, except []string) ([]Delivery, error)
+	// Lease takes up to n due deliveries, oldest due first, of each lane no
+	// more than room says, and marks them leased until the time. An expired
+	// lease counts as due. A nil room is room for all. What a lane without
+	// room has piled up costs the others next to nothing.
+	Lease(now, until time.Time, n int, room func(lane string) int) ([]Delivery, error)
 	// Settle ends a lease: records the attempt under the next number and sets
-	// state, due time and reason. A fence that is not the current one, or a
-	// delivery that is not leased, is fault.Conflict. A lease that ran out
-	// still counts while nobody else has taken the delivery.
+	// state, stage, channel, due time and reason, and adds Marks. A fence that
+	// is not the current one, or a delivery that is not leased, is
+	// fault.Conflict. A lease that ran out still counts while nobody else has
+	// taken the delivery.
 	Settle(d Delivery, a Attempt) error
+	// Advance records what was heard about a delivery, or that nothing was, and
+	// moves it as Settle does, without a lease. One that is leased has then lost
+	// its lease. The caller has read it in the same decision.
+	Advance(d Delivery, a Attempt) error
+	// Note adds to the record of attempts and changes nothing else.
+	Note(id int64, a Attempt) error
 	// Extend moves the end of a lease that is still the current one; else it
 	// is fault.Conflict, and whoever holds it must stop.
 	Extend(id, fence int64, until time.Time) error
-	// Release sets a dead or held delivery to owed and due at once, or an
-	// owed or leased one to held: whoever holds the lease has lost it. Other
+	// Release sets a dead, held or withheld delivery to owed and due at once, or
+	// an owed or leased one to held: whoever holds the lease has lost it. Other
 	// moves are fault.IllegalMove.
 	Release(id int64, to DeliveryState, now time.Time) error
 }
+
+// SwitchReader reads switches: small settings that are changed while linkloop
+// runs, are the same for all instances, and count from the next decision on.
+type SwitchReader interface {
+	// Get returns the value of a switch, nil when it is not set.
+	Get(name string) ([]byte, error)
+	// List returns the switches whose names begin with prefix, MaxSwitches of
+	// them at most.
+	List(prefix string) (map[string][]byte, error)
+}
+
+// SwitchWriter changes switches.
+type SwitchWriter interface {
+	SwitchReader
+	// Set sets a switch; a nil value removes it. A name has 1 to 256 bytes and a
+	// value at most 64 KiB.
+	Set(name string, value []byte) error
+}
+
+// MaxSwitches is how many switches a List returns at most.
+const MaxSwitches = 20_000
 
 // AuditEvent is one line of the audit trail.
 type AuditEvent struct {

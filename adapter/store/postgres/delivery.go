@@ -17,14 +17,20 @@ type deliveries struct{ *snapshot }
 
 // stateNames are the delivery states by their numbers in the table. Below 2 the
 // relay has something to do.
-var stateNames = [...]store.DeliveryState{store.Owed, store.Leased, store.Delivered, store.Proven, store.Dead, store.Held}
+var stateNames = [...]store.DeliveryState{store.Owed, store.Leased, store.Delivered, store.Proven, store.Dead, store.Held,
+	store.Sent, store.Withheld, store.Closed}
 
 const (
-	stateOwed   = 0
-	stateLeased = 1
-	stateDead   = 4
-	stateHeld   = 5
+	stateOwed     = 0
+	stateLeased   = 1
+	stateDead     = 4
+	stateHeld     = 5
+	stateSent     = 6
+	stateWithheld = 7
 )
+
+// ends reports whether a delivery in the state has a time when it got there.
+func ends(state int) bool { return state >= 2 && state != stateHeld && state != stateSent }
 
 func stateNumber(s store.DeliveryState) (int, bool) {
 	i := slices.Index(stateNames[:], s)
@@ -38,13 +44,13 @@ type delivery struct {
 	wake, due int64
 }
 
-const deliveryColumns = "id, key, lane, channel, task, patient, state, due, wake, fence, attempts, created, settled, reason"
+const deliveryColumns = "id, key, lane, channel, task, patient, state, due, wake, fence, attempts, created, settled, reason, stage"
 
 func scanDelivery(row pgx.CollectableRow, whole bool) (*delivery, error) {
 	d := &delivery{}
-	var key, lane, channel, task, patient, reason []byte
+	var key, lane, channel, task, patient, reason, stage []byte
 	var created, settled int64
-	into := []any{&d.ID, &key, &lane, &channel, &task, &patient, &d.state, &d.due, &d.wake, &d.Fence, &d.Attempts, &created, &settled, &reason}
+	into := []any{&d.ID, &key, &lane, &channel, &task, &patient, &d.state, &d.due, &d.wake, &d.Fence, &d.Attempts, &created, &settled, &reason, &stage}
 	if whole {
 		into = append(into, &d.Payload)
 	}
@@ -52,7 +58,7 @@ func scanDelivery(row pgx.CollectableRow, whole bool) (*delivery, error) {
 		return d, err
 	}
 	d.Key, d.Lane, d.Channel, d.Task, d.Patient, d.Reason = string(key), string(lane), string(channel), string(task), string(patient), string(reason)
-	d.Created, d.Settled = instant(created), instant(settled)
+	d.Stage, d.Created, d.Settled = string(stage), instant(created), instant(settled)
 	return d, nil
 }
 
@@ -95,6 +101,10 @@ func collectDelivery(rows pgx.Rows) (*delivery, error) {
 func (r deliveries) List(f store.DeliveryFilter) ([]store.Delivery, error) {
 	sql := "SELECT " + deliveryColumns + " FROM linkloop.delivery WHERE id < $1"
 	args := []any{below(f.Before)}
+	if f.Mark != "" {
+		args = append(args, []byte(f.Mark))
+		sql += " AND id IN (SELECT delivery FROM linkloop.mark WHERE mark = $2 AND delivery < $1)"
+	}
 	if f.State != "" {
 		n, ok := stateNumber(f.State)
 		if !ok {
@@ -108,7 +118,25 @@ func (r deliveries) List(f store.DeliveryFilter) ([]store.Delivery, error) {
 			sql += " AND " + c.column + " = $" + strconv.Itoa(len(args))
 		}
 	}
-	rows, err := r.q.rows(sql+" ORDER BY id DESC LIMIT "+strconv.Itoa(listLimit(f.Limit)), args...)
+	for _, c := range []struct {
+		test string
+		at   time.Time
+	}{{"created >=", f.Since}, {"created <", f.Until}} {
+		if !c.at.IsZero() {
+			args = append(args, micros(c.at))
+			sql += " AND " + c.test + " $" + strconv.Itoa(len(args))
+		}
+	}
+	return r.list(sql+" ORDER BY id DESC LIMIT "+strconv.Itoa(listLimit(f.Limit)), args...)
+}
+
+// Overdue lists what waits for an acknowledgement that should have come.
+func (r deliveries) Overdue(now time.Time, n int) ([]store.Delivery, error) {
+	return r.list("SELECT "+deliveryColumns+" FROM linkloop.delivery WHERE state = 6 AND due <= $1 ORDER BY due, id LIMIT "+strconv.Itoa(listLimit(n)), micros(now))
+}
+
+func (r deliveries) list(sql string, args ...any) ([]store.Delivery, error) {
+	rows, err := r.q.rows(sql, args...)
 	if err != nil {
 		return nil, asFault(err)
 	}
@@ -121,16 +149,16 @@ func (r deliveries) List(f store.DeliveryFilter) ([]store.Delivery, error) {
 
 // Attempts returns every try of a delivery, the first first.
 func (r deliveries) Attempts(id int64) ([]store.Attempt, error) {
-	rows, err := r.q.rows("SELECT number, started, ended, state, status, reason, evidence FROM linkloop.attempt WHERE delivery = $1 ORDER BY number", id)
+	rows, err := r.q.rows("SELECT number, started, ended, state, status, reason, evidence, channel FROM linkloop.attempt WHERE delivery = $1 ORDER BY number", id)
 	if err != nil {
 		return nil, asFault(err)
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.Attempt, error) {
 		a := store.Attempt{Delivery: id}
 		var started, ended int64
-		var state, reason []byte
-		err := row.Scan(&a.Number, &started, &ended, &state, &a.Status, &reason, &a.Evidence)
-		a.Started, a.Ended, a.State, a.Reason = instant(started), instant(ended), string(state), string(reason)
+		var state, reason, channel []byte
+		err := row.Scan(&a.Number, &started, &ended, &state, &a.Status, &reason, &a.Evidence, &channel)
+		a.Started, a.Ended, a.State, a.Reason, a.Channel = instant(started), instant(ended), string(state), string(reason), string(channel)
 		return a, err
 	})
 	return list, asFault(err)

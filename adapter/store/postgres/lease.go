@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -107,26 +106,52 @@ func (w deliveryWriter) Owe(d store.Delivery) (id int64, added bool, err error) 
 	row.Created, row.Settled = instant(micros(row.Created)), instant(micros(row.Settled))
 	w.t.w.ids.delivery++
 	row.ID = w.t.w.ids.delivery
+	row.Marks = nil
 	w.keep(nil, row)
+	w.mark(row.ID, d.Marks)
 	return row.ID, true, nil
 }
 
+// mark adds what a delivery is found by; what it has already stays.
+func (w deliveryWriter) mark(id int64, marks []string) {
+	for _, m := range marks {
+		w.t.made.marks = append(w.t.made.marks, markRow{m, id})
+	}
+}
+
+// leaseLook is how many due deliveries are looked at in the order of time before
+// the lanes are asked one by one.
+const leaseLook = 500
+
+const (
+	sqlOldest = "SELECT id, lane FROM linkloop.delivery WHERE state < 2 AND wake <= $1 ORDER BY wake, id LIMIT $2"
+	// The lanes in which something is owed, by jumping from one to the next.
+	sqlLanes = "WITH RECURSIVE l AS ((SELECT coalesce(lane, ''::bytea) AS lane FROM linkloop.delivery WHERE state < 2 ORDER BY 1 LIMIT 1) " +
+		"UNION ALL SELECT (SELECT coalesce(d.lane, ''::bytea) FROM linkloop.delivery d WHERE d.state < 2 AND coalesce(d.lane, ''::bytea) > l.lane ORDER BY 1 LIMIT 1) FROM l WHERE l.lane IS NOT NULL) " +
+		"SELECT lane FROM l WHERE lane IS NOT NULL"
+	sqlOfLanes = "SELECT d.id FROM unnest($2::bytea[], $3::int[]) l(lane, room), LATERAL (SELECT id, wake FROM linkloop.delivery " +
+		"WHERE state < 2 AND coalesce(lane, ''::bytea) = l.lane AND wake <= $1 ORDER BY wake, id LIMIT l.room) d ORDER BY d.wake, d.id LIMIT $4"
+)
+
 // Lease takes up to n due deliveries.
-func (w deliveryWriter) Lease(now, until time.Time, n int, except []string) ([]store.Delivery, error) {
-	if n <= 0 {
+func (w deliveryWriter) Lease(now, until time.Time, n int, room func(lane string) int) ([]store.Delivery, error) {
+	if n = min(n, maxPage); n <= 0 {
 		return nil, nil
 	}
-	sql := "SELECT " + deliveryColumns + ", payload FROM linkloop.delivery WHERE state < 2 AND wake <= $1"
-	args := []any{micros(now)}
-	if len(except) > 0 {
-		closed := make([][]byte, len(except))
-		for i, lane := range except {
-			closed[i] = []byte(lane)
-		}
-		args = append(args, closed)
-		sql += " AND (lane IS NULL OR lane <> ALL($2::bytea[]))"
+	if room == nil {
+		room = func(string) int { return n }
 	}
-	rows, err := w.t.rows(sql+" ORDER BY wake, id LIMIT "+strconv.Itoa(min(n, maxPage)), args...)
+	ids, more, err := w.oldest(micros(now), n, room)
+	if err == nil && more && len(ids) < n {
+		ids, err = w.ofEachLane(micros(now), n, room)
+	}
+	if err != nil {
+		return nil, w.t.breaks(err)
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	rows, err := w.t.rows("SELECT "+deliveryColumns+", payload FROM linkloop.delivery WHERE id = ANY($1) ORDER BY wake, id", ids)
 	if err != nil {
 		return nil, asFault(err)
 	}
@@ -143,6 +168,59 @@ func (w deliveryWriter) Lease(now, until time.Time, n int, except []string) ([]s
 		out = append(out, d.public())
 	}
 	return out, nil
+}
+
+// oldest looks at what is due in the order of time. more reports that it ended
+// before there was no more.
+func (w deliveryWriter) oldest(now int64, n int, room func(string) int) (ids []int64, more bool, err error) {
+	rows, err := w.t.rows(sqlOldest, now, leaseLook)
+	if err != nil {
+		return nil, false, err
+	}
+	left := map[string]int{}
+	looked := 0
+	var id int64
+	var lane []byte
+	_, err = pgx.ForEachRow(rows, []any{&id, &lane}, func() error {
+		looked++
+		name := string(lane)
+		if _, known := left[name]; !known {
+			left[name] = room(name)
+		}
+		if left[name] > 0 && len(ids) < n {
+			left[name]--
+			ids = append(ids, id)
+		}
+		return nil
+	})
+	return ids, looked == leaseLook, err
+}
+
+// ofEachLane asks for the oldest of each lane that has room: what has piled up
+// in one of them is passed over in one step.
+func (w deliveryWriter) ofEachLane(now int64, n int, room func(string) int) ([]int64, error) {
+	rows, err := w.t.rows(sqlLanes)
+	if err != nil {
+		return nil, err
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
+	if err != nil {
+		return nil, err
+	}
+	var lanes [][]byte
+	var rooms []int32
+	for _, lane := range all {
+		if limit := min(room(string(lane)), n); limit > 0 {
+			lanes, rooms = append(lanes, lane), append(rooms, int32(limit))
+		}
+	}
+	if len(lanes) == 0 {
+		return nil, nil
+	}
+	if rows, err = w.t.rows(sqlOfLanes, now, lanes, rooms, n); err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[int64])
 }
 
 var errLeaseOver = "the lease is over: another one has been taken or the delivery is settled"
@@ -165,22 +243,65 @@ func (w deliveryWriter) Settle(d store.Delivery, a store.Attempt) error {
 	if was.state != stateLeased || was.Fence != d.Fence {
 		return fault.New(fault.Conflict, "", "%s", errLeaseOver)
 	}
+	w.move(was, *was, d, state, a)
+	return nil
+}
+
+// Advance moves a delivery without a lease; who holds one has lost it.
+func (w deliveryWriter) Advance(d store.Delivery, a store.Attempt) error {
+	state, ok := stateNumber(d.State)
+	if !ok || state == stateLeased {
+		return fault.New(fault.IllegalMove, "", "a delivery cannot be brought into this state")
+	}
+	if err := w.t.writing(); err != nil {
+		return err
+	}
+	was, err := w.row(d.ID)
+	if err != nil {
+		return err
+	}
 	now := *was
-	now.state, now.Reason = state, d.Reason
+	if was.state == stateLeased {
+		now.Fence++
+	}
+	w.move(was, now, d, state, a)
+	return nil
+}
+
+// move writes what d says over now, and the attempt.
+func (w deliveryWriter) move(was *delivery, now delivery, d store.Delivery, state int, a store.Attempt) {
+	now.state, now.Channel, now.Stage, now.Reason = state, d.Channel, d.Stage, d.Reason
 	if due := micros(d.Due); due != 0 {
 		now.due = due
 	}
 	now.wake = now.due
 	now.Settled = time.Time{}
-	if state >= 2 && state != stateHeld {
+	if ends(state) {
 		if now.Settled = instant(micros(d.Settled)); now.Settled.IsZero() {
 			now.Settled = w.t.Time()
 		}
 	}
+	w.mark(d.ID, d.Marks)
+	w.attempt(was, now, a)
+}
+
+func (w deliveryWriter) attempt(was *delivery, now delivery, a store.Attempt) {
 	now.Attempts++
-	a.Delivery, a.Number = d.ID, now.Attempts
+	a.Delivery, a.Number = now.ID, now.Attempts
 	w.t.made.attempts = append(w.t.made.attempts, a)
 	w.keep(was, now)
+}
+
+// Note adds to the record of attempts.
+func (w deliveryWriter) Note(id int64, a store.Attempt) error {
+	if err := w.t.writing(); err != nil {
+		return err
+	}
+	was, err := w.row(id)
+	if err != nil {
+		return err
+	}
+	w.attempt(was, *was, a)
 	return nil
 }
 
@@ -202,7 +323,7 @@ func (w deliveryWriter) Extend(id, fence int64, until time.Time) error {
 	return nil
 }
 
-// Release is a human's move: dead or held to owed, owed or leased to held.
+// Release is a human's move: dead, held or withheld to owed, owed or leased to held.
 func (w deliveryWriter) Release(id int64, to store.DeliveryState, now time.Time) error {
 	if err := w.t.writing(); err != nil {
 		return err
@@ -211,9 +332,9 @@ func (w deliveryWriter) Release(id int64, to store.DeliveryState, now time.Time)
 	if err != nil {
 		return err
 	}
-	again := to == store.Owed && (was.state == stateDead || was.state == stateHeld)
+	again := to == store.Owed && (was.state == stateDead || was.state == stateHeld || was.state == stateWithheld)
 	if !again && !(to == store.Held && (was.state == stateOwed || was.state == stateLeased)) {
-		return fault.New(fault.IllegalMove, "", "a dead or held delivery can be released to owed, an owed or leased one held; this one is %s", was.public().State)
+		return fault.New(fault.IllegalMove, "", "a dead, held or withheld delivery can be released to owed, an owed or leased one held; this one is %s", was.public().State)
 	}
 	d := *was
 	d.state, d.Settled = stateHeld, time.Time{}

@@ -24,6 +24,8 @@ type overlay struct {
 	messages   map[int64]*store.Message
 	deliveries map[int64]*delivery
 	attempts   []store.Attempt
+	marks      []markRow
+	switches   map[string][]byte // nil: removed
 	once       []string
 	audit      []store.AuditEvent
 	mappings   []mappingRow
@@ -58,6 +60,11 @@ type span struct {
 	seq, param, low, high int64
 }
 
+type markRow struct {
+	mark     string
+	delivery int64
+}
+
 type mappingRow struct {
 	hash  string
 	files []byte
@@ -67,11 +74,12 @@ func newOverlay() *overlay {
 	return &overlay{
 		heads: map[store.Key]*head{}, postings: map[posting]bool{}, spans: map[span]bool{},
 		messages: map[int64]*store.Message{}, deliveries: map[int64]*delivery{},
+		switches: map[string][]byte{},
 	}
 }
 
 func (o *overlay) empty() bool {
-	return len(o.types)+len(o.versions)+len(o.refacts)+len(o.messages)+len(o.deliveries)+len(o.attempts)+len(o.once)+len(o.audit)+len(o.mappings) == 0
+	return len(o.types)+len(o.versions)+len(o.refacts)+len(o.messages)+len(o.deliveries)+len(o.attempts)+len(o.marks)+len(o.switches)+len(o.once)+len(o.audit)+len(o.mappings) == 0
 }
 
 // join adds what a decision made.
@@ -95,6 +103,10 @@ func (o *overlay) join(d *overlay) {
 		o.deliveries[k] = v
 	}
 	o.attempts = append(o.attempts, d.attempts...)
+	o.marks = append(o.marks, d.marks...)
+	for k, v := range d.switches {
+		o.switches[k] = v
+	}
 	o.once = append(o.once, d.once...)
 	o.audit = append(o.audit, d.audit...)
 	o.mappings = append(o.mappings, d.mappings...)
@@ -260,11 +272,11 @@ const sqlPutMessages = "INSERT INTO linkloop.inbox (id, received, seen, reply_st
 
 func (o *overlay) queueDeliveries(b *pgx.Batch) {
 	for _, d := range o.deliveries {
-		b.Queue("INSERT INTO linkloop.delivery (id, wake, due, fence, created, settled, attempts, state, key, lane, channel, task, patient, reason, payload) "+
-			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (id) DO UPDATE SET wake = excluded.wake, due = excluded.due, "+
-			"fence = excluded.fence, settled = excluded.settled, attempts = excluded.attempts, state = excluded.state, reason = excluded.reason",
+		b.Queue("INSERT INTO linkloop.delivery (id, wake, due, fence, created, settled, attempts, state, key, lane, channel, task, patient, reason, payload, stage) "+
+			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT (id) DO UPDATE SET wake = excluded.wake, due = excluded.due, "+
+			"fence = excluded.fence, settled = excluded.settled, attempts = excluded.attempts, state = excluded.state, channel = excluded.channel, stage = excluded.stage, reason = excluded.reason",
 			d.ID, d.wake, d.due, d.Fence, micros(d.Created), micros(d.Settled), int32(d.Attempts), int16(d.state), []byte(d.Key),
-			words(d.Lane), words(d.Channel), words(d.Task), words(d.Patient), words(d.Reason), d.Payload)
+			words(d.Lane), words(d.Channel), words(d.Task), words(d.Patient), words(d.Reason), d.Payload, words(d.Stage))
 	}
 	for state, n := range o.tally {
 		if n != 0 {
@@ -272,8 +284,22 @@ func (o *overlay) queueDeliveries(b *pgx.Batch) {
 		}
 	}
 	for _, a := range o.attempts {
-		b.Queue("INSERT INTO linkloop.attempt (delivery, number, started, ended, state, status, reason, evidence) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-			a.Delivery, int32(a.Number), micros(a.Started), micros(a.Ended), words(a.State), int32(a.Status), words(a.Reason), a.Evidence)
+		b.Queue("INSERT INTO linkloop.attempt (delivery, number, started, ended, state, status, reason, evidence, channel) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+			a.Delivery, int32(a.Number), micros(a.Started), micros(a.Ended), words(a.State), int32(a.Status), words(a.Reason), a.Evidence, words(a.Channel))
+	}
+	if n := len(o.marks); n > 0 {
+		mark, delivery := make([][]byte, n), make([]int64, n)
+		for i, m := range o.marks {
+			mark[i], delivery[i] = []byte(m.mark), m.delivery
+		}
+		b.Queue("INSERT INTO linkloop.mark (mark, delivery) SELECT * FROM unnest($1::bytea[], $2::bigint[]) ON CONFLICT DO NOTHING", mark, delivery)
+	}
+	for name, value := range o.switches {
+		if value == nil {
+			b.Queue("DELETE FROM linkloop.switch WHERE name = $1", []byte(name))
+			continue
+		}
+		b.Queue("INSERT INTO linkloop.switch (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value", []byte(name), value)
 	}
 }
 

@@ -47,12 +47,13 @@ const (
 	lookMessages = "SELECT id, received < $1 AND NOT failed, received >= $1 FROM linkloop.inbox WHERE id > $2 AND id < (SELECT max(id) FROM linkloop.inbox) ORDER BY id LIMIT $3"
 	dropMessages = "DELETE FROM linkloop.inbox WHERE id = ANY($2::bigint[]) AND received < $1 AND NOT failed"
 
-	lookDeliveries = "SELECT id, state IN (2, 3) AND settled > 0 AND settled < $1, created >= $1 FROM linkloop.delivery WHERE id > $2 AND id < (SELECT max(id) FROM linkloop.delivery) ORDER BY id LIMIT $3"
+	lookDeliveries = "SELECT id, state IN (2, 3, 7, 8) AND settled > 0 AND settled < $1, created >= $1 FROM linkloop.delivery WHERE id > $2 AND id < (SELECT max(id) FROM linkloop.delivery) ORDER BY id LIMIT $3"
 	// The counts are locked in the order in which decisions change them.
-	dropDeliveries = "WITH gone AS (DELETE FROM linkloop.delivery WHERE id = ANY($2::bigint[]) AND state IN (2, 3) AND settled > 0 AND settled < $1 RETURNING id, state), " +
-		"counts AS MATERIALIZED (SELECT state FROM linkloop.tally WHERE state IN (2, 3) ORDER BY state FOR UPDATE), " +
+	dropDeliveries = "WITH gone AS (DELETE FROM linkloop.delivery WHERE id = ANY($2::bigint[]) AND state IN (2, 3, 7, 8) AND settled > 0 AND settled < $1 RETURNING id, state), " +
+		"counts AS MATERIALIZED (SELECT state FROM linkloop.tally WHERE state IN (2, 3, 7, 8) ORDER BY state FOR UPDATE), " +
 		"tallied AS (UPDATE linkloop.tally t SET n = t.n - c.n FROM (SELECT l.state, (SELECT count(*) FROM gone g WHERE g.state = l.state) AS n FROM counts l) c WHERE t.state = c.state), " +
-		"tried AS (DELETE FROM linkloop.attempt WHERE delivery IN (SELECT id FROM gone)) SELECT id FROM gone"
+		"tried AS (DELETE FROM linkloop.attempt WHERE delivery IN (SELECT id FROM gone)), " +
+		"marked AS (DELETE FROM linkloop.mark WHERE delivery IN (SELECT id FROM gone)) SELECT id FROM gone"
 
 	lookAudit = "SELECT id, at < $1, at >= $1 FROM linkloop.audit WHERE id > $2 AND id < (SELECT max(id) FROM linkloop.audit) ORDER BY id LIMIT $3"
 	dropAudit = "DELETE FROM linkloop.audit WHERE id = ANY($2::bigint[]) AND at < $1"

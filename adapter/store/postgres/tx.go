@@ -32,6 +32,7 @@ type snapshot struct {
 func (s *snapshot) Resources() store.ResourceReader  { return resources{s} }
 func (s *snapshot) Inbox() store.InboxReader         { return inbox{s} }
 func (s *snapshot) Deliveries() store.DeliveryReader { return deliveries{s} }
+func (s *snapshot) Switches() store.SwitchReader     { return switches{s} }
 
 // tx is one running decision.
 type tx struct {
@@ -49,6 +50,7 @@ type tx struct {
 func (t *tx) Resources() store.ResourceWriter  { return resourceWriter{resources{&t.snapshot}, t} }
 func (t *tx) Inbox() store.InboxWriter         { return inboxWriter{inbox{&t.snapshot}, t} }
 func (t *tx) Deliveries() store.DeliveryWriter { return deliveryWriter{deliveries{&t.snapshot}, t} }
+func (t *tx) Switches() store.SwitchWriter     { return switchWriter{switches{&t.snapshot}, t} }
 func (t *tx) Ledger() store.Ledger             { return ledger{t} }
 
 // Time is given out when first asked for, so that decisions that change nothing

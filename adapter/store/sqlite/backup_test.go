@@ -180,7 +180,7 @@ func TestBackupsThatAreNotSound(t *testing.T) {
 		}, fault.Internal, "damaged"},
 		"newer": {func(f string) error {
 			return edit(filepath.Join(f, "backup.json"), func(b []byte) []byte {
-				return bytes.Replace(b, []byte(`"schema": 2`), []byte(`"schema": 99`), 1)
+				return bytes.Replace(b, []byte(`"schema": 3`), []byte(`"schema": 99`), 1)
 			})
 		}, fault.Conflict, "version"},
 		"outside": {func(f string) error {

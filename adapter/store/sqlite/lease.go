@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -50,29 +51,49 @@ func (w deliveryWriter) Owe(d store.Delivery) (id int64, added bool, err error) 
 	if err := s.exec(); err != nil {
 		return 0, false, w.t.breaks(err)
 	}
-	return w.c.inserted(), true, nil
+	id = w.c.inserted()
+	return id, true, w.mark(id, d.Marks)
 }
 
-// Lease takes up to n due deliveries. It walks the index of what is due past
-// the lanes in except, half a microsecond each.
-func (w deliveryWriter) Lease(now, until time.Time, n int, except []string) ([]store.Delivery, error) {
-	var ids []int64
-	s := w.c.stmt("SELECT id, lane FROM delivery WHERE state < 2 AND wake <= ? ORDER BY wake, id")
-	s.int(micros(now))
-	for len(ids) < min(n, maxPage) {
-		ok, err := s.step()
-		if err != nil {
-			s.done()
-			return nil, asFault(err)
-		}
-		if !ok {
-			break
-		}
-		if len(except) == 0 || !slices.Contains(except, s.string(1)) {
-			ids = append(ids, s.int64(0))
+// mark adds what a delivery is found by; what it has already stays.
+func (w deliveryWriter) mark(id int64, marks []string) error {
+	if len(marks) == 0 {
+		return nil
+	}
+	s := w.c.stmt("INSERT INTO mark (mark, delivery) VALUES (?, ?) ON CONFLICT DO NOTHING")
+	defer s.done()
+	for _, m := range marks {
+		if err := s.text(m).int(id).exec(); err != nil {
+			return w.t.breaks(err)
 		}
 	}
-	s.done()
+	return nil
+}
+
+// leaseLook is how many due deliveries are looked at in the order of time before
+// the lanes are asked one by one.
+const leaseLook = 500
+
+// ripe is a delivery that is due.
+type ripe struct{ id, wake int64 }
+
+// Lease takes up to n due deliveries.
+func (w deliveryWriter) Lease(now, until time.Time, n int, room func(lane string) int) ([]store.Delivery, error) {
+	n = min(n, maxPage)
+	if room == nil {
+		room = func(string) int { return n }
+	}
+	due, more, err := w.oldest(micros(now), n, room)
+	if err == nil && more && len(due) < n {
+		due, err = w.ofEachLane(micros(now), n, room)
+	}
+	if err != nil {
+		return nil, asFault(err)
+	}
+	ids := make([]int64, len(due))
+	for i, d := range due {
+		ids[i] = d.id
+	}
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -95,6 +116,74 @@ func (w deliveryWriter) Lease(now, until time.Time, n int, except []string) ([]s
 	return out, nil
 }
 
+// oldest walks the index of what is due in the order of time. more reports
+// that it ended before the index did.
+func (w deliveryWriter) oldest(now int64, n int, room func(string) int) (due []ripe, more bool, err error) {
+	s := w.c.stmt("SELECT id, lane, wake FROM delivery WHERE state < 2 AND wake <= ? ORDER BY wake, id LIMIT ?")
+	defer s.done()
+	s.int(now).int(leaseLook)
+	left := map[string]int{}
+	for looked := 0; ; looked++ {
+		ok, err := s.step()
+		if err != nil || !ok || len(due) == n {
+			return due, looked == leaseLook, err
+		}
+		lane := s.string(1)
+		if _, known := left[lane]; !known {
+			left[lane] = room(lane)
+		}
+		if left[lane] > 0 {
+			left[lane]--
+			due = append(due, ripe{s.int64(0), s.int64(2)})
+		}
+	}
+}
+
+// ofEachLane jumps from lane to lane: what has piled up in one of them is passed
+// over in one step.
+func (w deliveryWriter) ofEachLane(now int64, n int, room func(string) int) (due []ripe, err error) {
+	next := w.c.stmt("SELECT lane FROM delivery WHERE state < 2 AND lane > ? ORDER BY lane LIMIT 1")
+	defer next.done()
+	take := func(s *stmt, limit int) error {
+		defer s.reset()
+		s.int(now).int(int64(limit))
+		for {
+			ok, err := s.step()
+			if err != nil || !ok {
+				return err
+			}
+			due = append(due, ripe{s.int64(0), s.int64(1)})
+		}
+	}
+	none := w.c.stmt("SELECT id, wake FROM delivery WHERE state < 2 AND lane IS NULL AND wake <= ? ORDER BY wake, id LIMIT ?")
+	defer none.done()
+	if limit := min(room(""), n); limit > 0 {
+		if err := take(none, limit); err != nil {
+			return nil, err
+		}
+	}
+	one := w.c.stmt("SELECT id, wake FROM delivery WHERE state < 2 AND lane = ? AND wake <= ? ORDER BY wake, id LIMIT ?")
+	defer one.done()
+	for lane := ""; ; {
+		ok, err := next.text(lane).step()
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			break
+		}
+		lane = next.string(0)
+		next.reset()
+		if limit := min(room(lane), n); limit > 0 {
+			if err := take(one.text(lane), limit); err != nil {
+				return nil, err
+			}
+		}
+	}
+	slices.SortFunc(due, func(a, b ripe) int { return cmp.Or(cmp.Compare(a.wake, b.wake), cmp.Compare(a.id, b.id)) })
+	return due[:min(n, len(due))], nil
+}
+
 // Settle ends a lease. The attempt gets the next number. Attempts on a delivery
 // that somebody else has leased since, or settled, are fault.Conflict, because
 // their result is no longer the latest word.
@@ -110,6 +199,27 @@ func (w deliveryWriter) Settle(d store.Delivery, a store.Attempt) error {
 	if have.State != store.Leased || have.Fence != d.Fence {
 		return fault.New(fault.Conflict, "", "the lease is over: another one has been taken or the delivery is settled")
 	}
+	return w.move(have, d, state, a)
+}
+
+// Advance moves a delivery without a lease; who holds one has lost it.
+func (w deliveryWriter) Advance(d store.Delivery, a store.Attempt) error {
+	state, ok := stateNumber(d.State)
+	if !ok || state == stateLeased {
+		return fault.New(fault.IllegalMove, "", "a delivery cannot be brought into this state")
+	}
+	have, err := w.Get(d.ID)
+	if err != nil {
+		return err
+	}
+	if have.State == store.Leased {
+		have.Fence++
+	}
+	return w.move(have, d, state, a)
+}
+
+// move writes what d says over what there is, and the attempt.
+func (w deliveryWriter) move(have, d store.Delivery, state int64, a store.Attempt) error {
 	if err := w.t.writing(); err != nil {
 		return err
 	}
@@ -118,21 +228,42 @@ func (w deliveryWriter) Settle(d store.Delivery, a store.Attempt) error {
 		due = micros(have.Due)
 	}
 	var settled int64
-	if state >= 2 && state != stateHeld {
+	if ends(state) {
 		if settled = micros(d.Settled); settled == 0 {
 			settled = w.t.micros()
 		}
 	}
-	s := w.c.stmt("UPDATE delivery SET state = ?, wake = ?, due = ?, attempts = ?, settled = ?, reason = ? WHERE id = ?")
+	s := w.c.stmt("UPDATE delivery SET state = ?, wake = ?, due = ?, fence = ?, settled = ?, channel = ?, stage = ?, reason = ? WHERE id = ?")
 	defer s.done()
-	number := have.Attempts + 1
-	if err := s.int(state).int(due).int(due).int(int64(number)).int(settled).optional(d.Reason).int(d.ID).exec(); err != nil {
+	if err := s.int(state).int(due).int(due).int(have.Fence).int(settled).optional(d.Channel).optional(d.Stage).
+		optional(d.Reason).int(d.ID).exec(); err != nil {
 		return w.t.breaks(err)
 	}
-	at := w.c.stmt("INSERT INTO attempt (delivery, number, started, ended, state, status, reason, evidence) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+	if err := w.mark(d.ID, d.Marks); err != nil {
+		return err
+	}
+	return w.Note(d.ID, a)
+}
+
+// Note adds to the record of attempts.
+func (w deliveryWriter) Note(id int64, a store.Attempt) error {
+	if err := w.t.writing(); err != nil {
+		return err
+	}
+	count := w.c.stmt("UPDATE delivery SET attempts = attempts + 1 WHERE id = ? RETURNING attempts")
+	defer count.done()
+	ok, err := count.int(id).step()
+	if err != nil {
+		return w.t.breaks(err)
+	}
+	if !ok {
+		return notFound()
+	}
+	number := count.int64(0)
+	at := w.c.stmt("INSERT INTO attempt (delivery, number, started, ended, state, status, reason, evidence, channel) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
 	defer at.done()
-	return w.t.breaks(at.int(d.ID).int(int64(number)).int(micros(a.Started)).int(micros(a.Ended)).
-		optional(a.State).int(int64(a.Status)).optional(a.Reason).blob(a.Evidence).exec())
+	return w.t.breaks(at.int(id).int(number).int(micros(a.Started)).int(micros(a.Ended)).
+		optional(a.State).int(int64(a.Status)).optional(a.Reason).blob(a.Evidence).optional(a.Channel).exec())
 }
 
 // Extend moves the end of the current lease.
@@ -151,15 +282,15 @@ func (w deliveryWriter) Extend(id, fence int64, until time.Time) error {
 	return nil
 }
 
-// Release is a human's move: dead or held to owed, owed or leased to held.
+// Release is a human's move: dead, held or withheld to owed, owed or leased to held.
 func (w deliveryWriter) Release(id int64, to store.DeliveryState, now time.Time) error {
 	have, err := w.Get(id)
 	if err != nil {
 		return err
 	}
-	again := to == store.Owed && (have.State == store.Dead || have.State == store.Held)
+	again := to == store.Owed && (have.State == store.Dead || have.State == store.Held || have.State == store.Withheld)
 	if !again && !(to == store.Held && (have.State == store.Owed || have.State == store.Leased)) {
-		return fault.New(fault.IllegalMove, "", "a dead or held delivery can be released to owed, an owed or leased one held; this one is %s", have.State)
+		return fault.New(fault.IllegalMove, "", "a dead, held or withheld delivery can be released to owed, an owed or leased one held; this one is %s", have.State)
 	}
 	if err := w.t.writing(); err != nil {
 		return err

@@ -67,7 +67,9 @@ func contents(t *testing.T, place string) map[string]string {
 	}
 	out := map[string]string{}
 	for _, table := range list("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'") {
-		columns := list("SELECT 'quote(' || name || ')' FROM pragma_table_info('" + table + "')")
+		// What later schemas added stands apart, so that the rows of old data
+		// can be compared with what they became.
+		columns := list("SELECT 'quote(' || name || ')' FROM pragma_table_info('" + table + "') WHERE '" + table + ".' || name NOT IN ('delivery.stage', 'attempt.channel')")
 		rows := list("SELECT " + strings.Join(columns, " || ',' || ") + " FROM " + table)
 		slices.Sort(rows)
 		out[table] = strings.Join(rows, "\n")
@@ -80,7 +82,11 @@ func contents(t *testing.T, place string) map[string]string {
 func sameRows(t *testing.T, what string, got, want map[string]string) {
 	t.Helper()
 	for _, table := range slices.Sorted(maps.Keys(want)) {
-		if table != "schema" && got[table] != want[table] {
+		have := got[table]
+		if table == "tally" && strings.Count(want[table], "\n") < strings.Count(have, "\n") {
+			have = strings.TrimSuffix(have, "\n6,0\n7,0\n8,0") // states that came later
+		}
+		if table != "schema" && have != want[table] {
 			t.Errorf("%s: the rows of %s are not what they were: %d bytes, want %d", what, table, len(got[table]), len(want[table]))
 		}
 	}

@@ -134,15 +134,21 @@ func (s *Store) prunables(r store.Retention) []prunable {
 	}
 	if before := micros(r.Deliveries); before != 0 {
 		kinds = append(kinds, prunable{
-			find: walk("SELECT id, settled > 0 AND settled < ?1 AND state IN (2, 3), created >= ?1 FROM delivery WHERE id > ?2 AND id < (SELECT max(id) FROM delivery) ORDER BY id", before),
+			find: walk("SELECT id, settled > 0 AND settled < ?1 AND state IN (2, 3, 7, 8), created >= ?1 FROM delivery WHERE id > ?2 AND id < (SELECT max(id) FROM delivery) ORDER BY id", before),
 			remove: func(t *tx, id int64) (bool, error) {
-				gone, err := t.remove("DELETE FROM delivery WHERE id = ? AND settled > 0 AND settled < ? AND state IN (2, 3)", id, before)
+				gone, err := t.remove("DELETE FROM delivery WHERE id = ? AND settled > 0 AND settled < ? AND state IN (2, 3, 7, 8)", id, before)
 				if err != nil || !gone {
 					return false, err
 				}
-				s := t.c.stmt("DELETE FROM attempt WHERE delivery = ?")
-				defer s.done()
-				return true, s.int(id).exec()
+				for _, sql := range []string{"DELETE FROM attempt WHERE delivery = ?", "DELETE FROM mark WHERE delivery = ?"} {
+					s := t.c.stmt(sql)
+					err := s.int(id).exec()
+					s.done()
+					if err != nil {
+						return false, err
+					}
+				}
+				return true, nil
 			},
 		})
 	}

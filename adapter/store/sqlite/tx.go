@@ -25,6 +25,8 @@ func (s *snapshot) Deliveries() store.DeliveryReader {
 	return deliveries{s}
 }
 
+func (s *snapshot) Switches() store.SwitchReader { return switches{s} }
+
 // tx is one running decision.
 type tx struct {
 	snapshot
@@ -45,7 +47,8 @@ func (t *tx) Inbox() store.InboxWriter        { return inboxWriter{inbox{&t.snap
 func (t *tx) Deliveries() store.DeliveryWriter {
 	return deliveryWriter{deliveries{&t.snapshot}, t}
 }
-func (t *tx) Ledger() store.Ledger { return ledger{t} }
+func (t *tx) Switches() store.SwitchWriter { return switchWriter{switches{&t.snapshot}, t} }
+func (t *tx) Ledger() store.Ledger         { return ledger{t} }
 
 // Time is given out when first asked for, so that decisions that change nothing
 // do not move the clock.

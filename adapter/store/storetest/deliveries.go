@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,7 +23,12 @@ func owe(t *testing.T, s store.Store, d store.Delivery) (id int64, added bool) {
 func lease(t *testing.T, s store.Store, now, until time.Time, n int, except ...string) (out []store.Delivery) {
 	t.Helper()
 	decide(t, s, func(tx store.Tx) (err error) {
-		out, err = tx.Deliveries().Lease(now, until, n, except)
+		out, err = tx.Deliveries().Lease(now, until, n, func(lane string) int {
+			if slices.Contains(except, lane) {
+				return 0
+			}
+			return n
+		})
 		return err
 	})
 	return out
