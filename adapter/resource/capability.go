@@ -1,45 +1,100 @@
 package resource
 
 import (
+	"slices"
+	"strings"
+	"sync"
+
 	"github.com/linkloop/linkloop/adapter/element"
 )
 
-// Capability derives the CapabilityStatement from the definitions, so that it
-// claims what is served and nothing else.
+// Surface is what an edge does with the served types, in the words of R4.
+type Surface struct {
+	Base    string // public FHIR base without trailing slash
+	Version string // of the software
+	// Formats are media types and short names that _format takes.
+	Formats []string
+	// PatchFormats are media types of patches.
+	PatchFormats []string
+	// System are the interactions of the whole server: transaction, batch,
+	// search-system, history-system.
+	System []string
+	// Operations are those that are called.
+	Operations []Operation
+	// UpdateCreate says that an update makes what is not there.
+	UpdateCreate bool
+	// Security says in a line how callers prove who they are; empty: nobody has to.
+	Security string
+	// CORS says that pages of other origins may call.
+	CORS bool
+}
+
+// Operation is one that is called with a dollar sign.
+type Operation struct {
+	Name       string // without the dollar sign
+	Definition string // address of its OperationDefinition
+	Type       string // of the resources it is for; empty: the whole server
+}
+
+// Statement derives the CapabilityStatement from the definitions and from what
+// the edge does with them, so that it claims what is served and nothing else.
 // https://hl7.org/fhir/R4/capabilitystatement.html
-func Capability(base, version string) *element.Value {
+func (s Surface) Statement() *element.Value {
+	rest := element.NewObject(
+		element.S("mode", "server"),
+		element.S("documentation", "A Task moves as the workflow table allows; an illegal move is answered with 422 and the allowed ones. "+
+			"A change that was made to a version that is no longer current is answered with 412, with or without If-Match."),
+	)
+	rest.Set("security", s.security())
 	resources := element.NewArray()
 	for i := range definitions {
-		resources.Items = append(resources.Items, definitions[i].capability())
+		resources.Items = append(resources.Items, s.capability(&definitions[i]))
 	}
-	return element.NewObject(
+	rest.Set("resource", resources)
+	appendObjects(rest, "interaction", "code", s.System)
+	for _, name := range everywhere() {
+		rest.Append("searchParam", everywhereParam(name))
+	}
+	for _, o := range s.Operations {
+		if o.Type == "" {
+			rest.Append("operation", o.value())
+		}
+	}
+	out := element.NewObject(
 		element.S("resourceType", "CapabilityStatement"),
+		element.S("name", "Linkloop"),
+		element.S("title", "linkloop: social prescribing referrals"),
 		element.S("status", "active"),
 		element.S("date", releaseDate),
 		element.S("kind", "instance"),
-		element.F("software", element.NewObject(element.S("name", "linkloop"), element.S("version", version))),
-		element.F("implementation", element.NewObject(element.S("description", "linkloop: social prescribing referrals"), element.S("url", base))),
+		element.F("software", element.NewObject(element.S("name", "linkloop"), element.S("version", s.Version))),
+		element.F("implementation", element.NewObject(element.S("description", "linkloop: social prescribing referrals"), element.S("url", s.Base))),
 		element.S("fhirVersion", "4.0.1"),
-		element.F("format", element.NewArray(element.NewString("application/fhir+json"), element.NewString("json"))),
-		element.F("patchFormat", element.NewArray(
-			element.NewString("application/json-patch+json"), element.NewString("application/xml-patch+xml"), element.NewString("application/fhir+json"), element.NewString("application/fhir+xml"))),
-		element.F("rest", element.NewArray(element.NewObject(
-			element.S("mode", "server"),
-			element.S("documentation", "A Task moves as the workflow table allows; an illegal move is answered with 422 and the allowed ones."),
-			element.F("resource", resources),
-			element.F("interaction", element.NewArray(
-				element.NewObject(element.S("code", "transaction")), element.NewObject(element.S("code", "batch")))),
-			element.F("operation", element.NewArray(element.NewObject(
-				element.S("name", "process-message"),
-				element.S("definition", "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message")))),
-		))),
+		element.F("format", stringArray(s.Formats)),
+		element.F("patchFormat", stringArray(s.PatchFormats)),
+		element.F("rest", element.NewArray(rest)),
 	)
+	return out
 }
 
 // releaseDate is when what is claimed last changed.
 const releaseDate = "2026-11-21"
 
-func (d *Definition) capability() *element.Value {
+// security says how callers prove who they are. There is no code for tokens that
+// the operator gives out, so it is said in words.
+func (s Surface) security() *element.Value {
+	v := element.NewObject(element.F("cors", element.NewBool(s.CORS)))
+	if s.Security == "" {
+		v.SetString("description", "Everybody on the machine of the server is trusted; no others reach it.")
+		return v
+	}
+	v.Append("service", element.NewObject(element.S("text", s.Security)))
+	v.SetString("description", "Each request but this one needs a token of a configured client: "+s.Security+". What it may do depends on the role of the client.")
+	return v
+}
+
+// capability is what is claimed of one type.
+func (s Surface) capability(d *Definition) *element.Value {
 	verbs := []string{"read", "vread", "history-instance", "history-type", "search-type"}
 	if d.Create {
 		verbs = append(verbs, "create")
@@ -52,36 +107,124 @@ func (d *Definition) capability() *element.Value {
 		verbs = append(verbs, "delete")
 		conditionalDelete = "single"
 	}
-	interactions := element.NewArray()
-	for _, v := range verbs {
-		interactions.Items = append(interactions.Items, element.NewObject(element.S("code", v)))
+	r := element.NewObject(element.S("type", d.Type))
+	appendObjects(r, "interaction", "code", verbs)
+	r.Set("versioning", element.NewString("versioned-update"))
+	r.Set("readHistory", element.NewBool(true))
+	r.Set("updateCreate", element.NewBool(s.UpdateCreate && d.Create && d.Update))
+	r.Set("conditionalCreate", element.NewBool(d.Create))
+	r.Set("conditionalRead", element.NewString("full-support"))
+	r.Set("conditionalUpdate", element.NewBool(d.Create && d.Update))
+	r.Set("conditionalDelete", element.NewString(conditionalDelete))
+	r.Set("referencePolicy", element.NewArray(element.NewString("literal")))
+	for _, p := range d.includes() {
+		r.Append("searchInclude", element.NewString(d.Type+":"+p))
 	}
-	r := element.NewObject(
-		element.S("type", d.Type),
-		element.F("interaction", interactions),
-		element.S("versioning", "versioned-update"),
-		element.F("readHistory", element.NewBool(true)),
-		element.F("updateCreate", element.NewBool(false)),
-		element.F("conditionalCreate", element.NewBool(d.Create)),
-		element.S("conditionalRead", "full-support"),
-		element.F("conditionalUpdate", element.NewBool(d.Create && d.Update)),
-		element.S("conditionalDelete", conditionalDelete),
-		element.F("referencePolicy", element.NewArray(element.NewString("literal"))),
-	)
-	for _, n := range d.names(Reference) {
-		r.Append("searchInclude", element.NewString(d.Type+":"+n))
+	for _, from := range reverse()[d.Type] {
+		r.Append("searchRevInclude", element.NewString(from))
 	}
-	r.Append("searchParam", parameter("_id", "token"))
-	r.Append("searchParam", parameter("_lastUpdated", "date"))
-	for _, p := range d.Parameters {
-		sp := parameter(p.Name, string(p.Kind))
-		sp.SetString("definition", p.URL)
-		sp.SetString("documentation", p.Says)
-		r.Append("searchParam", sp)
+	r.Append("searchParam", everywhereParam("_id"))
+	r.Append("searchParam", everywhereParam("_lastUpdated"))
+	for i := range d.Parameters {
+		p := &d.Parameters[i]
+		r.Append("searchParam", parameter(p.Name, p.Kind, about(d.Type, p)))
+	}
+	for _, o := range s.Operations {
+		if o.Type == d.Type {
+			r.Append("operation", o.value())
+		}
 	}
 	return r
 }
 
-func parameter(name, kind string) *element.Value {
-	return element.NewObject(element.S("name", name), element.S("type", kind))
+// includes lists the reference parameters that can bring something along: those
+// that may point to a served type.
+func (d *Definition) includes() []string {
+	var out []string
+	for _, p := range d.Parameters {
+		if p.Kind == Reference && slices.ContainsFunc(p.Targets, served) {
+			out = append(out, p.Name)
+		}
+	}
+	return out
+}
+
+func served(typ string) bool {
+	_, ok := Lookup(typ)
+	return ok
+}
+
+// reverse lists, by type, the parameters of all types that may point to it:
+// Task:patient of Patient.
+var reverse = sync.OnceValue(func() map[string][]string {
+	out := map[string][]string{}
+	for _, d := range definitions {
+		for _, p := range d.Parameters {
+			if p.Kind != Reference {
+				continue
+			}
+			for _, typ := range p.Targets {
+				if served(typ) {
+					out[typ] = append(out[typ], d.Type+":"+p.Name)
+				}
+			}
+		}
+	}
+	return out
+})
+
+// everywhere lists the parameters that a search over several types takes.
+func everywhere() []string {
+	out := []string{"_id", "_lastUpdated"}
+	for _, line := range strings.Split(strings.TrimSpace(everyType), "\n") {
+		name, _, _ := strings.Cut(line, " ")
+		out = append(out, name)
+	}
+	return out
+}
+
+// everywhereParam is a parameter that every type has.
+func everywhereParam(name string) *element.Value {
+	kind := map[string]Kind{"_id": Token, "_lastUpdated": Date}[name]
+	if kind == "" {
+		p, _ := definitions[0].Parameter(name)
+		kind = p.Kind
+	}
+	return parameter(name, kind, registry["Resource "+name])
+}
+
+func parameter(name string, kind Kind, r registered) *element.Value {
+	v := element.NewObject(element.S("name", name))
+	v.SetString("definition", r.url)
+	v.SetString("type", string(kind))
+	v.SetString("documentation", r.says)
+	return v
+}
+
+func (o Operation) value() *element.Value {
+	return element.NewObject(element.S("name", o.Name), element.S("definition", o.Definition))
+}
+
+func appendObjects(v *element.Value, name, member string, values []string) {
+	for _, x := range values {
+		v.Append(name, element.NewObject(element.S(member, x)))
+	}
+}
+
+func stringArray(values []string) *element.Value {
+	out := element.NewArray()
+	for _, x := range values {
+		out.Items = append(out.Items, element.NewString(x))
+	}
+	return out
+}
+
+// Capability is Statement of an edge that speaks JSON.
+func Capability(base, version string) *element.Value {
+	return Surface{
+		Base: base, Version: version, Formats: []string{"application/fhir+json", "json"},
+		PatchFormats: []string{"application/json-patch+json", "application/xml-patch+xml", "application/fhir+json", "application/fhir+xml"},
+		System:       []string{"transaction", "batch"},
+		Operations:   []Operation{{Name: "process-message", Definition: "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message"}},
+	}.Statement()
 }

@@ -37,6 +37,9 @@ func TestCapability(t *testing.T) {
 		var got, verbs []string
 		for _, p := range r.List("searchParam") {
 			got = append(got, p.Str("name")+" "+p.Str("type"))
+			if !strings.HasPrefix(p.Str("definition"), "http://hl7.org/fhir/") || p.Str("documentation") == "" {
+				t.Errorf("%s %s: defined at %q, documented as %q", d.Type, p.Str("name"), p.Str("definition"), p.Str("documentation"))
+			}
 		}
 		for _, x := range r.All("interaction.code") {
 			verbs = append(verbs, x.Text)
@@ -47,9 +50,11 @@ func TestCapability(t *testing.T) {
 		if slices.Contains(verbs, "create") != d.Create || slices.Contains(verbs, "update") != d.Update {
 			t.Errorf("%s: claims %v", d.Type, verbs)
 		}
-		for _, inc := range r.All("searchInclude") {
-			if _, err := search(t, d.Type, "_include="+inc.Text, resource.Options{}); err != nil {
-				t.Errorf("%s is claimed and refused: %v", inc.Text, err)
+		for _, how := range []string{"Include", "RevInclude"} {
+			for _, inc := range r.All("search" + how) {
+				if _, err := search(t, d.Type, "_"+strings.ToLower(how)+"="+inc.Text, resource.Options{}); err != nil {
+					t.Errorf("%s %s is claimed of %s and refused: %v", how, inc.Text, d.Type, err)
+				}
 			}
 		}
 	}
@@ -108,7 +113,7 @@ var notServed = map[string]string{
 // TestOfficialParameters: every parameter of R4 of a served type is served,
 // with the kind and the paths of the registry, or there is a reason.
 func TestOfficialParameters(t *testing.T) {
-	b, err := os.ReadFile("../../../shared/corpus/r4-definitions/search-parameters-selected.json")
+	b, err := os.ReadFile(officialParameters)
 	if err != nil {
 		t.Skip("the corpus of official search parameters is not there")
 	}
