@@ -1,0 +1,6 @@
+package worklist
+
+import "github.com/linkloop/linkloop/adapter/store"
+
+// Switches are what operators set while linkloop runs.
+func (r reader) Switches() store.SwitchReader { return r.tx.Switches() }
