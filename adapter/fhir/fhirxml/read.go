@@ -55,6 +55,23 @@ func JSON(body []byte, lim element.Limits) ([]byte, error) {
 // encoding than UTF-8), their place line and column, their expression the
 // element in FHIRPath.
 func Read(body []byte, lim element.Limits) (*element.Value, error) {
+	return read(body, lim, version{"R4", fhir.TypeOf, fhir.NearestType})
+}
+
+// ReadSTU3 is Read for a resource of FHIR STU3
+// (https://hl7.org/fhir/STU3/xml.html), whose representation is the same.
+func ReadSTU3(body []byte, lim element.Limits) (*element.Value, error) {
+	return read(body, lim, version{"STU3", fhir.TypeOfSTU3, func(string) string { return "" }})
+}
+
+// version is by which definitions a resource is read.
+type version struct {
+	name    string
+	typeOf  func(resourceType string) (fhir.Type, bool)
+	nearest func(resourceType string) string // or ""
+}
+
+func read(body []byte, lim element.Limits, by version) (*element.Value, error) {
 	if lim == (element.Limits{}) {
 		lim = element.DefaultLimits
 	}
@@ -69,7 +86,7 @@ func Read(body []byte, lim element.Limits) (*element.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{s: s, lim: lim}
+	r := &reader{s: s, lim: lim, by: by}
 	if _, err := s.Next(); err != nil { // a Start: nothing else can come first
 		return nil, err
 	}
@@ -95,6 +112,7 @@ const (
 type reader struct {
 	s       *markup.Scanner
 	lim     element.Limits
+	by      version
 	nodes   int
 	depth   int // of JSON
 	path    []step
@@ -150,12 +168,12 @@ func (r *reader) resource() (*element.Value, error) {
 	if name.Space != Namespace {
 		return nil, r.fail(r.s.At(), "a resource in the namespace %s is expected here", Namespace)
 	}
-	t, known := fhir.TypeOf(name.Local)
+	t, known := r.by.typeOf(name.Local)
 	if !known {
-		if near := fhir.NearestType(name.Local); near != "" {
-			return nil, r.fail(r.s.At(), "no resource type of FHIR R4; the nearest is %s", near)
+		if near := r.by.nearest(name.Local); near != "" {
+			return nil, r.fail(r.s.At(), "no resource type of FHIR %s; the nearest is %s", r.by.name, near)
 		}
-		return nil, r.fail(r.s.At(), "no resource type of FHIR R4")
+		return nil, r.fail(r.s.At(), "no resource type of FHIR %s", r.by.name)
 	}
 	if len(r.path) == 0 {
 		r.path = append(r.path, step{t.Name(), -1})

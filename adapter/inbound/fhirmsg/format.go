@@ -144,7 +144,7 @@ func (f Format) source(body []byte) (source, error) {
 	var v *element.Value
 	var err error
 	if src.xml {
-		if v, err = fhirxml.Read(body, limits); err != nil {
+		if v, err = readXML(body, limits); err != nil {
 			return src, err
 		}
 	} else if v, err = element.Parse(body, limits); err != nil {

@@ -1,7 +1,11 @@
 package fhirmsg
 
 import (
+	"bytes"
+
 	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/fhir/fhirxml"
 	"github.com/linkloop/linkloop/adapter/inbound"
 	"github.com/linkloop/linkloop/adapter/message"
 )
@@ -27,6 +31,27 @@ func stu3(bundle *element.Value) bool {
 		}
 	}
 	return false
+}
+
+// readXML reads a message in XML. One that R4 does not have the types or the
+// elements of is read by the definitions of STU3, where it is of that version.
+func readXML(body []byte, lim element.Limits) (*element.Value, error) {
+	v, err := fhirxml.Read(body, lim)
+	if err == nil || fault.KindOf(err) == fault.TooLarge {
+		return v, err
+	}
+	named := bytes.Contains(body, []byte(referralRequest))
+	if !named && !bytes.Contains(body, []byte("event")) {
+		return nil, err
+	}
+	old, errSTU3 := fhirxml.ReadSTU3(body, lim)
+	switch {
+	case errSTU3 == nil && (old.ResourceType() == referralRequest || stu3(old)):
+		return old, nil
+	case errSTU3 != nil && named:
+		return nil, errSTU3
+	}
+	return nil, err
 }
 
 // headless describes a Bundle around a ReferralRequest without a
