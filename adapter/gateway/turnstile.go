@@ -15,12 +15,12 @@ import (
 // the others makes its own line longer and nobody else's.
 //
 // Turns alone would not be enough: a greedy caller's requests in work share
-// processor, disk and commits with the others'. So whoever took most of the
-// time of all lately, while somebody else wants little, is held to a part of the
-// places, and each of these rests for some times as long as it was in use: how
-// busy a greedy caller can keep the house is then bounded, whatever a request
-// costs and however slow the disk is. Once it takes less it gets places back one
-// by one, lest it come in bursts. When all want much there is nobody to protect,
+// processor, disk and commits with the others'. So while the house is busy,
+// whoever took far more than its share of the time of all lately is held to a
+// part of the places, and each of these rests for some times as long as it was in
+// use: how busy a greedy caller can keep the house is then bounded, whatever a
+// request costs and however slow the disk is. Once it takes less it gets places
+// back one by one, lest it come in bursts. When all want much nobody is greedy,
 // and all places are used.
 //
 // It bounds no lines: every waiting request is one of the open ones, which are
@@ -46,7 +46,7 @@ type line struct {
 	used   time.Duration // for how long it had places lately, halved each halfTime
 	usedAt time.Time     // when that was so
 
-	places  int       // how many it may have while others are protected
+	places  int       // how many it may have while others are there
 	changed time.Time // when that was changed
 }
 
@@ -61,20 +61,24 @@ const lately = time.Second
 // halfTime is in what time half of what a caller used is forgotten.
 const halfTime = time.Second
 
-// A caller is greedy from this part of the time of all; there must be enough of it
-// to tell. Two who are equally busy are not.
+// A caller is greedy when it takes this many times its share, within these parts
+// of the time of all, and twice as much as somebody else.
 const (
-	greed  = .6
-	enough = 100 * time.Millisecond
+	greed      = 2
+	leastGreed = .25
+	mostGreed  = .6
 )
 
+// busy is from how many places in use on average on there is anything to protect.
+const busy = 2
+
 // growEvery is how soon a caller that was greedy gets one place more.
-const growEvery = 200 * time.Millisecond
+const growEvery = 500 * time.Millisecond
 
 // A place of a part rests for restFor times as long as it was in use, and not
 // longer than restMost.
 const (
-	restFor  = 2
+	restFor  = 4
 	restMost = time.Second
 )
 
@@ -139,32 +143,50 @@ func (t *turnstile) come(caller string) chan struct{} {
 
 // may reports whether a caller that has more to do may have one more place.
 func (t *turnstile) may(l *line, now time.Time) bool {
-	return l.inside+l.resting < l.places || !t.protects(l, now)
+	return l.inside+l.resting < l.places || t.others(l, now) == 0
 }
 
-// protects reports whether somebody else wants no more than a part.
-func (t *turnstile) protects(l *line, now time.Time) bool {
-	return slices.ContainsFunc(t.lines, func(x *line) bool {
-		return x != l && x.inside+len(x.tickets) <= t.part && now.Sub(x.seen) < lately
-	})
+// others is how many others were there lately.
+func (t *turnstile) others(l *line, now time.Time) (n int) {
+	for _, x := range t.lines {
+		if x != l && now.Sub(x.seen) < lately {
+			n++
+		}
+	}
+	return n
 }
 
 // judge notes what a caller used, and reports whether the place it left must
 // rest.
 func (t *turnstile) judge(l *line, used time.Duration, now time.Time) (rest bool) {
 	l.used, l.usedAt = l.usage(now)+used, now
-	var all time.Duration
-	for _, x := range t.lines {
-		all += x.usage(now)
-	}
 	switch {
-	case all > enough && float64(l.used) > greed*float64(all) && t.protects(l, now):
+	case t.greedy(l, now):
 		l.places, l.changed = t.part, now
 		return used > 0 && len(l.tickets) > 0
 	case l.places < t.places && now.Sub(l.changed) >= growEvery:
 		l.places, l.changed = l.places+1, now
 	}
 	return false
+}
+
+// greedy reports whether a caller takes too much of a busy house.
+func (t *turnstile) greedy(l *line, now time.Time) bool {
+	var all time.Duration
+	least := l.used
+	for _, x := range t.lines {
+		u := x.usage(now)
+		if all += u; x != l && now.Sub(x.seen) < lately {
+			least = min(least, u)
+		}
+	}
+	// What decays by half in halfTime comes to rest at halfTime/ln 2 of what one
+	// place in use adds.
+	if all.Seconds() < busy*halfTime.Seconds()/math.Ln2 || least > l.used/2 {
+		return false
+	}
+	share := float64(greed) / float64(1+t.others(l, now))
+	return l.used.Seconds() > min(max(share, leastGreed), mostGreed)*all.Seconds()
 }
 
 // leave gives a place back that was in use for a time, and lets in whoever is

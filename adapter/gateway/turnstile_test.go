@@ -130,7 +130,7 @@ func TestPart(t *testing.T) {
 			return l.inside, l.resting
 		}
 		done := make(chan struct{})
-		for range 100 {
+		for range 120 {
 			go func() {
 				if leave, err := s.enter(t.Context(), "greedy"); err == nil {
 					done <- struct{}{}
@@ -152,8 +152,8 @@ func TestPart(t *testing.T) {
 		}
 		go light() // waits for the first that leaves
 		synctest.Wait()
-		for range 40 {
-			time.Sleep(10 * time.Millisecond) // for so long each has been in use
+		for range 70 {
+			time.Sleep(20 * time.Millisecond) // for so long each has been in use, at least
 			<-done
 			go light()
 			synctest.Wait()
@@ -167,37 +167,37 @@ func TestPart(t *testing.T) {
 		if n, _ := inside(); n != 32 {
 			t.Errorf("alone again: %d places", n)
 		}
-		for range 100 - 41 {
+		for range 120 - 71 {
 			<-done
 		}
 	})
 }
 
-// TestRest: beside others, a place of a greedy caller that was in use for a
-// second stays empty for some more.
+// TestRest: beside somebody who wants little, a greedy caller's places rest, so
+// that the house is about as busy as what counts as busy; not idle either.
 func TestRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newTurnstile(16, time.Hour) // a part of one place
+		const each, long = 100 * time.Millisecond, 20 * time.Second
+		s := newTurnstile(16, time.Hour)
 		began := time.Now()
 		var let atomic.Int64
 		var all sync.WaitGroup
-		for range 16 + 30 {
+		for range 40 {
 			all.Go(func() {
-				leave, err := s.enter(t.Context(), "greedy")
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				time.Sleep(100 * time.Millisecond)
-				if time.Since(began) < 7*time.Second {
+				for time.Since(began) < long {
+					leave, err := s.enter(t.Context(), "greedy")
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					time.Sleep(each)
 					let.Add(1)
+					leave()
 				}
-				leave()
 			})
 		}
-		synctest.Wait()
 		all.Go(func() { // comes more often than what counts as lately
-			for time.Since(began) < 7*time.Second {
+			for time.Since(began) < long {
 				leave, err := s.enter(t.Context(), "light")
 				if err != nil {
 					t.Error(err)
@@ -208,10 +208,9 @@ func TestRest(t *testing.T) {
 			}
 		})
 		all.Wait()
-		// The sixteen that came while nobody else was there, then one each 100 ms
-		// of work and 200 ms of rest.
-		if got := let.Load(); got < 16+21 || got > 16+25 {
-			t.Errorf("%d were let in within seven seconds, want about 39", got)
+		perPlace := int64(long / each)
+		if got := let.Load(); got < perPlace || got > 2*busy*perPlace {
+			t.Errorf("%d were let in, want between %d, as by one place, and %d", got, perPlace, 2*busy*perPlace)
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
