@@ -114,7 +114,7 @@ func inCode(t *testing.T, folder, pattern string) []string {
 // TestFlagsOfTheCodeAreInTheCodeSystem: a flag that is put on a Task has a
 // definition, and a definition has a flag.
 func TestFlagsOfTheCodeAreInTheCodeSystem(t *testing.T) {
-	used := inCode(t, "adapter/mapping", `e\.(?:unusable|report)\([^"\n]*"([a-z-]+)"`)
+	used := inCode(t, "adapter/mapping", `e\.(?:unusable|report|reportAt)\([^"\n]*"([a-z-]+)"`)
 	used = append(used, inCode(t, "adapter/profile", `\bFlag[A-Z]\w* *= *"([a-z-]+)"`)...)
 	used = append(used, inCode(t, "adapter/inbound/*", `\bFlag[A-Z]\w* *= *"([a-z-]+)"`)...)
 	for _, v := range []struct{ system, value string }{

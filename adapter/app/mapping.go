@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/fhir"
@@ -164,6 +165,6 @@ func apply(m *mapping.Mapping, body []byte, constants map[string]string) (*messa
 	if !m.Accepts(kind) {
 		return nil, nil, fault.New(fault.Unsupported, "", "the mapping %s takes messages of type %s", m.Name(), strings.Join(m.AcceptedTypes(), ", "))
 	}
-	res, err := m.Apply(tree, mapping.Context{Constants: constants})
+	res, err := m.Apply(tree, mapping.Context{Constants: constants, Received: time.Now()})
 	return tree, res, err
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/tools/txtar"
 
@@ -56,7 +57,7 @@ func NewMapping(name, format string, sample []byte) (*Scaffolded, error) {
 		p = scaffold.Sample(msg.Tree)
 		out.Files, err = copyShipped(out.Base, name)
 	default:
-		p = scaffold.Propose(name, format, msg.Type, msg.Tree)
+		p = scaffold.Propose(name, format, msg.Type, msg.Tree, time.Now().Year())
 		out.Found, out.Unused, out.Checks = p.Found, p.Unused, p.Checks
 		out.Files = append(out.Files, txtar.File{Name: "mapping.yaml", Data: p.Mapping})
 		for _, t := range []string{"sex.json", "priority.json"} {

@@ -54,7 +54,7 @@ func (s *Service) prepare(sender Sender, sub Submission, msg *inbound.Message, d
 	if !m.Accepts(msg.Type) {
 		return nil, fault.New(fault.Unsupported, "", "this sender's mapping does not take messages of this type")
 	}
-	out, err := m.Apply(msg.Tree, mapping.Context{Constants: sender.Constants})
+	out, err := m.Apply(msg.Tree, mapping.Context{Constants: sender.Constants, Received: sub.Received})
 	if err != nil {
 		return nil, fault.Of(err)
 	}

@@ -58,7 +58,7 @@ func (s *Service) Explain(ctx context.Context, id int64) (Explanation, error) {
 	if err != nil {
 		return e, err
 	}
-	out, err := with.Apply(msg.Tree, mapping.Context{Constants: sender.Constants})
+	out, err := with.Apply(msg.Tree, mapping.Context{Constants: sender.Constants, Received: m.Received})
 	if err != nil {
 		return e, err
 	}

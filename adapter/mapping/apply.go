@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
@@ -15,6 +16,9 @@ type Context struct {
 	// Constants replaces constants of the mapping by name, or for one value of
 	// constantsBy by ConstantKey.
 	Constants map[string]string
+	// Received is when the message came in. Where the mapping does not say when
+	// a message was made, no birth date lies behind that day; zero: unknown.
+	Received time.Time
 }
 
 // Result is what a message became.
@@ -50,8 +54,8 @@ const ReferencePrefix = "#key:"
 // Finding is a value that was there but could not be used. Its texts are
 // public: they name places and rules, never values.
 type Finding struct {
-	Code    string // not-a-date, not-a-number, not-a-boolean, not-ods-code, unknown-code, expression-failed, too-long, items-unused
-	Address string // where in the message: PID-7[1]
+	Code    string // not-a-date, not-a-number, not-a-boolean, not-ods-code, unknown-code, in-the-future, expression-failed, too-long, items-unused
+	Address string // where in the message: PID-7[1]; all that an expression read: PID-7[1], PID-8[1]
 	Rule    string // where in the mapping: hl7v2-ref/mapping.yaml:12:7
 	Path    string // which element it would have been: Patient.birthDate
 	Text    string
@@ -88,6 +92,7 @@ type eval struct {
 	slots     []slot
 	overrides map[string]string
 	caseOf    string // value of constantsBy; empty: none
+	today     string // the day of the message, as FHIR writes it; empty: unknown
 	exists    []bool // by resource: it was made
 
 	rule     int32 // at work, for findings
@@ -113,8 +118,10 @@ type eval struct {
 	index  [maxPathDepth]int // of the array items being made
 	depth  int
 
-	handle  handle
-	celNode int32
+	handle   handle
+	celNode  int32     // first place of the expression at work, as 1 + id
+	celNodes []int32   // all of its places
+	celEmpty []*source // paths at which it found nothing
 }
 
 // slot is what a let or an $as stands for: a place, or a text.
@@ -161,6 +168,7 @@ func (m *Mapping) Apply(t *message.Tree, c Context) (*Result, error) {
 	if e.intent(res); e.err != nil {
 		return nil, e.err
 	}
+	e.today = dayOf(res.Sent, c.Received)
 	for i := range m.resources {
 		r := &m.resources[i]
 		e.asked, e.found, e.depth = 0, 0, 0
@@ -181,6 +189,18 @@ func (m *Mapping) Apply(t *message.Tree, c Context) (*Result, error) {
 	e.leftOver(res)
 	res.Findings, res.Missing = e.findings, e.missing
 	return res, nil
+}
+
+// dayOf is the day of a message: when it was made, or else came in.
+func dayOf(sent string, received time.Time) string {
+	switch {
+	case len(sent) >= len(time.DateOnly):
+		return sent[:len(time.DateOnly)]
+	case received.IsZero():
+		return ""
+	default:
+		return received.In(london).Format(time.DateOnly)
+	}
 }
 
 func (e *eval) let(l *let) {
@@ -288,8 +308,9 @@ func (e *eval) each(t *template, give func(val)) {
 		}
 	case isExpr:
 		if e.run(t.expr, give) != nil {
-			e.report(e.celNode, "expression-failed", "the expression of this rule failed on what the message holds")
+			e.report(0, "expression-failed", "the expression of this rule failed on what the message holds")
 		}
+		e.celNodes, e.celEmpty = e.celNodes[:0], e.celEmpty[:0]
 	case isArrow:
 		if t.arrow.simple {
 			if v := e.simple(t.arrow); v.text != "" {
@@ -424,10 +445,20 @@ func (e *eval) unusable(v val, code, reason string) val {
 
 // report notes a finding; one value that several rules stumble over is one.
 func (e *eval) report(node int32, code, reason string) {
+	switch {
+	case len(e.findings) >= maxFindings:
+	case node == 0: // of no place alone
+		e.reportAt(e.celPlaces(), code, reason)
+	default:
+		e.reportAt(e.address(node), code, reason)
+	}
+}
+
+// reportAt is report for a place, or several, in the words of addresses.
+func (e *eval) reportAt(address, code, reason string) {
 	if len(e.findings) >= maxFindings {
 		return
 	}
-	address := e.address(node)
 	for i := range e.findings {
 		if f := &e.findings[i]; address != "" && f.Address == address && f.Code == code {
 			return
@@ -438,13 +469,8 @@ func (e *eval) report(node int32, code, reason string) {
 	})
 }
 
-// address is that of a node by 1 + id; empty when there is none.
-func (e *eval) address(node int32) string {
-	if node == 0 {
-		return ""
-	}
-	return nodeOf(e.tree, node).Address()
-}
+// address is that of a node by 1 + id.
+func (e *eval) address(node int32) string { return nodeOf(e.tree, node).Address() }
 
 // require notes that a required value is missing. When it was there but
 // unusable, the reason says so and names its place.

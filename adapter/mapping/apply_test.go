@@ -378,3 +378,35 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	group.Wait()
 }
+
+// TestFindingsOfExpressions: they name every place that the expression read,
+// and the rule.
+func TestFindingsOfExpressions(t *testing.T) {
+	const pid = "PID|1||A^^^^MR~9^^^^NH||Smith^Ann||19700614|F\nNTE|1||one\nNTE|2||two"
+	for _, tc := range []struct{ name, body, code, address string }{
+		{"number of a text", `a: '= double(src("PID-5.1"))'`, "expression-failed", "PID-5.1"},
+		{"of several", `a: '= double(src("PID-1") + src("PID-5.2")) + double(loud)'`, "expression-failed", "PID-1, PID-5.2"},
+		{"of nothing", `a: '= double(src("PID-40"))'`, "expression-failed", "PID-40 (nothing there)"},
+		{"of a list", `a: '= all("NTE-3")[int(src("PID-1")) + 3]'`, "expression-failed", "NTE[1]-3, NTE[2]-3, PID-1"},
+		{"of an empty list", `a: '= all("PID-40")[0]'`, "expression-failed", "PID-40 (nothing there)"},
+		{"asked for", `a: '= has("PID-3") && !has("PID-40") ? double(loud) : 1.0'`, "expression-failed", "PID-3[1], PID-5.1, PID-40 (nothing there)"},
+		{"the second value is no date", `a: '= src("PID-5.1") + date(src("PID-8"))'`, "not-a-date", "PID-8"},
+		{"the second code is unknown", `a: '= code("sex", src("PID-8")) + code("sex", src("PID-5.2"))'`, "unknown-code", "PID-5.2"},
+		{"put together", `a: '= src("PID-5.1") + date(src("PID-8") + src("PID-1"))'`, "not-a-date", "PID-5.1, PID-8, PID-1"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m := compile(t, head+"let: {loud: <- PID-5.1 | upper}\nresources:\n  p:\n    resourceType: Patient\n    b: = loud\n    "+tc.body+"\n")
+			r, err := m.Apply(decode(t, pid), mapping.Context{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(r.Findings) != 1 {
+				t.Fatalf("findings %+v", r.Findings)
+			}
+			f := r.Findings[0]
+			if f.Code != tc.code || f.Address != tc.address || f.Rule != "m/mapping.yaml:11:9" || f.Path != "Patient.a" {
+				t.Errorf("%+v, want %s at %s", f, tc.code, tc.address)
+			}
+		})
+	}
+}

@@ -118,13 +118,18 @@ func two(s string) (int, bool) {
 
 var monthDays = [...]int{31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}
 
-// plausible refuses what no calendar has, and years outside 1800 to 2199,
-// which in this field are always a slip of the keyboard.
+// Years outside these are always a slip of the keyboard in this field.
+const (
+	firstYear = 1800
+	lastYear  = 2199
+)
+
+// plausible refuses what no calendar has, and years that nobody can mean.
 func (m *moment) plausible() bool {
 	century, _ := two(m.year[:2])
 	yy, _ := two(m.year[2:])
 	year := century*100 + yy
-	if year < 1800 || year > 2199 {
+	if year < firstYear || year > lastYear {
 		return false
 	}
 	month, day := 1, 1
@@ -162,6 +167,14 @@ func (m *moment) date() string {
 	default:
 		return m.year + "-" + m.month + "-" + m.day
 	}
+}
+
+// after reports that the whole date lies behind a day, written as in FHIR; of a
+// month or a year its first day counts.
+func (m *moment) after(day string) bool {
+	d := m.date()
+	n := min(len(d), len(day))
+	return n > 0 && d[:n] > day[:n]
 }
 
 // dateTime prints a FHIR dateTime (https://hl7.org/fhir/R4/datatypes.html#dateTime).

@@ -2,6 +2,8 @@ package mapping
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -11,7 +13,34 @@ import (
 // date("dd MMM yyyy").
 type layout []string
 
-var layoutParts = []string{"yyyy", "MMMM", "MMM", "MM", "M", "dd", "d", "HH", "mm", "ss"}
+var layoutParts = []string{"yyyy", "yy", "MMMM", "MMM", "MM", "M", "dd", "d", "HH", "mm", "ss"}
+
+// short reports a layout whose year has two digits.
+func (l layout) short() bool { return slices.Contains(l, "yy") }
+
+// pivotWord begins the argument that says in which hundred years a year of two
+// digits lies: "yy from 1930" is 1930 to 2029.
+const pivotWord = "yy from "
+
+// parsePivot reads the year behind pivotWord.
+func parsePivot(s string) (int, error) {
+	year := strings.TrimSpace(strings.TrimPrefix(s, pivotWord))
+	n, err := strconv.Atoi(year)
+	if err != nil || len(year) != 4 || n < firstYear || n > lastYear-99 {
+		return 0, fmt.Errorf("behind %q stands the first year that two digits can mean, %d to %d", strings.TrimSpace(pivotWord), firstYear, lastYear-99)
+	}
+	return n, nil
+}
+
+// inCentury is the year of two digits within the hundred years from a pivot.
+func inCentury(yy string, pivot int) string {
+	n, _ := two(yy)
+	year := pivot - pivot%100 + n
+	if year < pivot {
+		year += 100
+	}
+	return strconv.Itoa(year)
+}
 
 // parseLayout compiles a layout; every letter in it must be part of a field.
 func parseLayout(s string) (layout, error) {
@@ -27,7 +56,7 @@ func parseLayout(s string) (layout, error) {
 		}
 		if c := part[0]; c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' {
 			if len(part) == 1 && part != "M" && part != "d" {
-				return nil, fmt.Errorf("a date is written with yyyy, M, MM, MMM, MMMM, d, dd, HH, mm and ss, not with %q", part)
+				return nil, fmt.Errorf("a date is written with yyyy, yy, M, MM, MMM, MMMM, d, dd, HH, mm and ss, not with %q", part)
 			}
 			if strings.Contains(seen, part[:1]) {
 				return nil, fmt.Errorf("%s stands twice", part)
@@ -49,14 +78,15 @@ func parseLayout(s string) (layout, error) {
 
 const monthNames = "janfebmaraprmayjunjulaugsepoctnovdec"
 
-// read reads a date or a date and time in the layout.
-func (l layout) read(s string) (moment, bool) {
+// read reads a date or a date and time in the layout; pivot is the first year
+// that two digits can mean.
+func (l layout) read(s string, pivot int) (moment, bool) {
 	var m moment
 	s = strings.TrimSpace(s)
 	for _, part := range l {
 		var into *string
 		switch part {
-		case "yyyy":
+		case "yyyy", "yy":
 			into = &m.year
 		case "MMMM", "MMM", "MM", "M":
 			into = &m.month
@@ -86,6 +116,9 @@ func (l layout) read(s string) (moment, bool) {
 		}
 		if n == 0 {
 			return m, false
+		}
+		if part == "yy" {
+			text = inCentury(text, pivot)
 		}
 		*into, s = text, s[n:]
 	}

@@ -261,6 +261,9 @@ func celSrc(m, index ref.Val) ref.Val {
 	e.passes(s)
 	n := e.place(s)
 	v := e.textOf(n)
+	if v == "" {
+		e.asks(s)
+	}
 	e.touched(n, v)
 	return types.String(v)
 }
@@ -272,9 +275,11 @@ func celHas(m, index ref.Val) ref.Val {
 	}
 	n := e.place(s)
 	if e.blank(n) {
+		e.asks(s)
 		return types.False
 	}
 	e.readBelow(n)
+	e.celReads(n)
 	return types.True
 }
 
@@ -289,6 +294,9 @@ func celAll(m, index ref.Val) ref.Val {
 			}
 			return len(out) < maxRepetitions
 		})
+		if len(out) == 0 {
+			e.asks(s)
+		}
 	}
 	return types.NewStringList(types.DefaultTypeAdapter, out)
 }
@@ -300,7 +308,7 @@ func celCode(args ...ref.Val) ref.Val {
 	if h == nil || !ok {
 		return types.NewErr("code takes a text")
 	}
-	v := val{text: string(s), node: h.e.celNode}
+	v := val{text: string(s), node: h.e.readAs(string(s))}
 	return types.String(functions["code"].one(h.e, &call{table: h.e.m.tableList[i]}, v).text)
 }
 
@@ -311,7 +319,7 @@ func celPlain(args ...ref.Val) ref.Val {
 	if h == nil || !ok {
 		return types.NewErr("the function takes a text")
 	}
-	v := val{text: string(s), node: h.e.celNode}
+	v := val{text: string(s), node: h.e.readAs(string(s))}
 	return types.String(functions[plainCalls[i]].one(h.e, &call{}, v).text)
 }
 
@@ -331,9 +339,51 @@ func (e *eval) touched(n message.Node, v string) {
 		return
 	}
 	e.readNode(n)
+	e.celReads(n)
 	if e.celNode == 0 {
 		e.celNode = n.ID() + 1
 	}
+}
+
+// maxCelPlaces bounds the places that a finding of an expression names.
+const maxCelPlaces = 8
+
+// celReads notes a place that the expression at work took something from.
+func (e *eval) celReads(n message.Node) {
+	if id := n.ID() + 1; n.Ok() && len(e.celNodes) < maxCelPlaces && !slices.Contains(e.celNodes, id) {
+		e.celNodes = append(e.celNodes, id)
+	}
+}
+
+// asks notes a path at which the expression at work found nothing.
+func (e *eval) asks(s *source) {
+	if len(e.celEmpty) < maxCelPlaces && !slices.Contains(e.celEmpty, s) {
+		e.celEmpty = append(e.celEmpty, s)
+	}
+}
+
+// readAs is the place, as 1 + id, of the last value that the expression read
+// and that is the text; 0: it put the text together.
+func (e *eval) readAs(text string) int32 {
+	for _, id := range slices.Backward(e.celNodes) {
+		if e.textOf(nodeOf(e.tree, id)) == text {
+			return id
+		}
+	}
+	return 0
+}
+
+// celPlaces are the places that the expression at work read, in the words of
+// addresses, and the paths at which it found nothing.
+func (e *eval) celPlaces() string {
+	var out []string
+	for _, id := range e.celNodes {
+		out = append(out, e.address(id))
+	}
+	for _, s := range e.celEmpty {
+		out = append(out, s.says+" (nothing there)")
+	}
+	return strings.Join(out, ", ")
 }
 
 // handle carries the evaluation through CEL; no expression can look inside.
@@ -370,6 +420,7 @@ func (e *eval) ResolveName(name string) (any, bool) {
 	}
 	if v != "" {
 		e.readNode(nodeOf(e.tree, s.origin()))
+		e.celReads(nodeOf(e.tree, s.origin()))
 		if e.celNode == 0 {
 			e.celNode = s.origin()
 		}

@@ -3,6 +3,7 @@ package mapping
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/linkloop/linkloop/adapter/element"
@@ -49,6 +50,8 @@ type call struct {
 	n       int      // a numeric argument
 	table   *table   // code, display, system
 	layouts []layout // date, dateTime
+	pivot   int      // date, dateTime: the first year that two digits can mean
+	birth   bool     // date: of a birth date, which is never in the future
 }
 
 // functions is every function by name.
@@ -109,7 +112,7 @@ var functionList = []function{
 		try: [3]string{"nhsNumber", "999 000 0018", "9990000018"}},
 	{name: "ods", says: "an ODS code: capitals, no spaces around, 3 to 10 letters and digits", one: ods,
 		try: [3]string{"ods", " a81001", "A81001"}},
-	{name: "date", max: maxArgs, says: `a FHIR date, as precise as it was sent (1953, 1953-04), from HL7 v2, ISO or the first layout that fits: date("dd/MM/yyyy", "MMM yyyy")`, one: toDate, check: dateArgs,
+	{name: "date", max: maxArgs, says: `a FHIR date, as precise as it was sent (1953, 1953-04), from HL7 v2, ISO or the first layout that fits: date("dd/MM/yyyy", "MMM yyyy"); two digits of a year say which: date("dd/MM/yy", "yy from 1930"); a birthDate is not in the future`, one: toDate, check: dateArgs,
 		try: [3]string{`date("dd MMM yyyy", "yyyy")`, "17 Apr 1953", "1953-04-17"}},
 	{name: "dateTime", max: maxArgs, says: "a FHIR dateTime; local time without an offset is that of Europe/London", one: toDateTime, check: dateArgs,
 		try: [3]string{"dateTime", "202606011030", "2026-06-01T10:30:00+01:00"}},
@@ -154,7 +157,7 @@ var functionList = []function{
 		try: [3]string{"addressCounty", "12 Mill Lane, Leeds, West Yorkshire LS13 2AB", "West Yorkshire"}},
 	{name: "addressPostcode", says: "the UK postcode in an address of one text", one: plain(func(s string) string { return parseAddress(s).postcode }),
 		try: [3]string{"addressPostcode", "12 Mill Lane, Leeds ls132ab", "LS13 2AB"}},
-	{name: "phone", says: "a telephone number, digits only: 07700900123, +33123456789, 01632960001 ext. 12; a text with words stays as it is", one: phone,
+	{name: "phone", says: "a telephone number, digits only: 07700900123, +33123456789, 01632960001 ext. 12; a text without one is reported, so ask contactSystem first where words may come", one: phone,
 		try: [3]string{"phone", "+44 (0)7700 900123", "07700900123"}},
 	{name: "contactSystem", says: "phone, email, url or fax, by what the text looks like", one: plain(contactSystem),
 		try: [3]string{"contactSystem", "someone@example.org", "email"}},
@@ -270,7 +273,7 @@ func pieces(f func(string) []string) func(*eval, *call, val, []val) []val {
 // ways that HL7 v2 and ISO write one.
 func readIn(c *call, s string) (moment, bool) {
 	for _, l := range c.layouts {
-		if m, ok := l.read(s); ok {
+		if m, ok := l.read(s, c.pivot); ok {
 			return m, true
 		}
 	}
@@ -287,6 +290,9 @@ func toDate(e *eval, c *call, v val) val {
 	m, ok := readIn(c, v.text)
 	if !ok {
 		return e.unusable(v, "not-a-date", "not a date that exists, in a form this rule reads")
+	}
+	if c.birth && m.after(e.today) {
+		return e.unusable(v, "in-the-future", "a birth date that lies behind the day of the message")
 	}
 	return text(v, m.date())
 }
@@ -313,14 +319,35 @@ func toInstant(e *eval, c *call, v val) val {
 	return text(v, m.dateTime())
 }
 
-// dateArgs compiles the layouts.
+// dateArgs compiles the layouts. A year of two digits is never guessed: the
+// mapping says in which hundred years it lies.
 func dateArgs(c *call) string {
+	short := ""
 	for _, a := range c.args {
+		var err error
+		if strings.HasPrefix(a, pivotWord) {
+			if c.pivot > 0 {
+				return strconv.Quote(strings.TrimSpace(pivotWord)) + " stands twice"
+			}
+			if c.pivot, err = parsePivot(a); err != nil {
+				return err.Error()
+			}
+			continue
+		}
 		l, err := parseLayout(a)
 		if err != nil {
 			return err.Error()
 		}
+		if l.short() {
+			short = a
+		}
 		c.layouts = append(c.layouts, l)
+	}
+	switch {
+	case short != "" && c.pivot == 0:
+		return "a year of two digits needs the first year that it can mean, as in (" + strconv.Quote(short) + `, "yy from 1930"): 30 is then 1930, and 29 is 2029`
+	case short == "" && c.pivot > 0:
+		return "no layout has a year of two digits, so " + strconv.Quote(strings.TrimSpace(pivotWord)) + " means nothing"
 	}
 	return ""
 }

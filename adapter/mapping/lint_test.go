@@ -76,7 +76,8 @@ func TestLintWarnings(t *testing.T) {
 		{"twice", "<- PID-8", "<- PID-8 or PID-8", "PID-8 stands twice in the rule"},
 		{"required", "gender:", "birthDate: <- PID-7 | default(\"2000\") | required(\"x\")\n    gender:", "required never refuses behind a default"},
 		{"system", "gender:", "identifier: [{system: 'http://fhir.nhs.uk/id/nhs-number', value: <- PID-3}]\n    gender:", "(it is written https://fhir.nhs.uk/Id/nhs-number)"},
-		{"system unknown", "gender:", "identifier: [{system: 'https://fhir.nhs.ku/Id/x', value: <- PID-3}]\n    gender:", "is not the URI of a system that is known here"},
+		{"system unknown", "gender:", "identifier: [{system: 'https://fhir.nhs.ku/Id/x', value: <- PID-3}]\n    gender:", "https://fhir.nhs.ku/Id/x is nearly the URI of a system that is known here (did you mean https://fhir.nhs.uk/?"},
+		{"system by a letter", "gender:", "identifier: [{system: 'https://fhir.nhs.uk/Id/nhs-numer', value: <- PID-3}]\n    gender:", "(did you mean https://fhir.nhs.uk/Id/nhs-number?"},
 		{"snomed", "gender:", "maritalStatus: {text: <- PID-16, coding: [{system: 'http://snomed.info/sct', code: '871731000000105'}]}\n    gender:", "the SNOMED CT id fails its check digit"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -85,6 +86,15 @@ func TestLintWarnings(t *testing.T) {
 				t.Errorf("got\n%s\nwant ...%s...", r, tc.want)
 			}
 		})
+	}
+	for _, own := range []string{"https://referrals.northshire.example.nhs.uk/id", "urn:oid:1.2.3", "http://supplier.example/fhir/"} {
+		if r := lint(strings.Replace(clean, "gender:", "identifier: [{system: '"+own+"', value: <- PID-3}]\n    gender:", 1)); len(r.Problems) != 0 {
+			t.Errorf("a system of the sender's own:\n%s", r)
+		}
+	}
+	meant := strings.Replace(clean, "resources:", "constants: {ours: 'https://fhir.nhs.ku/Id/x'}\nresources:", 1)
+	if r := lint(strings.Replace(meant, "gender:", "identifier: [{system: = ours, value: <- PID-3}]\n    gender:", 1)); len(r.Problems) != 0 {
+		t.Errorf("a system that is meant:\n%s", r)
 	}
 	fsys := files(clean)
 	r := mapping.Lint(fsys, "m")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/nhs"
+	"github.com/linkloop/linkloop/adapter/spelling"
 )
 
 // Shaper is a Schema that also knows how elements are written in JSON: as an
@@ -194,10 +195,11 @@ func (c *compiler) fitsArrow(at position, a *arrow, s shaped) {
 	}
 }
 
-// knownSystems are the beginnings of URIs of systems that are well known but
-// not of the NHS.
+// knownSystems are the beginnings of URIs of systems that many senders use, and
+// some whole ones; a URI that is nearly one of them is misspelt.
 var knownSystems = []string{"http://hl7.org/fhir/", "http://terminology.hl7.org/", "https://fhir.hl7.org.uk/", "https://fhir.nhs.uk/",
-	"http://loinc.org", "http://unitsofmeasure.org", "https://www.iana.org/", "urn:"}
+	"http://loinc.org", "http://unitsofmeasure.org", "https://www.iana.org/",
+	nhs.SystemNHSNumber, nhs.SystemODSOrganization, nhs.SystemODSSite, nhs.SystemSDSUser, nhs.SystemSNOMED, nhs.SystemDMD, nhs.SystemReadV2}
 
 // coding checks constants of a coding or an identifier that stand side by
 // side: the system's URI as it is usually written, a SNOMED CT id by its check
@@ -218,7 +220,7 @@ func (c *compiler) coding(n *yaml.Node, t *template) {
 		return
 	}
 	if hint := systemHint(system.text); hint != "" {
-		c.warn(c.start(node["system"]), hint, "%s is not the URI of a system that is known here", system.text)
+		c.warn(c.start(node["system"]), hint, "%s is nearly the URI of a system that is known here", system.text)
 	}
 	if canonical, _ := nhs.CanonicalSystem(system.text); canonical == nhs.SystemSNOMED && code != nil && node["code"] != nil {
 		if _, why := nhs.ParseConcept(code.text); why != nhs.Valid {
@@ -227,19 +229,28 @@ func (c *compiler) coding(n *yaml.Node, t *template) {
 	}
 }
 
-// systemHint says what is odd about the URI of a system; empty: nothing.
+// systemHint says what is odd about the URI of a system; empty: nothing. A URI
+// that is like none that is known is the sender's own.
 func systemHint(uri string) string {
 	if !strings.Contains(uri, ":") {
 		return ""
 	}
-	canonical, known := nhs.CanonicalSystem(uri)
-	switch {
-	case known && canonical != uri:
+	if canonical, known := nhs.CanonicalSystem(uri); known {
+		if canonical == uri {
+			return ""
+		}
 		return "it is written " + canonical
-	case known, slices.ContainsFunc(knownSystems, func(p string) bool { return strings.HasPrefix(uri, p) }):
-		return ""
 	}
-	return "check its spelling; a URL that the sender owns is fine"
+	for _, p := range knownSystems {
+		begin := uri
+		if strings.HasSuffix(p, "/") {
+			begin = uri[:min(len(p), len(uri))]
+		}
+		if d := spelling.Distance(strings.ToLower(begin), strings.ToLower(p)); begin != p && d <= 2 {
+			return "did you mean " + p + "? If not, write it under constants: and use it as = name"
+		}
+	}
+	return ""
 }
 
 // checkTargets warns of codes and systems in a table that look wrong.
@@ -250,7 +261,7 @@ func (c *compiler) checkTargets(t *table) {
 		if !systems[to.system] {
 			systems[to.system] = true
 			if hint := systemHint(to.system); hint != "" {
-				c.warnFile(t.file, hint, fmt.Sprintf("%s is not the URI of a system that is known here", to.system))
+				c.warnFile(t.file, hint, fmt.Sprintf("%s is nearly the URI of a system that is known here", to.system))
 			}
 		}
 		if to.system == nhs.SystemSNOMED && to.code != "" {

@@ -386,6 +386,9 @@ func (c *compiler) scalar(n *yaml.Node, path string) *template {
 			return nil
 		}
 		t.list = t.arrow.list()
+		for i := range t.arrow.calls {
+			t.arrow.calls[i].birth = strings.HasSuffix(path, ".birthDate")
+		}
 		c.odd(at, t.arrow)
 	case strings.HasPrefix(s, "->"):
 		t.shape = isRef

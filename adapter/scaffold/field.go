@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -304,6 +305,10 @@ var layouts = []struct{ mapping, golang string }{
 	{"dd/MM/yyyy HH:mm", "02/01/2006 15:04"}, {"dd/MM/yyyy HH:mm:ss", "02/01/2006 15:04:05"},
 	{"yyyy-MM-dd HH:mm:ss", "2006-01-02 15:04:05"}, {"yyyy-MM-dd HH:mm", "2006-01-02 15:04"},
 	{"dd MMM yyyy HH:mm", "02 Jan 2006 15:04"},
+	{"d/M/yyyy", "2/1/2006"}, {"d.M.yyyy", "2.1.2006"}, {"d MMM yyyy", "2 Jan 2006"}, {"d MMMM yyyy", "2 January 2006"},
+	{"dd/MM/yy", "02/01/06"}, {"dd-MM-yy", "02-01-06"}, {"dd.MM.yy", "02.01.06"}, {"d/M/yy", "2/1/06"},
+	{"dd MMM yy", "02 Jan 06"}, {"dd-MMM-yy", "02-Jan-06"}, {"d MMM yy", "2 Jan 06"},
+	{"dd/MM/yy HH:mm", "02/01/06 15:04"}, {"dd.MM.yy HH:mm", "02.01.06 15:04"}, {"dd-MMM-yy HH:mm", "02-Jan-06 15:04"},
 }
 
 // layoutOf is the layout that a text is a date in; its index.
@@ -316,11 +321,22 @@ func layoutOf(text string) (int, bool) {
 	return 0, false
 }
 
-// dated is the function that reads the date of a field.
-func dated(f field, function string) string {
+// dated is the function that reads the date of a field. In which hundred years a
+// year of two digits lies is for a person to say: a birth date may be of this
+// year or of the 99 before it, any other date is of this century.
+func (w *writer) dated(f field, function string) string {
 	i, ok := layoutOf(f.value)
 	if !ok || layouts[i].mapping == "" {
 		return " | " + function
 	}
-	return " | " + function + "(" + strconv.Quote(layouts[i].mapping) + ")"
+	args := strconv.Quote(layouts[i].mapping)
+	if strings.Contains(layouts[i].mapping, "yy") && !strings.Contains(layouts[i].mapping, "yyyy") {
+		first := w.year - w.year%100
+		if kindOf(f) == birthDate {
+			first = w.year - 99
+		}
+		args += fmt.Sprintf(`, "yy from %d"`, first)
+		w.doubt("%s has years of two digits, taken for %d to %d: ask the sender; who is older than that would be taken for a child", f.path, first, first+99)
+	}
+	return " | " + function + "(" + args + ")"
 }

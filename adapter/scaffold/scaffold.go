@@ -27,9 +27,10 @@ type Proposal struct {
 type Guess struct{ Path, As string }
 
 // Propose proposes a mapping of the name for messages like the sample, which
-// has the format and the message type.
-func Propose(name, format, messageType string, t *message.Tree) *Proposal {
-	w := &writer{name: name, format: format, kind: messageType, all: proposable(t), used: map[string]bool{}}
+// has the format and the message type. By the year, that of the sample, years of
+// two digits are read.
+func Propose(name, format, messageType string, t *message.Tree, year int) *Proposal {
+	w := &writer{name: name, format: format, kind: messageType, year: year, all: proposable(t), used: map[string]bool{}}
 	if format == "json" {
 		w.each = several(fields(t, true))
 	}
@@ -97,6 +98,7 @@ func (p *Proposal) Leaks(t *message.Tree) []string {
 // writer writes mapping.yaml.
 type writer struct {
 	name, format, kind string
+	year               int
 	all                []field
 	used               map[string]bool
 	found              []Guess
@@ -146,6 +148,13 @@ func (w *writer) any(k kind) (field, bool) {
 func (w *writer) mark(f field, k kind) {
 	w.used[f.path] = true
 	w.found = append(w.found, Guess{f.path, string(k)})
+}
+
+// doubt notes what a person must look at, once.
+func (w *writer) doubt(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); !slices.Contains(w.unsure, text) {
+		w.unsure = append(w.unsure, text)
+	}
 }
 
 func (w *writer) line(depth int, format string, args ...any) {

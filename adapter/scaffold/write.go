@@ -63,7 +63,7 @@ func (w *writer) patient() {
 		w.unsure = append(w.unsure, "vocabulary/sex.json: what this sender means by its codes (the numbers are those of the NHS Data Dictionary)")
 	}
 	if f, ok := w.take(birthDate, ofPatient); ok {
-		w.line(2, "birthDate: %s", rule(f.path+dated(f, "date")))
+		w.line(2, "birthDate: %s", rule(f.path+w.dated(f, "date")))
 	} else {
 		w.unsure = append(w.unsure, "no birth date was found in the sample")
 	}
@@ -332,7 +332,7 @@ func (w *writer) request(requester string, provider bool) {
 	w.line(4, "  display: Referral to social prescribing service")
 	w.line(2, "subject: -> patient")
 	if hasDate {
-		w.line(2, "authoredOn: %s", rule(at.path+dated(at, "dateTime")+` | required("a referral says when it was made")`))
+		w.line(2, "authoredOn: %s", rule(at.path+w.dated(at, "dateTime")+` | required("a referral says when it was made")`))
 	} else {
 		w.unsure = append(w.unsure, "no date of the referral was found; authoredOn of the ServiceRequest and the Task needs one")
 	}
@@ -358,7 +358,7 @@ func (w *writer) request(requester string, provider bool) {
 	w.line(2, "focus: -> request")
 	w.line(2, "for: -> patient")
 	if hasDate {
-		w.line(2, "authoredOn: %s", rule(at.path+dated(at, "dateTime")))
+		w.line(2, "authoredOn: %s", rule(at.path+w.dated(at, "dateTime")))
 	}
 	if requester != "" {
 		w.line(2, "requester: -> %s", requester)

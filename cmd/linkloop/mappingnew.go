@@ -13,8 +13,8 @@ import (
 
 var mappingName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
 
-func newCommand(folder *string) *cobra.Command {
-	var from, format string
+func newCommand() *cobra.Command {
+	var from, format, into string
 	cmd := &cobra.Command{Use: "new NAME --from SAMPLE", Short: "Propose a mapping from a sample message, with a first example", Args: cobra.ExactArgs(1),
 		Long: "Propose a mapping from a sample message of any format, with code tables and a first example, and write it into the folder NAME\n" +
 			"below --folder, or below the folder at hand without one. The sample is made anonymous in the example. Nothing that exists is overwritten.",
@@ -31,11 +31,7 @@ func newCommand(folder *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			root := *folder
-			if root == "" {
-				root = "."
-			}
-			dir := filepath.Join(root, name)
+			dir := filepath.Join(into, name)
 			if _, err := os.Stat(dir); err == nil {
 				return fmt.Errorf("%s exists already", dir)
 			}
@@ -70,9 +66,11 @@ func newCommand(folder *string) *cobra.Command {
 				fmt.Fprintf(out, "%s/%s\n", name, p)
 			}
 			fmt.Fprintln(out, "The example holds the sample made anonymous: read it before you share it.")
-			fmt.Fprintf(out, "Next: read %s, then linkloop mapping test %s --folder %s\n", filepath.Join(dir, "mapping.yaml"), name, root)
+			fmt.Fprintf(out, "Next: read %s, then linkloop mapping test %s --folder %s\n", filepath.Join(dir, "mapping.yaml"), name, into)
 			return nil
 		}}
+	// The other commands read the folder; this one writes into it.
+	cmd.Flags().StringVar(&into, "folder", ".", "folder of mappings, into which the new one is written")
 	cmd.Flags().StringVar(&from, "from", "", "file with a sample message")
 	cmd.Flags().StringVar(&format, "format", "", "hl7v2, fhirmsg, json, xml or csv (default: told from the sample)")
 	if err := cmd.MarkFlagRequired("from"); err != nil {

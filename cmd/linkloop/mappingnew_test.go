@@ -1,10 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // awkward is a message of a made-up person in the ways in which suppliers
@@ -30,7 +32,7 @@ func TestMappingNewFindsWhatIsAwkward(t *testing.T) {
 			t.Errorf("the example holds %q", mark)
 		}
 	}
-	says(t, example, `(A81099)"`, ` (Mr)"`, `"TESTPERSON, `, `"contact":"Mob: 07700 900`, `"kind":"MRN"`, `"kind":"NHS"`, `"seen":"14/06/70"`,
+	says(t, example, `(A81099)"`, ` (Mr)"`, `"TESTPERSON, `, `"contact":"Mob: 07700 900`, `"kind":"MRN"`, `"kind":"NHS"`, `"seen":"03/02/26"`,
 		`"consent":"verbal"`, `"status":"new"`, `"urgency":"routine"`, `\\`, `"system": "email", "value": "person`, `"use": "mobile"`, "; ")
 }
 
@@ -40,6 +42,27 @@ func TestMappingNewSaysWhatIsDangerous(t *testing.T) {
 	rules, _, out, _ := propose(t, `{"who":{"surname":"Quillfeather","dob":"1951-07-03"},"tags":["x","999 000 0018"]}`)
 	says(t, rules, "# CHECK: NO NUMBER OF THE REFERRAL WAS FOUND", "# CHECK: NO PRACTICE WITH AN ODS CODE WAS FOUND", "tags[1] | nhsNumber", "by its position in a list")
 	says(t, out, "CHECK: NO NUMBER", "CHECK: NO PRACTICE")
+}
+
+// TestMappingNewOfTwoDigitYears: in which hundred years they lie is proposed, and
+// said to be no more than that. The help says where the mapping is written.
+func TestMappingNewOfTwoDigitYears(t *testing.T) {
+	rules, example, out, folder := propose(t, `{"ref":"N-1","referredOn":"3/2/26","who":{"surname":"Quill","nhs":"9990000018","dob":"14-Jun-51"}}`)
+	says(t, rules, fmt.Sprintf(`who.dob | date("dd-MMM-yy", "yy from %d")`, time.Now().Year()-99), fmt.Sprintf(`referredOn | dateTime("d/M/yy", "yy from %d")`, time.Now().Year()/100*100),
+		"# CHECK: who.dob has years of two digits", "# CHECK: referredOn has years of two digits")
+	says(t, out, "CHECK: who.dob has years of two digits")
+	says(t, example, `"birthDate": "19`, `"authoredOn": "20`)
+	if strings.Count(out, "referredOn has years") != 1 || strings.Contains(example, "14-Jun-51") {
+		t.Errorf("%s\n%s", out, example)
+	}
+	if said, err := run(t, "mapping", "lint", "--folder", folder); err != nil {
+		t.Errorf("%v: %s", err, said)
+	}
+	for _, c := range []struct{ name, want string }{{"new", `into which the new one is written (default ".")`}, {"lint", "folder of mappings (default: the embedded ones)"}} {
+		if help, err := run(t, "mapping", c.name, "--help"); err != nil || !strings.Contains(help, c.want) {
+			t.Errorf("%v: %s", err, help)
+		}
+	}
 }
 
 // TestMappingNewOfSeveral: a document with several referrals is taken apart.
