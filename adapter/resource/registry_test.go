@@ -76,7 +76,7 @@ func TestRegistry(t *testing.T) {
 
 // words are those about one type, of a text that may be about several:
 //
-//	* [Task](task.html): Search by task owner
+//   - [Task](task.html): Search by task owner
 func words(text, typ string) string {
 	for _, line := range strings.Split(text, "\n") {
 		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "* ["+typ+"]("); ok {
