@@ -79,8 +79,8 @@ crash: build ## Kill servers under load ROUNDS (5) times on each of STORES; noth
 	$(GO) test -count=1 -v -timeout 2h -run '^TestCrash$$' ./adapter/load -binary $(CURDIR)/$(BIN) -rounds $(ROUNDS) -stores $(STORES)
 
 .PHONY: growth
-growth: ## Measure the embedded store at SIZES (10000,100000,1000000) referrals: 13 GB and half an hour
-	$(GO) test -count=1 -v -timeout 3h -run '^TestGrowth$$' ./adapter/app -growth $(SIZES)
+growth: ## Measure a store (STORE=postgres, else the embedded one) at SIZES (10000,100000,1000000) referrals: 13 GB and half an hour
+	$(GO) test -count=1 -v -timeout 3h -run '^TestGrowth$$' ./adapter/app -growth $(SIZES) -growth-store '$(STORE)'
 
 .PHONY: together
 together: ## Send sixteen identical requests at once, TOGETHER (1000) times; each is done once

@@ -8,7 +8,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"runtime"
 	"slices"
 	"strconv"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/app"
 	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/store/postgrestest"
 	"github.com/linkloop/linkloop/config"
 )
 
@@ -27,6 +27,7 @@ var (
 	growthSizes  = flag.String("growth", "", "numbers of referrals to measure at, with commas between, ascending; see make growth")
 	growthFolder = flag.String("growth-folder", "", "where the data goes, about 13 kB a referral; one with data is filled on; empty: a temporary folder")
 	growthFrom   = flag.Int64("growth-from", 0, "how many referrals the folder has from an earlier run")
+	growthStore  = flag.String("growth-store", "", "postgres: a PostgreSQL server started for this; empty: the embedded store")
 	growthTime   = flag.Duration("growth-time", 5*time.Second, "how long each figure is measured")
 )
 
@@ -42,6 +43,7 @@ type growth struct {
 	filled  atomic.Int64
 	mu      sync.Mutex
 	tasks   []string // some that referrals made
+	numbers []string // NHS numbers of persons that were referred
 	current map[string][]float64
 	names   []string
 }
@@ -58,6 +60,13 @@ func TestGrowth(t *testing.T) {
 	g.cfg.Data.Folder = *growthFolder
 	if g.cfg.Data.Folder == "" {
 		g.cfg.Data.Folder = t.TempDir()
+	}
+	if *growthStore == "postgres" {
+		dsn, err := postgrestest.Own(t).CreateDatabase()
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.cfg.Data.Postgres = dsn
 	}
 	g.start()
 	g.resume()
@@ -164,6 +173,7 @@ func (g *growth) fill(n int64) {
 				task := g.refer(i)
 				if i%20 == 0 {
 					g.assign(task, i)
+					g.remember(person(i % 900_000))
 				}
 			}
 		})
@@ -191,6 +201,16 @@ func (g *growth) assign(task string, i int64) {
 		g.tasks = append(g.tasks, task)
 	} else {
 		g.tasks[rand.IntN(len(g.tasks))] = task
+	}
+}
+
+func (g *growth) remember(number string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.numbers) < 20_000 {
+		g.numbers = append(g.numbers, number)
+	} else {
+		g.numbers[rand.IntN(len(g.numbers))] = number
 	}
 }
 
@@ -247,17 +267,24 @@ func (g *growth) rate(name string, clients int, work func()) {
 }
 
 func (g *growth) measure(n int64) {
-	info, err := os.Stat(g.cfg.Data.Folder + "/linkloop.db")
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	g.note("bytes per referral", float64(info.Size())/float64(n))
+	g.note("bytes per referral", float64(g.a.Stats().DataBytes)/float64(n))
 	any := func() string { return g.tasks[rand.IntN(len(g.tasks))] }
 	worklist := func() {
 		g.call("GET", fmt.Sprintf("/fhir/Task?owner=Organization/team-%d&status=requested&_sort=-_lastUpdated&_count=20", rand.IntN(owners)), nil, 200)
 	}
 	g.rate("worklist, 1 client", 1, worklist)
 	g.rate("worklist, 8 clients", 8, worklist)
+	if len(g.numbers) > 0 {
+		g.rate("Tasks of an NHS number (chained), 8 clients", 8, func() {
+			g.call("GET", "/fhir/Task?patient.identifier=https://fhir.nhs.uk/Id/nhs-number%7C"+g.numbers[rand.IntN(len(g.numbers))], nil, 200)
+		})
+		g.rate("Patients by name, 8 clients", 8, func() { g.call("GET", "/fhir/Patient?family=canarybird&_count=20", nil, 200) })
+	}
+	g.rate("worklist with Patient and request (_include), 8 clients", 8, func() {
+		g.call("GET", fmt.Sprintf("/fhir/Task?owner=Organization/team-%d&status=requested&_count=20&_include=Task:patient&_include=Task:focus", rand.IntN(owners)), nil, 200)
+	})
+	g.rate("history of a Task, 8 clients", 8, func() { g.call("GET", "/fhir/Task/"+any()+"/_history", nil, 200) })
+	g.rate("history of all Tasks, 20 of it, 8 clients", 8, func() { g.call("GET", "/fhir/Task/_history?_count=20", nil, 200) })
 	g.rate("read, 8 clients", 8, func() { g.call("GET", "/fhir/Task/"+any(), nil, 200) })
 	var turn atomic.Int64
 	g.rate("read and update, 8 clients", 8, func() {
