@@ -27,6 +27,7 @@ var layers = []struct {
 	{"0 types", []string{"adapter/message", "adapter/element", "adapter/markup"}},
 	{"1 rules", []string{"adapter/mapping", "adapter/terminology", "adapter/codes", "adapter/measure"}},
 	{"2 domain", []string{"adapter/fhir", "adapter/fhir/fhirxml", "adapter/referral"}},
+	{"3 expressions", []string{"adapter/fhirpath"}},
 	{"3 decisions and plug-in interfaces", []string{
 		"adapter/profile", "adapter/triage", "adapter/outcome", "adapter/patch",
 		"adapter/inbound", "adapter/outbound", "adapter/recordtest", "adapter/resource",
@@ -95,7 +96,7 @@ var homes = map[string]struct {
 // decision can be replayed and explained years later.
 var pure = []string{
 	"adapter/fault", "adapter/nhs", "adapter/spelling", "adapter/message", "adapter/element", "adapter/markup", "adapter/mapping", "adapter/terminology",
-	"adapter/codes", "adapter/measure", "adapter/referral", "adapter/triage", "adapter/outcome", "adapter/profile", "adapter/patch", "adapter/inbound/*",
+	"adapter/codes", "adapter/measure", "adapter/referral", "adapter/triage", "adapter/outcome", "adapter/profile", "adapter/fhirpath", "adapter/patch", "adapter/inbound/*",
 }
 
 // impure are the imports and calls that a pure package goes without.

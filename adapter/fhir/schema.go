@@ -31,6 +31,7 @@ type structure struct {
 	form      *form           // of a primitive with a syntax
 	codes     map[string]bool // of a primitive with a required binding
 	fields    map[string]*field
+	choices   map[string]bool // names of choices, without the type
 	required  []string // element names; a choice by its name without the type
 	rules     []invariant
 }
@@ -141,6 +142,10 @@ func (b *reader) element(s *structure, fd protoreflect.FieldDescriptor) {
 		s.required = append(s.required, name)
 	}
 	if proto.GetExtension(fd.Message().Options(), apb.E_IsChoiceType) == true {
+		if s.choices == nil {
+			s.choices = map[string]bool{}
+		}
+		s.choices[name] = true
 		options := fd.Message().Oneofs().Get(0).Fields()
 		for i := range options.Len() {
 			o := options.Get(i)

@@ -77,3 +77,14 @@ func jsonKind(primitive string) element.Kind {
 	}
 	return element.String
 }
+
+// Bound reports whether the codes of a primitive are those of a required
+// binding, which Check holds them against.
+func (t Type) Bound() bool { return t.s.codes != nil }
+
+// Is reports whether there is such a type; the zero Type is none.
+func (t Type) Is() bool { return t.s != nil }
+
+// HasChoice reports whether the type has an element of several types by this
+// name without the type, such as value of value[x].
+func (t Type) HasChoice(name string) bool { return t.s.choices[name] }

@@ -1,0 +1,207 @@
+package profile
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/linkloop/linkloop/adapter/element"
+)
+
+// member is the answer to whether a code is in a value set.
+type member uint8
+
+const (
+	outside member = iota
+	inside
+	unknown // the value set has parts that cannot be listed from here
+)
+
+// valueSet is a ValueSet as far as its codes can be listed from what is
+// loaded. https://hl7.org/fhir/R4/valueset.html#composition
+type valueSet struct {
+	url   string
+	codes map[string]map[string]bool // by system
+	open  map[string]string          // systems of which not all codes are known, and why
+	any   string                     // why nothing that is not listed can be said to be outside
+	order []string                   // the codes listed, for people
+}
+
+// maxValueSetCodes bounds what is listed of one value set.
+const maxValueSetCodes = 100_000
+
+// maxValueSetDepth bounds value sets that include each other.
+const maxValueSetDepth = 8
+
+// compileValueSet lists what a ValueSet includes. It is never an error: what
+// cannot be listed is remembered with the reason.
+func (l *Library) compileValueSet(v *element.Value, depth int) *valueSet {
+	s := &valueSet{url: v.Str("url"), codes: map[string]map[string]bool{}, open: map[string]string{}}
+	compose := v.Get("compose")
+	for _, in := range compose.List("include") {
+		s.include(l, in, depth)
+	}
+	s.expansion(v.Get("expansion").List("contains"), 0)
+	if compose == nil {
+		// An expansion alone may be of a moment, of a page or without
+		// inactive codes.
+		s.any = "it has no definition, only an expansion"
+	}
+	for _, ex := range compose.List("exclude") {
+		s.exclude(ex)
+	}
+	return s
+}
+
+func (s *valueSet) add(system, code string) {
+	if code == "" || len(s.order) >= maxValueSetCodes {
+		if code != "" {
+			s.any = "it has more codes than are listed"
+		}
+		return
+	}
+	if s.codes[system] == nil {
+		s.codes[system] = map[string]bool{}
+	}
+	if !s.codes[system][code] {
+		s.codes[system][code] = true
+		s.order = append(s.order, code)
+	}
+}
+
+func (s *valueSet) include(l *Library, in *element.Value, depth int) {
+	system, sets := in.Str("system"), in.List("valueSet")
+	switch {
+	case system != "" && len(sets) > 0 || len(sets) > 1:
+		s.any = "it is an intersection of value sets"
+	case len(sets) == 1:
+		s.merge(l, sets[0].Text, depth)
+	case system == "":
+		s.any = "it includes codes without naming their system"
+	case in.Get("filter") != nil:
+		s.open[system] = "codes of " + system + " are chosen by a rule, which needs a terminology server"
+	case in.Get("concept") != nil:
+		for _, c := range in.List("concept") {
+			s.add(system, c.Str("code"))
+		}
+	default:
+		cs := l.codeSystem(system, in.Str("version"))
+		if cs == nil || cs.Str("content") != "complete" {
+			s.open[system] = "the codes of " + system + " are not in a loaded package"
+			return
+		}
+		s.concepts(system, cs.List("concept"), 0)
+	}
+}
+
+// merge adds the codes of another value set.
+func (s *valueSet) merge(l *Library, canonical string, depth int) {
+	if depth >= maxValueSetDepth {
+		s.any = "value sets include each other too deeply"
+		return
+	}
+	o := l.valueSet(canonical, depth+1)
+	if o == nil {
+		s.any = "it includes " + canonical + ", which is not loaded"
+		return
+	}
+	for system, codes := range o.codes {
+		for code := range codes {
+			s.add(system, code)
+		}
+	}
+	for system, why := range o.open {
+		s.open[system] = why
+	}
+	if o.any != "" {
+		s.any = o.any
+	}
+}
+
+// concepts adds the concepts of a CodeSystem and those below them.
+func (s *valueSet) concepts(system string, list []*element.Value, depth int) {
+	for _, c := range list {
+		s.add(system, c.Str("code"))
+		if depth < element.DefaultLimits.Depth {
+			s.concepts(system, c.List("concept"), depth+1)
+		}
+	}
+}
+
+// expansion adds codes that were in the value set when somebody expanded it.
+// They close nothing: a newer edition of a code system has more.
+func (s *valueSet) expansion(list []*element.Value, depth int) {
+	for _, c := range list {
+		if a := c.Get("abstract"); a == nil || a.Text != "true" {
+			s.add(c.Str("system"), c.Str("code"))
+		}
+		if depth < element.DefaultLimits.Depth {
+			s.expansion(c.List("contains"), depth+1)
+		}
+	}
+}
+
+// exclude takes codes away; where which ones cannot be listed, nothing listed
+// of the system is certain any more.
+func (s *valueSet) exclude(ex *element.Value) {
+	system := ex.Str("system")
+	if system == "" || ex.Get("valueSet") != nil || ex.Get("filter") != nil || ex.Get("concept") == nil {
+		s.codes[system] = nil
+		s.open[system] = "codes are excluded by a rule, which needs a terminology server"
+		if system == "" {
+			s.any = s.open[system]
+			s.codes = map[string]map[string]bool{}
+		}
+		return
+	}
+	for _, c := range ex.List("concept") {
+		delete(s.codes[system], c.Str("code"))
+	}
+}
+
+// has reports whether a code is in the value set; why says what cannot be
+// known. Without a system, as of a code element, every system counts.
+func (s *valueSet) has(system, code string) (is member, why string) {
+	if system == "" {
+		for _, codes := range s.codes {
+			if codes[code] {
+				return inside, ""
+			}
+		}
+		if len(s.open) > 0 {
+			return unknown, s.open[slices.Min(slices.Collect(maps.Keys(s.open)))]
+		}
+	}
+	if s.codes[system][code] {
+		return inside, ""
+	}
+	if why, open := s.open[system]; open {
+		return unknown, why
+	}
+	if s.any != "" {
+		return unknown, s.any
+	}
+	return outside, ""
+}
+
+// says lists the codes for a person.
+func (s *valueSet) says() string {
+	const few = 20
+	var list []string
+	for _, code := range s.order {
+		for _, codes := range s.codes {
+			if codes[code] {
+				list = append(list, code)
+				break
+			}
+		}
+		if len(list) > few {
+			return strconv.Itoa(len(s.order)) + " codes of the value set " + s.url
+		}
+	}
+	if len(list) == 0 || len(s.open) > 0 || s.any != "" {
+		return "the codes of the value set " + s.url
+	}
+	return strings.Join(list, ", ") + " (value set " + s.url + ")"
+}
