@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -166,11 +167,22 @@ func (a *App) gatewayConfig() gateway.Config {
 		Intake: a.intake, Worklist: a.worklist, Store: a.store, Clients: a.clients(a.cfg), Mappings: a.rollout,
 		Files: a.files, MaxFile: int64(a.cfg.Files.SizeLimit), FileTime: a.cfg.Files.TimeLimit,
 		BaRSTime: a.cfg.HTTP.BaRSTimeLimit,
-		BaseURL:  a.BaseURL(), Version: Version,
+		BaseURL:  a.BaseURL(), Version: Version, TrustedProxies: prefixes(a.cfg.HTTP.TrustedProxies), Origins: a.cfg.HTTP.CORSOrigins,
 		MaxBody: int64(a.cfg.HTTP.BodyLimit), MaxConcurrent: a.cfg.HTTP.MaxConcurrent,
 		MaxWorking: a.cfg.HTTP.MaxWorking, BodyMemory: int64(a.cfg.HTTP.BodyMemory),
 		RequestTime: a.cfg.HTTP.ReadTimeout, DeliveryDue: a.relay.Notify, Observer: a.metrics, Log: a.log,
 	}
+}
+
+// prefixes are networks of a configuration, which are checked when it is read.
+func prefixes(networks []string) []netip.Prefix {
+	out := make([]netip.Prefix, 0, len(networks))
+	for _, n := range networks {
+		if p, err := netip.ParsePrefix(n); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // clients are the callers of a configuration, their organisations by id.
@@ -231,7 +243,7 @@ func (a *App) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	a.stopWork = cancel
 	a.running.Add(6)
-	go serve(a.public, a.publicAddr)
+	go serve(a.public, gateway.Outcomes(a.publicAddr))
 	go serve(a.ops, a.opsAddr)
 	go func() {
 		defer a.running.Done()

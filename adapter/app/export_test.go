@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"slices"
 	"time"
 
+	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/intake"
 	"github.com/linkloop/linkloop/adapter/store"
 )
@@ -18,3 +20,26 @@ func (a *App) Accept(ctx context.Context, sender string, body []byte) (intake.Re
 
 // Stats are those of the store.
 func (a *App) Stats() store.Stats { return a.store.Stats() }
+
+// Hold writes resources that have ids into the store, past the rules of the API.
+func (a *App) Hold(ctx context.Context, list []*element.Value) error {
+	for part := range slices.Chunk(list, 100) {
+		err := a.store.Decide(ctx, func(tx store.Tx) error {
+			for _, v := range part {
+				key := store.Key{Type: v.ResourceType(), ID: v.ID()}
+				if _, err := tx.Resources().Put(store.Write{Key: key, Body: element.Canonical(v)}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	_, err := a.worklist.Reindex(ctx)
+	return err
+}
+
+// Addr is where the public port listens, whatever the public address is.
+func (a *App) Addr() string { return a.publicAddr.Addr().String() }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/app"
 	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/fhir"
+	"github.com/linkloop/linkloop/adapter/fhir/fhirxml"
 	"github.com/linkloop/linkloop/adapter/store/postgrestest"
 	"github.com/linkloop/linkloop/config"
 )
@@ -121,7 +123,55 @@ func (h *house) try(method, path string, body []byte, headers ...string) (respon
 	}
 	defer res.Body.Close()
 	b, err := io.ReadAll(res.Body)
-	return response{res.StatusCode, res.Header, b}, err
+	r := response{res.StatusCode, res.Header, b}
+	if err == nil {
+		if wrong := refusalOf(method, path, r); wrong != "" {
+			h.t.Errorf("%s %s: %s", method, path, wrong)
+		}
+	}
+	return r, err
+}
+
+// refusalOf says what is wrong with a refusal over FHIR: every one is an
+// OperationOutcome in the format that its Content-Type says, each issue with
+// severity, code and diagnostics, and with the headers that its status asks for.
+func refusalOf(method, path string, r response) string {
+	if r.status < 400 || !strings.HasPrefix(path, "/fhir") {
+		return ""
+	}
+	if r.status == 405 && r.header.Get("Allow") == "" {
+		return "405 without Allow"
+	}
+	if r.status == 503 && r.header.Get("Retry-After") == "" {
+		return "503 without Retry-After"
+	}
+	if method == http.MethodHead {
+		return ""
+	}
+	var v *element.Value
+	var err error
+	switch kind := r.header.Get("Content-Type"); kind {
+	case "application/fhir+json; charset=utf-8", "application/json; charset=utf-8", "text/json; charset=utf-8":
+		v, err = element.Parse(r.body, element.Limits{})
+	case "application/fhir+xml; charset=utf-8", "application/xml; charset=utf-8", "text/xml; charset=utf-8":
+		v, err = fhirxml.Read(r.body, element.Limits{})
+	default:
+		return fmt.Sprintf("%d with the content type %q", r.status, kind)
+	}
+	switch {
+	case err != nil:
+		return fmt.Sprintf("%d with a body that cannot be read: %v", r.status, err)
+	case v.ResourceType() != "OperationOutcome" || len(v.List("issue")) == 0:
+		return fmt.Sprintf("%d with a %s and no OperationOutcome", r.status, v.ResourceType())
+	case len(fhir.Check(v)) > 0:
+		return fmt.Sprintf("%d with an OperationOutcome that is not FHIR: %v", r.status, fhir.Check(v))
+	}
+	for _, is := range v.List("issue") {
+		if is.Str("severity") == "" || is.Str("code") == "" || is.Str("diagnostics") == "" {
+			return fmt.Sprintf("%d with an issue that says nothing: %s", r.status, is.JSON())
+		}
+	}
+	return ""
 }
 
 // want checks the status and that every refusal over FHIR is an OperationOutcome.

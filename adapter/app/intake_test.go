@@ -132,7 +132,7 @@ func TestBadInput(t *testing.T) {
 	h.refused(h.call("GET", "/fhir/Task/none", nil), 404, "not-found", "")
 	h.refused(h.call("GET", "/nowhere", nil), 404, "not-found", "address")
 	h.refused(h.call("DELETE", "/fhir/Task/1/_history", nil), 405, "not-supported", "method")
-	h.refused(h.call("GET", "/fhir/Task", nil, "Accept", "application/fhir+xml"), 406, "not-supported", "fhir+json")
+	h.refused(h.call("GET", "/fhir/Task", nil, "Accept", "application/fhir+turtle"), 406, "not-supported", "fhir+json")
 	if r := h.call("POST", "/intake/hl7v2-ref", []byte("no message at all")); r.status != 400 || !bytes.Contains(r.body, []byte("MSA|AR")) {
 		t.Errorf("garbage: status %d, want 400 with an AR", r.status)
 	}

@@ -45,7 +45,7 @@ func TestPatch(t *testing.T) {
 	}
 	xml := `<Parameters xmlns="http://hl7.org/fhir"><parameter><name value="operation"/><part><name value="type"/><valueCode value="replace"/></part><part><name value="path"/><valueString value="Task.businessStatus.text"/></part><part><name value="value"/><valueString value="waiting"/></part></parameter></Parameters>`
 	r = h.want(h.call("PATCH", at, []byte(xml), "Content-Type", "application/fhir+xml"), 200)
-	if r.value(t).TextAt("businessStatus.text") != "waiting" {
+	if r.xml(t).TextAt("businessStatus.text") != "waiting" {
 		t.Error("the FHIRPath Patch in XML did nothing")
 	}
 	r = h.want(h.call("PATCH", at, []byte(`<diff xmlns="http://hl7.org/fhir"><replace sel="f:Task/f:businessStatus/f:text/@value">met</replace></diff>`), "Content-Type", "application/xml-patch+xml"), 200)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"mime"
 	"net/http"
 	"strings"
 	"time"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
-	"github.com/linkloop/linkloop/adapter/fhir/fhirxml"
 	"github.com/linkloop/linkloop/adapter/inbound"
 	"github.com/linkloop/linkloop/adapter/inbound/fhirmsg"
 	"github.com/linkloop/linkloop/adapter/intake"
@@ -265,27 +263,4 @@ func (g *Gateway) reply(c *gin.Context, r inbound.Reply) {
 		}
 	}
 	c.Data(r.Status, r.ContentType, r.Body)
-}
-
-func acceptsXML(accept string) bool {
-	for _, part := range strings.Split(accept, ",") {
-		if xmlType(part) {
-			return true
-		}
-	}
-	return false
-}
-
-// xmlType reports the media types of FHIR in XML.
-// https://hl7.org/fhir/R4/http.html#mime-type
-func xmlType(text string) bool {
-	kind, _, err := mime.ParseMediaType(text)
-	if err != nil {
-		return false
-	}
-	switch kind {
-	case fhirxml.MediaType, "application/xml", "text/xml", "xml":
-		return true
-	}
-	return false
 }

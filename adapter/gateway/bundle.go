@@ -17,6 +17,6 @@ func (g *Gateway) batchOrTransaction(c *gin.Context) {
 		return
 	}
 	g.bundle(c, func(ctx context.Context) ([]byte, error) {
-		return g.cfg.Worklist.Bundle(ctx, caller(c), body, prefers(c, "return=representation"))
+		return g.resources(c).Bundle(ctx, caller(c), body, preferencesOf(c).returns)
 	})
 }

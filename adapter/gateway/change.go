@@ -16,7 +16,7 @@ import (
 
 // changeOf is what a request says about the resource that it changes.
 func changeOf(c *gin.Context, body []byte) worklist.Change {
-	return worklist.Change{Type: c.Param("type"), ID: c.Param("id"), Body: body, IfMatch: ifMatch(c)}
+	return worklist.Change{Type: c.Param("type"), ID: c.Param("id"), Body: body, IfMatch: ifMatch(c), IfNoneMatch: c.GetHeader("If-None-Match")}
 }
 
 // updateOne serves PUT [base]/Type?search.
@@ -29,7 +29,7 @@ func (g *Gateway) updateOne(c *gin.Context) {
 	}
 	made := false
 	v, err := g.one(c, func(ctx context.Context) (v store.Version, err error) {
-		v, made, err = g.cfg.Worklist.UpdateOne(ctx, caller(c), changeOf(c, body), condition(c))
+		v, made, err = g.resources(c).UpdateOne(ctx, caller(c), changeOf(c, body), condition(c))
 		return v, err
 	})
 	status := http.StatusOK
@@ -48,7 +48,7 @@ func (g *Gateway) patch(c *gin.Context) {
 		return
 	}
 	v, err := g.one(c, func(ctx context.Context) (store.Version, error) {
-		return g.cfg.Worklist.Patch(ctx, caller(c), changeOf(c, nil), p)
+		return g.resources(c).Patch(ctx, caller(c), changeOf(c, nil), p)
 	})
 	g.written(c, v, err, http.StatusOK)
 }
@@ -61,7 +61,7 @@ func (g *Gateway) patchOne(c *gin.Context) {
 		return
 	}
 	v, err := g.one(c, func(ctx context.Context) (store.Version, error) {
-		return g.cfg.Worklist.PatchOne(ctx, caller(c), changeOf(c, nil), p, condition(c))
+		return g.resources(c).PatchOne(ctx, caller(c), changeOf(c, nil), p, condition(c))
 	})
 	g.written(c, v, err, http.StatusOK)
 }
@@ -83,7 +83,7 @@ func (g *Gateway) patchBody(c *gin.Context) (patch.Patch, error) {
 // https://hl7.org/fhir/R4/http.html#delete
 func (g *Gateway) remove(c *gin.Context) {
 	g.removed(c, func(ctx context.Context) (store.Version, error) {
-		return g.cfg.Worklist.Delete(ctx, caller(c), changeOf(c, nil))
+		return g.resources(c).Delete(ctx, caller(c), changeOf(c, nil))
 	})
 }
 
@@ -91,7 +91,7 @@ func (g *Gateway) remove(c *gin.Context) {
 // https://hl7.org/fhir/R4/http.html#3.1.0.7.1
 func (g *Gateway) removeOne(c *gin.Context) {
 	g.removed(c, func(ctx context.Context) (store.Version, error) {
-		return g.cfg.Worklist.DeleteOne(ctx, caller(c), changeOf(c, nil), condition(c))
+		return g.resources(c).DeleteOne(ctx, caller(c), changeOf(c, nil), condition(c))
 	})
 }
 
@@ -101,10 +101,17 @@ func (g *Gateway) removed(c *gin.Context, fn func(context.Context) (store.Versio
 		g.fail(c, err)
 		return
 	}
-	if v.Number > 0 { // nothing was there otherwise
+	text := "there is nothing to delete"
+	if v.Number > 0 {
 		c.Header("ETag", fmt.Sprintf(`W/"%d"`, v.Number))
+		text = fmt.Sprintf("%s is deleted, by version %d", v.Key, v.Number)
 	}
-	c.Status(http.StatusNoContent)
+	if preferencesOf(c).returns == "OperationOutcome" {
+		applied(c, "return=OperationOutcome")
+		g.outcome(c, http.StatusOK, text)
+		return
+	}
+	empty(c, http.StatusNoContent)
 }
 
 // condition is the search of a conditional interaction; parameters about the

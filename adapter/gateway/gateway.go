@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -23,6 +24,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/fhir"
 	"github.com/linkloop/linkloop/adapter/inbound/fhirmsg"
 	"github.com/linkloop/linkloop/adapter/intake"
+	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/rollout"
 	"github.com/linkloop/linkloop/adapter/store"
 	"github.com/linkloop/linkloop/adapter/worklist"
@@ -36,13 +38,17 @@ type Observer interface {
 
 // Config is what the edge is made of.
 type Config struct {
-	Intake        *intake.Service
-	Files         *batch.Taker
-	Worklist      *worklist.Service
-	Mappings      *rollout.Rollout
-	Store         store.Store
-	Clients       []Client // none: every caller is trusted, and the listener is loopback
-	BaseURL       string   // public base without trailing slash, without /fhir
+	Intake   *intake.Service
+	Files    *batch.Taker
+	Worklist *worklist.Service
+	Mappings *rollout.Rollout
+	Store    store.Store
+	Clients  []Client // none: every caller is trusted, and the listener is loopback
+	BaseURL  string   // public base without trailing slash, without /fhir
+	// TrustedProxies are those whose word counts for the address that callers know.
+	TrustedProxies []netip.Prefix
+	// Origins are those whose pages may call from a browser; a star is any.
+	Origins       []string
 	Version       string
 	MaxBody       int64         // bytes
 	MaxConcurrent int           // open requests at once; one caller has half of them
@@ -66,7 +72,7 @@ type Gateway struct {
 	shares     *shares
 	turnstile  *turnstile
 	purse      *purse
-	capability []byte
+	capability statement
 	stopping   context.Context // ends files in work
 	stop       context.CancelFunc
 }
@@ -83,14 +89,18 @@ func New(cfg Config) (*Gateway, error) {
 	if err := g.Use(cfg.Clients); err != nil {
 		return nil, err
 	}
-	g.capability = capabilityStatement(cfg.BaseURL+"/fhir", cfg.Version)
+	g.capability = statementFor(cfg.BaseURL+"/fhir", cfg.Version)
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	r.HandleMethodNotAllowed = true
 	r.RedirectTrailingSlash = false
-	r.Use(g.around, g.near)
+	r.Use(g.around, g.near, g.cors)
 	r.NoRoute(func(c *gin.Context) { g.fail(c, fault.New(fault.NotFound, "", "there is nothing at this address")) })
 	r.NoMethod(func(c *gin.Context) {
+		if c.Request.Method == http.MethodOptions { // Allow is set
+			empty(c, http.StatusNoContent)
+			return
+		}
 		g.fail(c, fault.New(fault.MethodNotAllowed, "", "the method is not allowed at this address"))
 	})
 	g.routes(r)
@@ -117,8 +127,9 @@ func (g *Gateway) Use(clients []Client) error {
 }
 
 func (g *Gateway) routes(r *gin.Engine) {
-	r.GET("/fhir/metadata", g.metadata)
-	r.HEAD("/fhir/metadata", g.metadata)
+	meta := r.Group("/fhir/metadata", g.negotiate)
+	meta.GET("", g.metadata)
+	meta.HEAD("", g.metadata)
 	in := r.Group("/", g.authenticate, g.share)
 	in.POST("/intake/:sender", g.intake)
 	in.POST("/fhir/$process-message", g.processMessage)
@@ -126,25 +137,26 @@ func (g *Gateway) routes(r *gin.Engine) {
 	g.barsReads(r, in)
 
 	f := r.Group("/fhir", g.authenticate, g.reader, g.share, g.negotiate)
+	get := func(path string, h gin.HandlerFunc) { f.GET(path, h); f.HEAD(path, h) }
 	f.POST("", g.batchOrTransaction)
-	f.GET("", g.searchAll)
+	get("", g.searchAll)
 	f.POST("/_search", g.searchAll)
-	f.GET("/:type", g.search)
+	get("/_history", g.history)
+	get("/:type", g.search)
 	f.POST("/:type", g.create)
 	f.POST("/:type/_search", g.search)
-	f.GET("/:type/_history", g.history)
-	f.GET("/:type/:id", g.read)
-	f.HEAD("/:type/:id", g.read)
+	get("/:type/_history", g.history)
+	get("/:type/:id", g.read)
 	f.PUT("/:type/:id", g.update)
 	f.PUT("/:type", g.updateOne)
 	f.PATCH("/:type/:id", g.patch)
 	f.PATCH("/:type", g.patchOne)
 	f.DELETE("/:type/:id", g.remove)
 	f.DELETE("/:type", g.removeOne)
-	f.GET("/:type/:id/:within", g.compartment)
-	f.GET("/:type/:id/_history", g.history)
-	f.GET("/:type/:id/_history/:version", g.vread)
-	f.HEAD("/:type/:id/_history/:version", g.vread)
+	get("/:type/:id/:within", g.compartment)
+	f.POST("/:type/:id/:within/_search", g.compartment)
+	get("/:type/:id/_history", g.history)
+	get("/:type/:id/_history/:version", g.vread)
 
 	a := r.Group("/admin", g.authenticate, g.operator, g.share)
 	a.GET("/messages", g.messages)
@@ -280,10 +292,34 @@ func (g *Gateway) fail(c *gin.Context, err error) {
 		g.barsFail(c, fhirmsg.BaRSErrorOf(f.Kind), row.Public, f.Issues)
 		return
 	}
+	if row.HTTP == http.StatusMethodNotAllowed && c.Writer.Header().Get("Allow") == "" {
+		c.Header("Allow", strings.Join(allowed(c), ", "))
+	}
 	c.Abort()
 	if !c.Writer.Written() {
-		c.Data(row.HTTP, contentType, fhir.OperationOutcome(f.Kind, f.Issues).JSON())
+		g.show(c, row.HTTP, fhir.OperationOutcome(f.Kind, f.Issues).JSON())
 	}
+}
+
+// allowed lists the methods that an address takes, for RFC 9110 section 15.5.6.
+func allowed(c *gin.Context) []string {
+	methods := []string{http.MethodGet, http.MethodHead}
+	d, ok := resource.Lookup(c.Param("type"))
+	path := c.FullPath()
+	one := path == "/fhir/:type/:id"
+	if !ok || !one && path != "/fhir/:type" {
+		return methods
+	}
+	if d.Create && !one {
+		methods = append(methods, http.MethodPost)
+	}
+	if d.Update {
+		methods = append(methods, http.MethodPut, http.MethodPatch)
+	}
+	if can, _ := d.Deletable(); can {
+		methods = append(methods, http.MethodDelete)
+	}
+	return methods
 }
 
 // typeName names the type of a cause, whose text may quote input.

@@ -13,62 +13,12 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/linkloop/linkloop/adapter/fault"
-	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
-	"github.com/linkloop/linkloop/adapter/worklist"
 )
-
-// capabilityStatement is derived from the served types, once at start.
-func capabilityStatement(base, version string) []byte {
-	return resource.Capability(base, version).JSON()
-}
-
-// metadata: https://hl7.org/fhir/R4/http.html#capabilities
-func (g *Gateway) metadata(c *gin.Context) { c.Data(http.StatusOK, contentType, g.capability) }
-
-// negotiate refuses what cannot be served: this version speaks JSON.
-// https://hl7.org/fhir/R4/http.html#mime-type
-func (g *Gateway) negotiate(c *gin.Context) {
-	if f := c.Query("_format"); f != "" {
-		if !jsonType(strings.ReplaceAll(f, " ", "+")) {
-			g.fail(c, fault.New(fault.NotAcceptable, "_format", "application/fhir+json is served"))
-		}
-		return
-	}
-	if accept := c.GetHeader("Accept"); accept != "" && !acceptsJSON(accept) {
-		g.fail(c, fault.New(fault.NotAcceptable, "Accept", "application/fhir+json is served"))
-	}
-}
-
-func acceptsJSON(accept string) bool {
-	for _, part := range strings.Split(accept, ",") {
-		if jsonType(part) {
-			return true
-		}
-	}
-	return false
-}
-
-func jsonType(mime string) bool {
-	mime, _, _ = strings.Cut(mime, ";")
-	switch strings.ToLower(strings.TrimSpace(mime)) {
-	case "json", "application/json", "application/fhir+json", "text/json", "application/*", "*/*":
-		return true
-	}
-	return false
-}
-
-// fhirBody reads a resource; other content types are 415.
-func (g *Gateway) fhirBody(c *gin.Context) ([]byte, error) {
-	if t := c.GetHeader("Content-Type"); !jsonType(t) || strings.Contains(t, "*") {
-		return nil, fault.New(fault.UnsupportedMedia, "Content-Type", "application/fhir+json is expected")
-	}
-	return g.body(c)
-}
 
 func (g *Gateway) read(c *gin.Context) {
 	v, err := g.one(c, func(ctx context.Context) (store.Version, error) {
-		return g.cfg.Worklist.Read(ctx, c.Param("type"), c.Param("id"))
+		return g.resources(c).Read(ctx, c.Param("type"), c.Param("id"))
 	})
 	g.version(c, v, err)
 }
@@ -80,7 +30,7 @@ func (g *Gateway) vread(c *gin.Context) {
 		return
 	}
 	v, err := g.one(c, func(ctx context.Context) (store.Version, error) {
-		return g.cfg.Worklist.VRead(ctx, c.Param("type"), c.Param("id"), n)
+		return g.resources(c).VRead(ctx, c.Param("type"), c.Param("id"), n)
 	})
 	g.version(c, v, err)
 }
@@ -105,7 +55,7 @@ func (g *Gateway) bundle(c *gin.Context, fn func(context.Context) ([]byte, error
 		g.fail(c, err)
 		return
 	}
-	c.Data(http.StatusOK, contentType, b)
+	g.show(c, http.StatusOK, b)
 }
 
 // version answers a read: stored bytes, ETag, Last-Modified, 304 where the
@@ -117,22 +67,37 @@ func (g *Gateway) version(c *gin.Context, v store.Version, err error) {
 	}
 	versionHeaders(c, v)
 	if notModified(c, v) {
-		c.Status(http.StatusNotModified)
+		empty(c, http.StatusNotModified)
 		return
 	}
-	c.Data(http.StatusOK, contentType, v.Body)
+	g.show(c, http.StatusOK, v.Body)
 }
 
 // notModified answers conditional reads. If-None-Match counts alone where it is
 // there (RFC 9110 section 13.1.3); If-Modified-Since has whole seconds, within
 // which another version may yet come.
 func notModified(c *gin.Context, v store.Version) bool {
-	if tag := c.GetHeader("If-None-Match"); tag != "" {
-		return strings.Trim(strings.TrimPrefix(tag, "W/"), `"`) == strconv.FormatInt(v.Number, 10)
+	if tags := c.Request.Header.Values("If-None-Match"); len(tags) > 0 {
+		return tagged(tags, strconv.FormatInt(v.Number, 10))
 	}
 	since, err := http.ParseTime(c.GetHeader("If-Modified-Since"))
 	updated := v.Updated.Truncate(time.Second)
 	return err == nil && !updated.After(since) && updated.Before(time.Now().Truncate(time.Second))
+}
+
+// tagged reports whether a tag is among those of If-None-Match: quoted or not,
+// with the mark of a weak one or without it, or a star, which is any.
+func tagged(headers []string, tag string) bool {
+	for _, part := range strings.Split(strings.Join(headers, ","), ",") {
+		part = strings.TrimSpace(part)
+		if len(part) > 1 && (part[:2] == "W/" || part[:2] == "w/") {
+			part = part[2:]
+		}
+		if part == "*" || strings.Trim(part, `"`) == tag {
+			return true
+		}
+	}
+	return false
 }
 
 func versionHeaders(c *gin.Context, v store.Version) {
@@ -156,9 +121,9 @@ func (g *Gateway) create(c *gin.Context) {
 	made := true
 	v, err := g.one(c, func(ctx context.Context) (v store.Version, err error) {
 		if len(condition) == 0 {
-			return g.cfg.Worklist.Create(ctx, caller(c), c.Param("type"), body)
+			return g.resources(c).Create(ctx, caller(c), c.Param("type"), body)
 		}
-		v, made, err = g.cfg.Worklist.CreateUnless(ctx, caller(c), c.Param("type"), body, condition[0])
+		v, made, err = g.resources(c).CreateUnless(ctx, caller(c), c.Param("type"), body, condition[0])
 		return v, err
 	})
 	status := http.StatusOK
@@ -168,21 +133,28 @@ func (g *Gateway) create(c *gin.Context) {
 	g.written(c, v, err, status)
 }
 
+// update serves PUT [base]/Type/id.
+// https://hl7.org/fhir/R4/http.html#update, #upsert
 func (g *Gateway) update(c *gin.Context) {
 	body, err := g.fhirBody(c)
 	if err != nil {
 		g.fail(c, err)
 		return
 	}
-	v, err := g.one(c, func(ctx context.Context) (store.Version, error) {
-		return g.cfg.Worklist.Update(ctx, caller(c), worklist.Change{
-			Type: c.Param("type"), ID: c.Param("id"), Body: body, IfMatch: ifMatch(c),
-		})
+	made := false
+	v, err := g.one(c, func(ctx context.Context) (v store.Version, err error) {
+		v, made, err = g.resources(c).Put(ctx, caller(c), changeOf(c, body))
+		return v, err
 	})
-	g.written(c, v, err, http.StatusOK)
+	status := http.StatusOK
+	if made {
+		status = http.StatusCreated
+	}
+	g.written(c, v, err, status)
 }
 
-// written answers a create or an update as Prefer asks.
+// written answers a create, an update or a patch as Prefer asks; the resource
+// is what those get who ask for nothing.
 // https://hl7.org/fhir/R4/http.html#ops
 func (g *Gateway) written(c *gin.Context, v store.Version, err error, status int) {
 	if err != nil {
@@ -190,18 +162,19 @@ func (g *Gateway) written(c *gin.Context, v store.Version, err error, status int
 		return
 	}
 	versionHeaders(c, v)
-	c.Header("Location", fmt.Sprintf("%s/fhir/%s/_history/%d", g.cfg.BaseURL, v.Key, v.Number))
-	if prefers(c, "return=minimal") {
-		c.Status(status)
-		return
+	c.Header("Location", fmt.Sprintf("%s/%s/_history/%d", g.fhirBase(c), v.Key, v.Number))
+	want := preferencesOf(c).returns
+	if want != "" {
+		applied(c, "return="+want)
 	}
-	c.Data(status, contentType, v.Body)
-}
-
-// prefers reports whether a preference is in any of the Prefer headers, which
-// may come several times (RFC 7240 section 2).
-func prefers(c *gin.Context, preference string) bool {
-	return strings.Contains(strings.Join(c.Request.Header.Values("Prefer"), ","), preference)
+	switch want {
+	case "minimal":
+		empty(c, status)
+	case "OperationOutcome":
+		g.outcome(c, status, fmt.Sprintf("%s is at version %d", v.Key, v.Number))
+	default:
+		g.show(c, status, v.Body)
+	}
 }
 
 // ifMatch is the version a change rests on. The mark of a weak tag is a capital
@@ -218,7 +191,7 @@ func ifMatch(c *gin.Context) string {
 // query and form count together.
 func (g *Gateway) search(c *gin.Context) {
 	g.searching(c, func(ctx context.Context, params url.Values, strict bool) ([]byte, error) {
-		return g.cfg.Worklist.Search(ctx, c.Param("type"), params, strict)
+		return g.resources(c).Search(ctx, c.Param("type"), params, strict)
 	})
 }
 
@@ -242,11 +215,18 @@ func (g *Gateway) form(c *gin.Context, params url.Values) error {
 	return nil
 }
 
+// history serves GET of _history behind the base, a type or a resource.
+// https://hl7.org/fhir/R4/http.html#history
 func (g *Gateway) history(c *gin.Context) {
-	params := c.Request.URL.Query()
+	params, err := url.ParseQuery(c.Request.URL.RawQuery)
+	if err != nil {
+		g.fail(c, fault.New(fault.Malformed, "query", "the query string is not well formed"))
+		return
+	}
 	params.Del("_format")
 	params.Del("_pretty")
+	strict := preferencesOf(c).handling == "strict"
 	g.bundle(c, func(ctx context.Context) ([]byte, error) {
-		return g.cfg.Worklist.History(ctx, c.Param("type"), c.Param("id"), params)
+		return g.resources(c).History(ctx, c.Param("type"), c.Param("id"), params, strict)
 	})
 }

@@ -29,19 +29,30 @@ func (g *Gateway) searching(c *gin.Context, search func(ctx context.Context, par
 			g.fail(c, err)
 			return
 		}
+		if params.Has("_format") || params.Has("_pretty") { // of the form as of the URL
+			if err := choose(c, params["_format"], params["_pretty"]); err != nil {
+				g.fail(c, err)
+				return
+			}
+		}
 	}
 	params.Del("_format")
 	params.Del("_pretty")
-	g.bundle(c, func(ctx context.Context) ([]byte, error) { return search(ctx, params, prefers(c, "handling=strict")) })
+	handling := preferencesOf(c).handling
+	if handling != "" {
+		applied(c, "handling="+handling)
+	}
+	g.bundle(c, func(ctx context.Context) ([]byte, error) { return search(ctx, params, handling == "strict") })
 }
 
 // searchAll serves GET [base] and POST [base]/_search, over the types of _type.
-func (g *Gateway) searchAll(c *gin.Context) { g.searching(c, g.cfg.Worklist.SearchAll) }
+func (g *Gateway) searchAll(c *gin.Context) { g.searching(c, g.resources(c).SearchAll) }
 
-// compartment serves GET [base]/Patient/[id]/Task and its like.
+// compartment serves GET [base]/Patient/[id]/Task and its like, and POST of the
+// same with /_search behind it.
 func (g *Gateway) compartment(c *gin.Context) {
 	in := store.Key{Type: c.Param("type"), ID: c.Param("id")}
 	g.searching(c, func(ctx context.Context, params url.Values, strict bool) ([]byte, error) {
-		return g.cfg.Worklist.SearchIn(ctx, in, c.Param("within"), params, strict)
+		return g.resources(c).SearchIn(ctx, in, c.Param("within"), params, strict)
 	})
 }

@@ -3,6 +3,7 @@ package worklist
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -215,10 +216,10 @@ func (s *Service) post(ctx context.Context, who Caller, e entry) (a answer, err 
 }
 
 func (s *Service) put(ctx context.Context, who Caller, e entry) (a answer, err error) {
-	if e.ifNoneMatch != "" {
-		return a, fault.New(fault.VersionConflict, "", "ifNoneMatch: resources are not created by PUT here")
+	if e.ifNoneMatch != "" && (e.key.ID == "" || e.made || e.query != "") {
+		return a, fault.New(fault.Malformed, "ifNoneMatch", "a PUT with a condition in its URL takes none beside it")
 	}
-	c := Change{Type: e.key.Type, ID: e.key.ID, IfMatch: e.ifMatch}
+	c := Change{Type: e.key.Type, ID: e.key.ID, IfMatch: e.ifMatch, IfNoneMatch: e.ifNoneMatch}
 	a.status = 200
 	made := false
 	switch {
@@ -236,7 +237,7 @@ func (s *Service) put(ctx context.Context, who Caller, e entry) (a answer, err e
 			whole.SetString("id", e.key.ID)
 		}
 		c.Body = whole.JSON()
-		a.version, err = s.Update(ctx, who, c)
+		a.version, made, err = s.Put(ctx, who, c)
 	}
 	if made {
 		a.status = 201
@@ -253,7 +254,7 @@ func (s *Service) get(ctx context.Context, e entry) (a answer, err error) {
 			return a, err
 		}
 		if e.history {
-			a.resource, err = s.History(ctx, e.key.Type, e.key.ID, params)
+			a.resource, err = s.History(ctx, e.key.Type, e.key.ID, params, false)
 		} else {
 			a.resource, err = s.Search(ctx, e.key.Type, params, false)
 		}
@@ -287,8 +288,14 @@ func patchOf(v *element.Value) (patch.Patch, error) {
 	return patch.Parse(v.Str("contentType"), data)
 }
 
+// What the answers to writes hold, as Prefer says it; anything else is minimal.
+const (
+	representation   = "representation"
+	operationOutcome = "OperationOutcome"
+)
+
 // answer is the Bundle of the answers.
-func (s *Service) answer(typ string, answers []answer, representation bool) []byte {
+func (s *Service) answer(typ string, answers []answer, returns string) []byte {
 	b := newBundle(typ, s.cfg.BaseURL)
 	for _, a := range answers {
 		b.entry()
@@ -297,14 +304,19 @@ func (s *Service) answer(typ string, answers []answer, representation bool) []by
 		if v := a.version; v.Number > 0 {
 			b.fullURL(v.Key)
 			b.out = append(b.out, ',')
-			if a.status == 200 && a.resource == nil || a.status == 201 {
+			written := a.status == 200 && a.resource == nil || a.status == 201
+			if written {
 				response.SetString("location", s.cfg.BaseURL+"/"+v.Key.String()+"/_history/"+strconv.FormatInt(v.Number, 10))
-				if representation {
-					body = v.Body
-				}
 			}
 			response.SetString("etag", `W/"`+strconv.FormatInt(v.Number, 10)+`"`)
 			response.SetString("lastModified", v.Updated.UTC().Format(element.InstantLayout))
+			switch {
+			case written && returns == representation:
+				body = v.Body
+			case (written || a.status == 204) && returns == operationOutcome:
+				response.Set("outcome", fhir.OperationOutcome(fault.Duplicate, []fault.Issue{{Severity: "information", Code: "informational",
+					Text: fmt.Sprintf("%s is at version %d", v.Key, v.Number)}}))
+			}
 		}
 		if a.fault != nil {
 			response.Set("outcome", fhir.OperationOutcome(a.fault.Kind, a.fault.Issues))

@@ -30,14 +30,11 @@ func (s *Service) Create(ctx context.Context, who Caller, typ string, body []byt
 type creation struct {
 	unless *resource.Query // when a resource is found by it, none is made
 	id     string          // the id, when it was given out before
+	put    *Change         // the id is that of a put, see Put
 }
 
 // create makes a resource; made is false when there was one already.
 func (s *Service) create(ctx context.Context, who Caller, typ string, body []byte, c creation) (out store.Version, made bool, err error) {
-	v, err := s.parse(typ, body)
-	if err != nil {
-		return store.Version{}, false, err
-	}
 	d, err := definition(typ)
 	if err != nil {
 		return store.Version{}, false, err
@@ -45,14 +42,31 @@ func (s *Service) create(ctx context.Context, who Caller, typ string, body []byt
 	if !d.Create {
 		return store.Version{}, false, fault.New(fault.MethodNotAllowed, "", "this type cannot be created over the API")
 	}
+	v, err := s.parse(typ, body)
+	if err != nil {
+		return store.Version{}, false, err
+	}
 	if typ == "Task" {
 		if f := s.cfg.Workflow.CheckCreate(v); f != nil {
 			return store.Version{}, false, f
 		}
 	}
-	id := cmp.Or(c.id, s.cfg.NationalID(v))
+	national := s.cfg.NationalID(v)
+	id := cmp.Or(c.id, national)
 	if id == "" {
 		id = uuid.NewString()
+	}
+	seen := int64(0)
+	if c.put != nil {
+		if v.ID() != id {
+			return store.Version{}, false, badID(typ, "the id in the resource is not the id in the URL")
+		}
+		if national != "" && national != id {
+			return store.Version{}, false, fault.New(fault.Conflict, "", "a resource with this national identifier has its id from here: it is %s/%s", typ, national)
+		}
+		if seen, err = c.put.from(v); err != nil {
+			return store.Version{}, false, err
+		}
 	}
 	v.SetString("id", id)
 	write := store.Write{Key: store.Key{Type: typ, ID: id}, Body: element.Canonical(v), Index: s.cfg.Indexer.Index(v)}
@@ -65,6 +79,12 @@ func (s *Service) create(ctx context.Context, who Caller, typ string, body []byt
 		if out, found, err = theOne(tx, c.unless, ifNoneExist); err != nil || found {
 			made = false
 			return err
+		}
+		write := write
+		if c.put != nil {
+			if write.Expect, err = absent(tx, write.Key, *c.put, seen); err != nil {
+				return err
+			}
 		}
 		if out, err = tx.Resources().Put(write); err != nil {
 			if fault.KindOf(err) == fault.VersionConflict {
@@ -83,6 +103,8 @@ type Change struct {
 	Type, ID string
 	Body     []byte
 	IfMatch  string // header as sent; W/"3", "3" and 3 are understood
+	// IfNoneMatch is the header as sent; a star makes a resource and changes none.
+	IfNoneMatch string
 }
 
 // Update writes a new version of a resource that exists. The version check,
@@ -301,6 +323,9 @@ func (s *Service) check(v *element.Value) error {
 func (s *Service) relative(v *element.Value) {
 	if r := v.Get("reference"); r != nil && r.Kind == element.String {
 		r.Text = strings.TrimPrefix(r.Text, s.cfg.BaseURL+"/")
+		if s.also != "" {
+			r.Text = strings.TrimPrefix(r.Text, s.also+"/")
+		}
 	}
 	for _, f := range v.Fields {
 		s.relative(f.Value)

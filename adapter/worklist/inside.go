@@ -13,10 +13,10 @@ func (s *Service) within(ctx context.Context, work func(in *Service, tx store.Tx
 	owed := false
 	err := s.cfg.Store.Decide(ctx, func(tx store.Tx) error {
 		owed = false
-		in := New(s.cfg)
+		in := *s
 		in.cfg.Store = inside{s.cfg.Store, tx}
 		in.cfg.Owed = func() { owed = true } // told after the commit
-		return work(in, tx)
+		return work(&in, tx)
 	}, hints...)
 	if err == nil && owed {
 		s.cfg.Owed()

@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"strconv"
-	"strings"
-	"time"
 
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/resource"
@@ -96,59 +93,4 @@ func (s *Service) searchset(path string, q *resource.Search, page store.Page, in
 		b.outcome(q.Warnings)
 	}
 	return b.bytes()
-}
-
-// History answers an instance (id given) or type history, newest first.
-// https://hl7.org/fhir/R4/http.html#history
-func (s *Service) History(ctx context.Context, typ, id string, params url.Values) ([]byte, error) {
-	if _, err := definition(typ); err != nil {
-		return nil, err
-	}
-	q := store.HistoryQuery{Key: store.Key{Type: typ, ID: id}, Limit: 50, After: params.Get(resource.CursorParameter)}
-	if c := params.Get("_count"); c != "" {
-		n, err := strconv.Atoi(c)
-		if err != nil || n < 1 {
-			return nil, fault.New(fault.Malformed, "_count", "a whole number from 1 is expected")
-		}
-		q.Limit = min(n, 1000)
-	}
-	if since := params.Get("_since"); since != "" {
-		t, err := time.Parse(time.RFC3339Nano, strings.ReplaceAll(since, " ", "+"))
-		if err != nil {
-			return nil, fault.New(fault.Malformed, "_since", "an instant with a time zone is expected")
-		}
-		q.Since = t
-	}
-	var page store.Page
-	err := s.cfg.Store.View(ctx, func(r store.Reader) error {
-		if id != "" {
-			if _, err := r.Resources().Get(q.Key); err != nil {
-				return err
-			}
-		}
-		var err error
-		page, err = r.Resources().History(q)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	path := typ + "/_history"
-	if id != "" {
-		path = typ + "/" + id + "/_history"
-	}
-	b := newBundle("history", s.cfg.BaseURL, page.Versions)
-	b.link("self", path, params)
-	if page.Next != "" {
-		next := url.Values{}
-		for k, v := range params {
-			next[k] = v
-		}
-		next.Set(resource.CursorParameter, page.Next)
-		b.link("next", path, next)
-	}
-	for _, v := range page.Versions {
-		b.history(v)
-	}
-	return b.bytes(), nil
 }

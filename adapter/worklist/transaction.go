@@ -21,10 +21,10 @@ const MaxEntries = 200
 // Bundle does what the entries of a batch or a transaction ask for, and
 // returns the Bundle of answers, one for each entry in its place. Entries of a
 // batch stand each by itself. A transaction is one decision: one entry that
-// fails fails all, and the fault names it. Representation says whether the
-// answers to writes hold the resources.
+// fails fails all, and the fault names it. Returns says what the answers to
+// writes hold: representation, OperationOutcome, or nothing.
 // https://hl7.org/fhir/R4/http.html#transaction
-func (s *Service) Bundle(ctx context.Context, who Caller, body []byte, representation bool) ([]byte, error) {
+func (s *Service) Bundle(ctx context.Context, who Caller, body []byte, returns string) ([]byte, error) {
 	v, err := element.Parse(body, element.Limits{})
 	if err != nil {
 		return nil, err
@@ -40,13 +40,13 @@ func (s *Service) Bundle(ctx context.Context, who Caller, body []byte, represent
 	switch typ := v.Str("type"); typ {
 	case "batch":
 		answers := s.batch(ctx, who, list)
-		return s.answer("batch-response", answers, representation), nil
+		return s.answer("batch-response", answers, returns), nil
 	case "transaction":
 		answers, err := s.transaction(ctx, who, list)
 		if err != nil {
 			return nil, err
 		}
-		return s.answer("transaction-response", answers, representation), nil
+		return s.answer("transaction-response", answers, returns), nil
 	default:
 		return nil, &fault.Fault{Kind: fault.Unsupported, Issues: []fault.Issue{{
 			Expression: "Bundle.type", Text: "a Bundle of type batch or transaction is expected"}}}
@@ -350,7 +350,8 @@ func (t *transaction) resolve(typ, query string) (store.Key, error) {
 }
 
 // order is DELETE, POST, PUT and PATCH, GET; of the POSTs, what others refer
-// to comes first, so that rules about references find it.
+// to comes first, so that rules about references find it. Of the changes those
+// of Tasks do: they say why they end, and their requests follow.
 func (t *transaction) order() []int {
 	var out []int
 	byKey := map[store.Key]int{}
@@ -373,9 +374,16 @@ func (t *transaction) order() []int {
 		}
 		out = append(out, i)
 	}
-	for _, methods := range [][]string{{"DELETE"}, {"POST"}, {"PUT", "PATCH"}, {"GET"}} {
+	changes := func(e entry) bool { return e.method == "PUT" || e.method == "PATCH" }
+	for _, next := range []func(entry) bool{
+		func(e entry) bool { return e.method == "DELETE" },
+		func(e entry) bool { return e.method == "POST" },
+		func(e entry) bool { return changes(e) && e.key.Type == "Task" },
+		func(e entry) bool { return changes(e) && e.key.Type != "Task" },
+		func(e entry) bool { return e.method == "GET" },
+	} {
 		for i, e := range t.entries {
-			if !slices.Contains(methods, e.method) {
+			if !next(e) {
 				continue
 			}
 			if e.method == "POST" {

@@ -28,6 +28,7 @@ type Config struct {
 	Indexer  *resource.Indexer
 	Workflow *referral.Workflow
 	Rules    *profile.Rules
+	Gate     *profile.Gate // profiles that resources are held against; nil: none
 	Outcomes *outcome.List
 	BaseURL  string // public FHIR base without trailing slash
 	Channel  string // write-back channel that deliveries are owed to
@@ -46,11 +47,23 @@ type Config struct {
 // Service is the FHIR side of the house.
 type Service struct {
 	cfg        Config
-	reindexing atomic.Bool // see Reindex
+	reindexing *atomic.Bool // see Reindex
+	lenient    bool         // see Judging
+	remarks    *Remarks     // see Judging
+	also       string       // the base of the configuration, where this is the service under another one
 }
 
 // New returns a service.
-func New(cfg Config) *Service { return &Service{cfg: cfg} }
+func New(cfg Config) *Service { return &Service{cfg: cfg, reindexing: new(atomic.Bool)} }
+
+// At is the same service for callers who know it by another base, as those do
+// who come through a proxy: links lead there, and references below either base
+// are to what is held here.
+func (s *Service) At(base string) *Service {
+	at := *s
+	at.cfg.BaseURL, at.also = base, s.cfg.BaseURL
+	return &at
+}
 
 // Caller is who asks. Trusted is the unauthenticated loopback mode: it may act
 // for every party.

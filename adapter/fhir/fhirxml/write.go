@@ -16,7 +16,17 @@ const Declaration = `<?xml version="1.0" encoding="UTF-8"?>`
 // narrative is not well-formed, is Malformed and names the element in
 // FHIRPath; for what fhir.Check takes only the narrative can fail.
 func Append(dst []byte, v *element.Value) ([]byte, error) {
-	w := &writer{out: append(dst, Declaration...)}
+	return (&writer{out: append(dst, Declaration...)}).write(dst, v)
+}
+
+// AppendIndented is Append with each element on a line of its own, for people
+// to read. White space between elements means nothing in FHIR.
+func AppendIndented(dst []byte, v *element.Value) ([]byte, error) {
+	w := &writer{out: append(dst, Declaration...), indented: true}
+	return w.write(dst, v)
+}
+
+func (w *writer) write(dst []byte, v *element.Value) ([]byte, error) {
 	if err := w.resource(v, ` xmlns="`+Namespace+`"`); err != nil {
 		return dst, err
 	}
@@ -24,7 +34,11 @@ func Append(dst []byte, v *element.Value) ([]byte, error) {
 }
 
 type writer struct {
-	out   []byte
+	out []byte
+	// indented puts each element on a line of its own; depth is how far in.
+	indented bool
+	depth    int
+
 	path  []step
 	slots []slot
 }
@@ -33,6 +47,17 @@ type writer struct {
 type slot struct {
 	of            fhir.Element
 	value, beside *element.Value
+}
+
+// line begins a line where the text is indented.
+func (w *writer) line() {
+	if !w.indented {
+		return
+	}
+	w.out = append(w.out, '\n')
+	for range w.depth {
+		w.out = append(w.out, "  "...)
+	}
 }
 
 func (w *writer) fail(text string) error {
@@ -52,6 +77,7 @@ func (w *writer) resource(v *element.Value, declare string) error {
 	if len(w.path) == 0 {
 		w.path = append(w.path, step{t.Name(), -1})
 	}
+	w.line()
 	w.out = append(append(append(w.out, '<'), t.Name()...), declare...)
 	return w.content(v, t, t.Name())
 }
@@ -73,12 +99,15 @@ func (w *writer) content(v *element.Value, t fhir.Type, name string) error {
 		return nil
 	}
 	w.out = append(w.out, '>')
+	w.depth++
 	for i := base; i < len(w.slots); i++ {
 		if err := w.elements(w.slots[i]); err != nil {
 			return err
 		}
 	}
 	w.slots = w.slots[:base]
+	w.depth--
+	w.line()
 	w.out = append(append(append(w.out, "</"...), name...), '>')
 	return nil
 }
@@ -165,12 +194,16 @@ func (w *writer) elements(s slot) error {
 // element writes one element; v or beside may be nil or null.
 func (w *writer) element(of fhir.Element, v, beside *element.Value) error {
 	t, name := of.Type(), of.Name()
+	w.line()
 	switch {
 	case t.AnyResource():
 		w.out = append(append(append(w.out, '<'), name...), '>')
+		w.depth++
 		if err := w.resource(v, ""); err != nil {
 			return err
 		}
+		w.depth--
+		w.line()
 		w.out = append(append(append(w.out, "</"...), name...), '>')
 		return nil
 	case t.Name() == xhtmlType:
