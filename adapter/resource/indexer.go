@@ -75,7 +75,7 @@ func (ix *Indexer) Index(v *element.Value) Index {
 }
 
 // indexVersion changes when what Index finds in a resource changes.
-const indexVersion = "3"
+const indexVersion = "4"
 
 // Marker is a term of every resource of a type that was indexed as this version
 // does. What lacks it is found by less, until it is indexed anew.

@@ -128,7 +128,7 @@ func named(v *element.Value, name string) *element.Value {
 
 // choices are the types that the names of choices end in, of those that are
 // searched by. https://hl7.org/fhir/R4/datatypes.html#open
-var choices = []string{"DateTime", "Period", "Instant", "Timing", "Date", "Reference", "CodeableConcept", "Boolean", "Quantity", "Range", "String", "Uri", "Canonical", "Age"}
+var choices = []string{"DateTime", "Period", "Instant", "Timing", "Date", "Reference", "CodeableConcept", "Coding", "Boolean", "Quantity", "Range", "String", "Uri", "Canonical", "Age"}
 
 // refersTo reports whether a reference points to a type, by its text or by what
 // it says itself.

@@ -93,30 +93,107 @@ func (in *inclusion) forward(inc resource.Include, from []store.Version) error {
 			}
 			in.add(v)
 		}
+		if err := in.published(inc, root); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// published follows the canonical references of a resource to the definitions
+// that are held here.
+func (in *inclusion) published(inc resource.Include, root *element.Value) (err error) {
+	inc.Canonicals(root, func(c resource.Canonical, types []string) {
+		for _, typ := range types {
+			if err != nil || in.full {
+				return
+			}
+			var q resource.Query
+			if q, err = c.Find(in.s.cfg.Indexer, typ); err != nil {
+				return
+			}
+			var page store.Page
+			if page, err = in.r.Resources().Search(q); err != nil {
+				return
+			}
+			for _, v := range page.Versions {
+				in.add(v)
+			}
+		}
+	})
+	return err
 }
 
 func (in *inclusion) reverse(inc resource.Include, from []store.Version) error {
 	for part := range slices.Chunk(from, perReverse) {
 		keys := make([]string, len(part))
+		var urls []string
+		var published []resource.Canonical
 		for i, m := range part {
 			keys[i] = m.Key.String()
-		}
-		q := inc.Referring(in.s.cfg.Indexer, keys, maxIncludes)
-		for !in.full {
-			page, err := in.r.Resources().Search(q)
+			root, err := definitionOf(m)
 			if err != nil {
 				return err
 			}
-			for _, v := range page.Versions {
+			if c, ok := resource.PublishedAs(root); ok {
+				published, urls = append(published, c), append(urls, c.URL)
+			}
+		}
+		if err := in.referring(inc, keys, func(store.Version) (bool, error) { return true, nil }); err != nil {
+			return err
+		}
+		// The index has the address without the version, too: who refers to
+		// another version is looked at.
+		err := in.referring(inc, urls, func(v store.Version) (meant bool, err error) {
+			root, err := element.Parse(v.Body, element.Limits{})
+			if err != nil {
+				return false, err
+			}
+			inc.Canonicals(root, func(c resource.Canonical, _ []string) {
+				meant = meant || slices.ContainsFunc(published, c.Names)
+			})
+			return meant, nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// definitionOf reads a resource of a type that is published under an address;
+// of another nothing is read.
+func definitionOf(v store.Version) (*element.Value, error) {
+	if !resource.Published(v.Type) {
+		return element.NewObject(), nil
+	}
+	return element.Parse(v.Body, element.Limits{})
+}
+
+// referring brings along what refers to any of the keys and is meant.
+func (in *inclusion) referring(inc resource.Include, keys []string, meant func(store.Version) (bool, error)) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	q := inc.Referring(in.s.cfg.Indexer, keys, maxIncludes)
+	for !in.full {
+		page, err := in.r.Resources().Search(q)
+		if err != nil {
+			return err
+		}
+		for _, v := range page.Versions {
+			ok, err := meant(v)
+			if err != nil {
+				return err
+			}
+			if ok {
 				in.add(v)
 			}
-			if page.Next == "" {
-				break
-			}
-			q.After = page.Next
 		}
+		if page.Next == "" {
+			break
+		}
+		q.After = page.Next
 	}
 	return nil
 }
