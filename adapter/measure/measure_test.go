@@ -113,8 +113,8 @@ func TestScore(t *testing.T) {
 				}
 				return
 			}
-			if results[0].Value != c.want || (c.want == "") != strings.Contains(results[0].Note(), "missing") || !strings.Contains(results[0].Note(), "raw score") {
-				t.Errorf("%q (%s), want %q", results[0].Value, results[0].Note(), c.want)
+			if results[0].Value != c.want || (c.want == "") != strings.Contains(results[0].Gaps(), "missing") || !strings.Contains(results[0].Score.Note, "raw score") {
+				t.Errorf("%q (%s), want %q", results[0].Value, results[0].Gaps(), c.want)
 			}
 		})
 	}
@@ -148,15 +148,14 @@ func TestOwnMeasure(t *testing.T) {
 		want    string
 		note    string
 	}{
-		"all":               {"", map[string]float64{"a": 1, "b": 2, "c": 4, "d": 5}, nil, "12", ""},
-		"a mean for one":    {", missing: 1", map[string]float64{"a": 1, "b": 2, "c": 4}, nil, "9", "1 of 4 answers are missing and count as the mean"},
-		"with decimals":     {", missing: 1, decimals: 2", map[string]float64{"a": 1, "b": 2, "c": 4}, nil, "9.33", "mean"},
-		"too many missing":  {", missing: 1", map[string]float64{"a": 1, "b": 2}, nil, "", "no score: 2 of 4"},
-		"reversed":          {", reversed: [b, c]", map[string]float64{"a": 1, "b": 5, "c": 5, "d": 5}, nil, "8", ""},
-		"answers by code":   {", answers: {often: 5}", map[string]float64{"a": 1, "b": 2, "c": 4}, map[string]string{"d": "often"}, "12", ""},
-		"half answers":      {", item_decimals: 1", map[string]float64{"a": 1.1, "b": 1.2, "c": 1.3, "d": 1.1}, nil, "4.7", ""},
-		"a conversion":      {`, conversion: {"12": 11.5}`, map[string]float64{"a": 1, "b": 2, "c": 4, "d": 5}, nil, "11.5", ""},
-		"a note of its own": {", note: raw", map[string]float64{"a": 1, "b": 2, "c": 4, "d": 5}, nil, "12", "raw"},
+		"all":              {"", map[string]float64{"a": 1, "b": 2, "c": 4, "d": 5}, nil, "12", ""},
+		"a mean for one":   {", missing: 1", map[string]float64{"a": 1, "b": 2, "c": 4}, nil, "9", "1 of 4 answers are missing and count as the mean"},
+		"with decimals":    {", missing: 1, decimals: 2", map[string]float64{"a": 1, "b": 2, "c": 4}, nil, "9.33", "mean"},
+		"too many missing": {", missing: 1", map[string]float64{"a": 1, "b": 2}, nil, "", "no score: 2 of 4"},
+		"reversed":         {", reversed: [b, c]", map[string]float64{"a": 1, "b": 5, "c": 5, "d": 5}, nil, "8", ""},
+		"answers by code":  {", answers: {often: 5}", map[string]float64{"a": 1, "b": 2, "c": 4}, map[string]string{"d": "often"}, "12", ""},
+		"half answers":     {", item_decimals: 1", map[string]float64{"a": 1.1, "b": 1.2, "c": 1.3, "d": 1.1}, nil, "4.7", ""},
+		"a conversion":     {`, conversion: {"12": 11.5}`, map[string]float64{"a": 1, "b": 2, "c": 4, "d": 5}, nil, "11.5", ""},
 	} {
 		text := file(c.rest)
 		if strings.Contains(c.rest, "conversion") {
@@ -168,7 +167,7 @@ func TestOwnMeasure(t *testing.T) {
 			continue
 		}
 		r, err := m.Score(measure.Answers{Numbers: c.answers, Codes: c.codes})
-		if err != nil || r[0].Value != c.want || !strings.Contains(r[0].Note(), c.note) || c.note == "" && r[0].Note() != "" {
+		if err != nil || r[0].Value != c.want || !strings.Contains(r[0].Gaps(), c.note) || c.note == "" && r[0].Gaps() != "" {
 			t.Errorf("%s: %v %v", name, r, err)
 		}
 	}

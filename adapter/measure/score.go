@@ -27,19 +27,15 @@ type Result struct {
 	Missing int    // answers that were not given
 }
 
-// Note is what a reader must know about this result, or "".
-func (r Result) Note() string {
-	var parts []string
-	if r.Score.Note != "" {
-		parts = append(parts, r.Score.Note)
-	}
+// Gaps says what missing answers did to this result, or "".
+func (r Result) Gaps() string {
 	switch {
 	case r.Value == "":
-		parts = append(parts, fmt.Sprintf("no score: %d of %d answers are missing", r.Missing, len(r.Score.Items)))
+		return fmt.Sprintf("no score: %d of %d answers are missing", r.Missing, len(r.Score.Items))
 	case r.Missing > 0:
-		parts = append(parts, fmt.Sprintf("%d of %d answers are missing and count as the mean of the others", r.Missing, len(r.Score.Items)))
+		return fmt.Sprintf("%d of %d answers are missing and count as the mean of the others", r.Missing, len(r.Score.Items))
 	}
-	return strings.Join(parts, "; ")
+	return ""
 }
 
 // For returns the measure that scores a QuestionnaireResponse, by its

@@ -39,8 +39,13 @@ func (l *List) Build(in Input) (Owed, error) {
 		list: l, in: in, links: map[string][]string{}, task: in.Task.ID(), status: status, subject: subject(number),
 		has: map[string]bool{}, taken: map[string]bool{}, undated: map[string]bool{},
 	}
+	b.modified("Task", in.Task)
 	b.outputs()
 	b.reason()
+	if status == "completed" && len(in.Task.List("output")) == 0 && !b.story.declined {
+		b.issues = append(b.issues, fault.Issue{Code: "required", Expression: "Task.output",
+			Text: "a completed Task has an output that says what came of it: a code of the list, a Procedure, an Observation, a QuestionnaireResponse, or words; codes: " + l.allowed(Procedure, Situation)})
+	}
 	b.contradiction()
 	letter := b.story.letter(in, "Social prescribing: outcome of your referral", number, []string{b.story.outcome(in, status)})
 	if n := len(letter.Text()); n > maxLetter {
@@ -248,7 +253,15 @@ func (b *builder) reason() {
 		}
 		code, ok := b.list.Find(c.Str("code"))
 		if !ok || code.Kind != Situation {
-			b.refuse(fmt.Sprintf("Task.statusReason.coding[%d].code", i), "this code is not on the list of outcomes; allowed here: "+b.list.allowed(Situation))
+			b.refuse(fmt.Sprintf("Task.statusReason.coding[%d].code", i), b.list.unlisted(b.in.Task.Get("statusReason"))+"; allowed here: "+b.list.allowed(Situation))
+			continue
+		}
+		if !code.called(c.Str("display")) {
+			b.refuse(fmt.Sprintf("Task.statusReason.coding[%d].display", i), "the display is not that of the code, so one of the two is wrong: "+code.Code+" is "+code.Display)
+			continue
+		}
+		if denies(code.Display) && denied(b.in.Task.TextAt("statusReason.text")) {
+			b.refuse("Task.statusReason.text", "the words deny what the code says ("+code.Display+"); leave one of them out")
 			continue
 		}
 		b.story.declined = b.story.declined || code.Code == declined

@@ -17,6 +17,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/fhir"
+	"github.com/linkloop/linkloop/adapter/measure"
 	"github.com/linkloop/linkloop/adapter/outcome"
 	"github.com/linkloop/linkloop/mappings"
 )
@@ -29,6 +30,13 @@ func shipped(t testing.TB) *outcome.List {
 	t.Helper()
 	l, err := outcome.LoadList(mappings.FS(), listFile)
 	if err != nil {
+		t.Fatal(err)
+	}
+	measures, err := measure.Load(mappings.FS(), "measures")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Use(measures); err != nil {
 		t.Fatal(err)
 	}
 	return l

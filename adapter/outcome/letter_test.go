@@ -282,7 +282,7 @@ func TestAboutWhom(t *testing.T) {
 		in := golden(t, "completed")
 		in.Patient = parse(t, `{"resourceType":"Patient","id":"p1","identifier":[{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000379"}],`+patient+`}`)
 		in.Outputs = nil
-		in.Task.Remove("output")
+		in.Task.Set("output", parse(t, `[{"valueString":"Joined a choir."}]`))
 		owed, err := shipped(t).Build(in)
 		if err != nil {
 			t.Fatal(err)
@@ -297,7 +297,7 @@ func TestAboutWhom(t *testing.T) {
 // with it, which nobody may answer with "none known".
 func TestReferral(t *testing.T) {
 	in := golden(t, "completed")
-	in.Task.Remove("output")
+	in.Task.Set("output", parse(t, `[{"valueString":"Joined a choir."}]`))
 	in.Task.Set("owner", parse(t, `{"display":"Sam Walker, Riverside PCN"}`))
 	in.Request = parse(t, `{"resourceType":"ServiceRequest","id":"r1","authoredOn":"2026-03-31T23:30:00Z","requester":{"display":"Dr Grey"},
 		"note":[{"text":"Likes gardens"},{"text":"Risks: has fallen twice"},{"text":"risks:"}]}`)

@@ -16,6 +16,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/measure"
 	"github.com/linkloop/linkloop/adapter/nhs"
 )
 
@@ -27,6 +29,7 @@ const (
 	Procedure Kind = "procedure"
 	Situation Kind = "situation"
 	Measure   Kind = "measure"
+	Contact   Kind = "contact" // how a contact with the person was held
 )
 
 // declined is the national code for "Social prescribing declined"; what it
@@ -40,6 +43,7 @@ var ends = []string{"completed", "rejected", "cancelled", "failed"}
 type Code struct {
 	Code      string   `yaml:"code"`
 	Display   string   `yaml:"display"`
+	Synonyms  []string `yaml:"synonyms"` // other displays that are accepted; the display leaves
 	Kind      Kind     `yaml:"kind"`
 	Automatic []string `yaml:"automatic"` // Task states in which it is added without being asked for
 	Once      string   `yaml:"once"`      // "episode": at most once for a ServiceRequest
@@ -56,6 +60,34 @@ type List struct {
 	Version string `yaml:"version"`
 	Codes   []Code `yaml:"codes"`
 	Sum     string `yaml:"-"` // SHA-256 of the file, in hexadecimal
+
+	measures *measure.Set
+}
+
+// Use takes the measures by which QuestionnaireResponses are scored. It refuses
+// them when one has a code that is no measure of the list, or a range beyond
+// the list's.
+func (l *List) Use(set *measure.Set) error {
+	var errs []error
+	for _, m := range set.Measures {
+		for _, s := range m.Scores {
+			if s.Code == "" {
+				continue
+			}
+			c, ok := l.Find(s.Code)
+			switch {
+			case !ok || c.Kind != Measure:
+				errs = append(errs, fmt.Errorf("measure %s: %s of %s is no measure of the list of outcome codes", m.Name, s.Code, s.Name))
+			case s.Minimum < *c.Minimum || s.Maximum > *c.Maximum:
+				errs = append(errs, fmt.Errorf("measure %s: %s goes from %g to %g, the list of outcome codes says %g to %g", m.Name, s.Name, s.Minimum, s.Maximum, *c.Minimum, *c.Maximum))
+			}
+		}
+	}
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	l.measures = set
+	return nil
 }
 
 // LoadList reads the list and refuses it as a whole when any code is broken;
@@ -130,6 +162,10 @@ func (l *List) validate(lines []int) error {
 			bad("display and source are needed")
 		}
 		switch c.Kind {
+		case Contact:
+			if c.Minimum != nil || c.Maximum != nil || len(c.Automatic) > 0 || c.Once != "" {
+				bad("a kind of contact has no range and is neither automatic nor once")
+			}
 		case Procedure, Situation:
 			if c.Minimum != nil || c.Maximum != nil {
 				bad("only a measure has a range")
@@ -142,7 +178,7 @@ func (l *List) validate(lines []int) error {
 				bad("a measure has a value, so it is neither automatic nor once")
 			}
 		default:
-			bad("kind is procedure, situation or measure")
+			bad("kind is procedure, situation, measure or contact")
 		}
 		if c.Code == declined && (c.Kind != Situation || len(c.Automatic) > 0 || c.Once != "") {
 			bad("declined is a situation that is said, never automatic, every time it is said")
@@ -168,11 +204,40 @@ func (l *List) Find(code string) (Code, bool) {
 	return l.Codes[i], true
 }
 
+// absent are the ids for somebody who did not attend, with and without a
+// reason. SNOMED CT UK: 281399006, 270426007, 185326000.
+func (c Code) absent() bool {
+	return c.Code == "281399006" || c.Code == "270426007" || c.Code == "185326000"
+}
+
+// unlisted says why a concept has no code that may leave, as exactly as the
+// rules of SNOMED CT identifiers tell.
+func (l *List) unlisted(concept *element.Value) string {
+	for _, c := range concept.List("coding") {
+		if c.Str("system") != nhs.SystemSNOMED {
+			continue
+		}
+		switch _, why := nhs.ParseConcept(c.Str("code")); why {
+		case nhs.Valid:
+		case nhs.Local:
+			return "this code is a supplier's own (its namespace is EMIS's) and means nothing in another record; it is not on the list of outcomes"
+		default:
+			return "this is no concept of SNOMED CT (the id " + why.Text() + "), so it is not on the list of outcomes"
+		}
+	}
+	return "this code is not on the list of outcomes"
+}
+
 // allowed names the codes of the kinds, for a refusal.
 func (l *List) allowed(kinds ...Kind) string {
+	return l.named(func(c Code) bool { return slices.Contains(kinds, c.Kind) })
+}
+
+// named lists codes that may leave.
+func (l *List) named(wanted func(Code) bool) string {
 	var names []string
 	for _, c := range l.Codes {
-		if !c.Off && slices.Contains(kinds, c.Kind) {
+		if !c.Off && wanted(c) {
 			names = append(names, c.Code+" "+c.Display)
 		}
 	}

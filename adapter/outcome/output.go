@@ -42,6 +42,9 @@ func (b *builder) outputs() {
 	for i, o := range outputs {
 		at := fmt.Sprintf("Task.output[%d]", i)
 		purpose := fmt.Sprintf("output-%d", i)
+		if b.modified(at, o) {
+			continue
+		}
 		switch {
 		case o.Get("valueCodeableConcept") != nil:
 			concept := o.Get("valueCodeableConcept")
@@ -49,6 +52,9 @@ func (b *builder) outputs() {
 			// names an activity by its Procedure and by its code. Who did
 			// something twice makes two Procedures.
 			if c, ok := b.find(concept); ok && c.Kind != Measure {
+				if !b.agrees(at+".valueCodeableConcept", concept, o.Get("type"), c) {
+					continue
+				}
 				if said[c.Code] {
 					continue
 				}
@@ -90,11 +96,13 @@ func (b *builder) activity(purpose, at string, v *element.Value, when *element.F
 		return
 	}
 	c, ok := b.find(v)
-	if !ok || c.Kind == Measure {
-		b.refuse(at, "this code is not on the list of outcomes; allowed here: "+b.list.allowed(Procedure, Situation))
+	if !ok || c.Kind != Procedure && c.Kind != Situation {
+		b.refuse(at, b.list.unlisted(v)+"; allowed here: "+b.list.allowed(Procedure, Situation))
 		return
 	}
-	b.add(purpose, at, c, when)
+	if b.agrees(at, v, nil, c) {
+		b.add(purpose, at, c, when)
+	}
 }
 
 // add is the one way of a code that is no score into the bundle.
@@ -120,7 +128,7 @@ func (b *builder) reference(purpose, at, reference string) {
 	if r != nil {
 		typ = r.ResourceType()
 	}
-	if typ != "" && typ != "Procedure" && typ != "Observation" {
+	if typ != "" && typ != "Procedure" && typ != "Observation" && (r == nil || !slices.Contains(told, typ)) {
 		return
 	}
 	if r == nil {
@@ -132,8 +140,17 @@ func (b *builder) reference(purpose, at, reference string) {
 		return
 	}
 	b.taken[key] = true
-	if s := r.TextAt("subject.reference"); b.in.Patient.ID() == "" || s != "Patient/"+b.in.Patient.ID() && !strings.HasSuffix(s, "/Patient/"+b.in.Patient.ID()) {
+	if b.modified(at, r) {
+		return
+	}
+	if s := r.TextAt("subject.reference"); typ == "HealthcareService" {
+		// A service is about nobody.
+	} else if b.in.Patient.ID() == "" || s != "Patient/"+b.in.Patient.ID() && !strings.HasSuffix(s, "/Patient/"+b.in.Patient.ID()) {
 		b.refuse(at, "the output is about another person than the Task, or names nobody as its subject")
+		return
+	}
+	if slices.Contains(told, typ) {
+		b.tell(purpose, at, r)
 		return
 	}
 	b.notes(r)
@@ -201,8 +218,11 @@ func number(holder *element.Value) string {
 // opposite.
 func (b *builder) score(purpose, codeAt, at string, code, holder *element.Value, when *element.Field) {
 	c, ok := b.find(code)
-	if !ok {
-		b.refuse(codeAt, "this code is not on the list of outcomes; allowed here: "+b.list.allowed(Measure, Situation))
+	if !ok || c.Kind == Contact {
+		b.refuse(codeAt, b.list.unlisted(code)+"; allowed here: "+b.list.allowed(Measure, Situation))
+		return
+	}
+	if !b.agrees(codeAt, code, nil, c) {
 		return
 	}
 	if c.Kind != Measure {
@@ -225,18 +245,40 @@ func (b *builder) score(purpose, codeAt, at string, code, holder *element.Value,
 		b.refuse(at, fmt.Sprintf("%s is a number from %g to %g", c.Display, *c.Minimum, *c.Maximum))
 		return
 	}
-	measured, day := moment(begins(when))
-	if day == "" {
-		if b.undated[c.Code] {
-			b.refuse(at, "two scores of this measure have no date, so nobody could tell which came first; make each an Observation with effectiveDateTime")
-			return
-		}
-		b.undated[c.Code], measured = true, b.in.Now
+	if b.scored(score{name: c.Display, value: text}, at, when) {
+		b.coded(purpose, c, scoreValue(text), when)
 	}
-	b.story.scores = append(b.story.scores, score{name: c.Display, value: text, at: measured, day: day})
+}
+
+// scored adds a score to the letter, unless two scores of one measure have no
+// date.
+func (b *builder) scored(s score, at string, when *element.Field) bool {
+	s.at, s.day = moment(begins(when))
+	if s.day == "" {
+		if b.undated[s.name] {
+			b.refuse(at, "two scores of this measure have no date, so nobody could tell which came first; make each an Observation with effectiveDateTime, or a QuestionnaireResponse with authored")
+			return false
+		}
+		b.undated[s.name], s.at = true, b.in.Now
+	}
+	b.story.scores = append(b.story.scores, s)
+	return true
+}
+
+func scoreValue(text string) *element.Field {
 	value := element.F("valueQuantity", element.NewObject(element.F("value", element.NewNumber(text)),
 		element.S("unit", "score"), element.S("system", "http://unitsofmeasure.org"), element.S("code", "{score}")))
-	b.coded(purpose, c, &value, when)
+	return &value
+}
+
+// modified refuses what carries a modifierExtension: it may turn the meaning
+// around. https://hl7.org/fhir/R4/extensibility.html#modifierExtension
+func (b *builder) modified(at string, v *element.Value) bool {
+	if v.Get("modifierExtension") == nil {
+		return false
+	}
+	b.refuse(at+".modifierExtension", "what changes the meaning of an outcome is not understood here; leave it out, or say it in words")
+	return true
 }
 
 func hasSnomed(concept *element.Value) bool {

@@ -15,10 +15,17 @@ import (
 
 // story is what the outcome says to a reader, gathered while codes are made.
 type story struct {
-	actions, contacts, done, unhelpful, services, signposted, goals, told, reasons, safeguarding, risks []string
+	actions, done, unhelpful, services, signposted, goals, told, reasons, safeguarding, risks []string
 
+	contacts []contact
 	scores   []score
 	declined bool
+}
+
+// contact is a line about one contact with the person, and when it began.
+type contact struct {
+	at   time.Time
+	line string
 }
 
 // score is one value of a measure. at is the end of the Task and day is empty
@@ -27,7 +34,8 @@ type score struct {
 	name, value string
 	at          time.Time
 	day         string
-	note        string // what a reader must know about it, such as missing answers; "" for nothing
+	note        string // what missing answers did to it; "" for nothing
+	about       string // what a reader must know about every score of the measure; "" for nothing
 }
 
 // letter lays it out as PRSB asks of a message back to the GP: whom it is
@@ -50,7 +58,7 @@ func (s *story) letter(in Input, title string, number string, outcome []string) 
 	section(SectionReferral, "Your referral", referred(in.Request))
 	section(SectionNeeds, "Referred for", needs(in.Request))
 	section(SectionWorker, "Link worker", named(in.Task.Get("owner")))
-	section(SectionContacts, "Contacts", s.contacts)
+	section(SectionContacts, "Contacts", s.contactLines())
 	section(SectionDone, "What was done", s.done)
 	section(SectionUnhelpful, "What did not help", s.unhelpful)
 	section(SectionServices, "Services connected to", s.services)
@@ -63,6 +71,16 @@ func (s *story) letter(in Input, title string, number string, outcome []string) 
 	section(SectionSafeguarding, "Safeguarding", s.safeguarding)
 	section(SectionRisks, "Risks", orElse(append(s.risks, toldRisks(in.Request)...), "No known risks recorded."))
 	return l
+}
+
+// contactLines are the contacts in the order in which they were.
+func (s *story) contactLines() []string {
+	slices.SortStableFunc(s.contacts, func(a, b contact) int { return a.at.Compare(b.at) })
+	var out []string
+	for _, c := range s.contacts {
+		out = append(out, c.line)
+	}
+	return out
 }
 
 func orElse(lines []string, otherwise string) []string {
@@ -219,6 +237,11 @@ func (s *story) rows() [][]string {
 		list := byName[n]
 		slices.SortStableFunc(list, func(a, b score) int { return a.at.Compare(b.at) })
 		first, last := list[0], list[len(list)-1]
+		for _, sc := range list {
+			if sc.about != "" && !strings.Contains(n, sc.about) {
+				n += " (" + sc.about + ")"
+			}
+		}
 		if len(list) == 1 {
 			out = append(out, []string{n, "", last.shown(), ""})
 			continue
@@ -229,11 +252,13 @@ func (s *story) rows() [][]string {
 }
 
 func (s score) shown() string {
-	text := s.value + on(s.day)
-	if s.note != "" {
-		text += "; " + s.note
+	switch {
+	case s.value == "":
+		return s.note + on(s.day)
+	case s.note != "":
+		return s.value + on(s.day) + "; " + s.note
 	}
-	return text
+	return s.value + on(s.day)
 }
 
 // change is the difference of two scores with its sign.
@@ -251,6 +276,13 @@ func change(first, latest string) string {
 	return text
 }
 
+func changed(by string) string {
+	if by == "" {
+		return ""
+	}
+	return ", change " + by
+}
+
 // sentences are the rows in words.
 func sentences(rows [][]string) []string {
 	var out []string
@@ -259,7 +291,7 @@ func sentences(rows [][]string) []string {
 		case r[1] == "":
 			out = append(out, r[0]+": "+r[2])
 		default:
-			out = append(out, fmt.Sprintf("%s: baseline %s, latest %s, change %s", r[0], r[1], r[2], r[3]))
+			out = append(out, fmt.Sprintf("%s: baseline %s, latest %s", r[0], r[1], r[2])+changed(r[3]))
 		}
 	}
 	return out

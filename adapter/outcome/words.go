@@ -22,11 +22,26 @@ func (b *builder) words(o *element.Value) {
 	switch {
 	case forPractice(heading):
 		b.story.actions = append(b.story.actions, text)
-	case slices.ContainsFunc(split(heading), func(w string) bool { return w == "risk" || w == "risks" }):
+	case has(heading, "risk", "risks"):
 		b.story.risks = append(b.story.risks, text)
+	case has(heading, "safeguarding"):
+		b.story.safeguarding = append(b.story.safeguarding, text)
+	case has(heading, "not") && has(heading, "work", "worked", "help", "helped"):
+		b.story.unhelpful = append(b.story.unhelpful, text)
+	case has(heading, "signpost", "signposted", "signposting"):
+		b.story.signposted = append(b.story.signposted, text)
+	case has(heading, "goal", "goals", "need", "needs"):
+		b.story.goals = append(b.story.goals, text)
+	case has(heading, "connected"):
+		b.story.services = append(b.story.services, text)
 	default:
 		b.story.told = append(b.story.told, text)
 	}
+}
+
+// has reports whether a heading has one of the words.
+func has(heading string, words ...string) bool {
+	return slices.ContainsFunc(split(heading), func(w string) bool { return slices.Contains(words, w) })
 }
 
 // forPractice reports whether a heading asks something of the practice. The
