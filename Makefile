@@ -78,6 +78,10 @@ soak: build ## Mixed load at 70 % of the peak for SOAKTIME (10m); shows what gro
 crash: build ## Kill servers under load ROUNDS (5) times on each of STORES; nothing accepted may be lost or doubled
 	$(GO) test -count=1 -v -timeout 2h -run '^TestCrash$$' ./adapter/load -binary $(CURDIR)/$(BIN) -rounds $(ROUNDS) -stores $(STORES)
 
+.PHONY: contention
+contention: ## Let 200 clients claim, update and cancel the same 50 Tasks, on both stores
+	$(GO) test -count=1 -v -timeout 2h -run '^TestContention$$' ./adapter/app -contenders 200 -contested 50
+
 .PHONY: growth
 growth: ## Measure a store (STORE=postgres, else the embedded one) at SIZES (10000,100000,1000000) referrals: 13 GB and half an hour
 	$(GO) test -count=1 -v -timeout 3h -run '^TestGrowth$$' ./adapter/app -growth $(SIZES) -growth-store '$(STORE)'

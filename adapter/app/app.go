@@ -103,6 +103,9 @@ func New(ctx context.Context, cfg config.Config, opt Options) (_ *App, err error
 	if err = a.wire(key); err != nil {
 		return nil, err
 	}
+	if err = a.publish(ctx); err != nil {
+		return nil, err
+	}
 	if err = a.listenMLLP(); err != nil {
 		return nil, err
 	}

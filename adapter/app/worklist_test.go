@@ -72,24 +72,6 @@ func TestIllegalMove(t *testing.T) {
 	}
 }
 
-// TestStaleCopyRevertsNothing: a whole Task sent back from an old copy without
-// If-Match is refused.
-func TestStaleCopyRevertsNothing(t *testing.T) {
-	h := open(t, nil)
-	task := h.unowned(120)
-	old := h.call("GET", "/fhir/Task/"+task, nil).value(t)
-	h.want(h.change(task, claimBy("a")), 200)
-	h.want(h.change(task, func(v *element.Value) {
-		v.Set("businessStatus", element.NewObject(element.S("text", "contacted")))
-	}), 200)
-	claimBy("a")(old)
-	r := h.call("PUT", "/fhir/Task/"+task, old.JSON(), "Content-Type", fhirJSON)
-	h.refused(r, 412, "conflict", "current")
-	for _, tag := range []string{`W/"2"`, `"2"`, `2`} {
-		h.refused(h.call("PUT", "/fhir/Task/"+task, old.JSON(), "Content-Type", fhirJSON, "If-Match", tag), 412, "conflict", "version")
-	}
-}
-
 // TestReadsAndHistory: stored bytes, versions, conditional reads.
 func TestReadsAndHistory(t *testing.T) {
 	h := open(t, nil)

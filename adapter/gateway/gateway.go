@@ -153,6 +153,8 @@ func (g *Gateway) routes(r *gin.Engine) {
 	f.PATCH("/:type", g.patchOne)
 	f.DELETE("/:type/:id", g.remove)
 	f.DELETE("/:type", g.removeOne)
+	f.POST("/:type/:id/$claim", g.claim)
+	f.POST("/:type/:id/$release", g.giveBack)
 	get("/:type/:id/:within", g.compartment)
 	f.POST("/:type/:id/:within/_search", g.compartment)
 	get("/:type/:id/_history", g.history)

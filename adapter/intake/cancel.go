@@ -70,7 +70,7 @@ func (s *Service) cancel(tx store.Tx, sender Sender, sub Submission, d *draft, k
 // should never have been says so itself: that does not follow from its Task.
 func (s *Service) endRequest(tx store.Tx, key store.Key, ends string) (*element.Value, error) {
 	old, _, err := hold(tx, key)
-	if err != nil || ends != "entered-in-error" {
+	if err != nil || ends != "entered-in-error" || old.root.Str("status") == ends {
 		return old.root, err
 	}
 	now := old.root.Clone()

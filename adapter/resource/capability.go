@@ -43,7 +43,8 @@ func (s Surface) Statement() *element.Value {
 	rest := element.NewObject(
 		element.S("mode", "server"),
 		element.S("documentation", "A Task moves as the workflow table allows; an illegal move is answered with 422 and the allowed ones. "+
-			"A change that was made to a version that is no longer current is answered with 412, with or without If-Match."),
+			"A change that was made to a version that is no longer current is answered with 412 where If-Match says so; "+
+			"a whole resource without If-Match is merged with what others changed since, or refused."),
 	)
 	rest.Set("security", s.security())
 	resources := element.NewArray()
@@ -225,6 +226,10 @@ func Capability(base, version string) *element.Value {
 		Base: base, Version: version, Formats: []string{"application/fhir+json", "json"},
 		PatchFormats: []string{"application/json-patch+json", "application/xml-patch+xml", "application/fhir+json", "application/fhir+xml"},
 		System:       []string{"transaction", "batch"},
-		Operations:   []Operation{{Name: "process-message", Definition: "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message"}},
+		Operations: []Operation{
+			{Name: "process-message", Definition: "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message"},
+			{Name: "claim", Definition: "urn:linkloop:operation:claim", Type: "Task"},
+			{Name: "release", Definition: "urn:linkloop:operation:release", Type: "Task"},
+		},
 	}.Statement()
 }

@@ -267,7 +267,7 @@ func (s *Service) get(ctx context.Context, e entry) (a answer, err error) {
 	if err != nil {
 		return a, err
 	}
-	if seen, err := versionSeen(e.ifNoneMatch, nil); err == nil && seen == a.version.Number {
+	if seen, err := versionSeen(e.ifNoneMatch); err == nil && seen == a.version.Number {
 		a.status = 304
 		return a, nil
 	}

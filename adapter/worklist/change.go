@@ -13,7 +13,6 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
-	"github.com/linkloop/linkloop/adapter/fhir"
 	"github.com/linkloop/linkloop/adapter/profile"
 	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
@@ -107,43 +106,21 @@ type Change struct {
 	IfNoneMatch string
 }
 
-// Update writes a new version of a resource that exists. The version check,
-// the workflow rules and the write are one decision: of two clients that move
-// the same Task, the second meets what the first made of it. A body that
-// carries meta.versionId says which version its author saw, and a version that
-// is no longer current is refused as with If-Match, so that a crude client
-// that sends back an old copy reverts nobody's work.
-// https://hl7.org/fhir/R4/http.html#update
-func (s *Service) Update(ctx context.Context, who Caller, c Change) (store.Version, error) {
-	v, err := s.parse(c.Type, c.Body)
-	if err != nil {
-		return store.Version{}, err
-	}
-	if d, err := definition(c.Type); err != nil {
-		return store.Version{}, err
-	} else if !d.Update {
-		return store.Version{}, fault.New(fault.MethodNotAllowed, "", "this type cannot be changed over the API")
-	}
-	if v.ID() != c.ID {
-		return store.Version{}, &fault.Fault{Kind: fault.Malformed, Issues: []fault.Issue{{
-			Code: "value", Expression: c.Type + ".id", Text: "the id in the resource is not the id in the URL"}}}
-	}
-	seen, err := versionSeen(c.IfMatch, v)
-	if err != nil {
-		return store.Version{}, err
-	}
-	key := store.Key{Type: c.Type, ID: c.ID}
-	index := s.cfg.Indexer.Index(v)
-	return s.change(ctx, who, key, seen, newVersion, s.reads(key, v), func(*element.Value) (*element.Value, resource.Index, error) {
-		return v.Clone(), index, nil // changed below, and the decision may run again
-	})
+// revision is what a change makes of a resource.
+type revision struct {
+	value    *element.Value
+	index    resource.Index
+	whenSame same
 }
 
+// reviser makes the next version of a resource from the one that is there. It
+// runs in the decision, and may run again.
+type reviser func(tx store.Tx, cur store.Version, old *element.Value) (revision, error)
+
 // change makes the next version of a resource that exists, of which seen is
-// the number its author saw, or 0. All rules for changes are applied here, to
-// whatever makes them.
-func (s *Service) change(ctx context.Context, who Caller, key store.Key, seen int64, whenSame same, hint store.Hint,
-	next func(old *element.Value) (*element.Value, resource.Index, error)) (out store.Version, err error) {
+// the number that its author insists on, or 0. All rules for changes are
+// applied here, to whatever makes them.
+func (s *Service) change(ctx context.Context, who Caller, key store.Key, seen int64, hint store.Hint, next reviser) (out store.Version, err error) {
 	var owes bool
 	err = s.cfg.Store.Decide(ctx, func(tx store.Tx) error {
 		owes = false
@@ -161,37 +138,77 @@ func (s *Service) change(ctx context.Context, who Caller, key store.Key, seen in
 		// Of a stale change the version is what is wrong, but for a lost claim:
 		// "claimed by another" says more than "read it again". A patch that
 		// does not fit what is there now is stale first.
-		stale := seen != 0 && seen != cur.Number
-		v, index, err := next(old)
+		stale, err := s.stale(tx, cur, seen)
+		if err != nil {
+			return err
+		}
+		r, err := next(tx, cur, old)
 		if err != nil && stale {
 			return staleVersion(key.Type, cur.Number, seen)
 		}
 		if err != nil {
 			return err
 		}
-		if err := s.mayChange(tx, who, old, v); err != nil && (!stale || fault.KindOf(err) == fault.Conflict) {
+		if err := s.mayChange(tx, who, old, r.value); err != nil && (!stale || fault.KindOf(err) == fault.Conflict) {
 			return err
 		}
 		if stale {
 			return staleVersion(key.Type, cur.Number, seen)
 		}
-		keepFlags(old, v)
-		if whenSame == keepVersion && bytes.Equal(element.Canonical(old), element.Canonical(v)) {
+		keepFlags(old, r.value)
+		if r.whenSame == keepVersion && bytes.Equal(element.Canonical(old), element.Canonical(r.value)) {
 			out = cur
 			return nil
 		}
-		if owes, err = s.follow(tx, old, v); err != nil {
-			return err
-		}
-		if out, err = tx.Resources().Put(store.Write{Key: key, Body: element.Canonical(v), Index: index, Expect: cur.Number}); err != nil {
-			return err
-		}
-		return s.audit(tx, who, "update", out, "success")
+		out, owes, err = s.write(tx, who, "update", cur, old, r)
+		return err
 	}, hint)
 	if err == nil && owes {
 		s.cfg.Owed()
 	}
 	return out, err
+}
+
+// write puts down a version with all that follows from it, and reports whether
+// something became due.
+func (s *Service) write(tx store.Tx, who Caller, action string, cur store.Version, old *element.Value, r revision) (
+	out store.Version, owes bool, err error) {
+	if owes, err = s.follow(tx, old, r.value); err != nil {
+		return out, false, err
+	}
+	if out, err = tx.Resources().Put(store.Write{Key: cur.Key, Body: element.Canonical(r.value), Index: r.index, Expect: cur.Number}); err != nil {
+		return out, false, err
+	}
+	more, err := s.followRequest(tx, who, old, r.value)
+	if err != nil {
+		return out, false, err
+	}
+	return out, owes || more, s.audit(tx, who, action, out, "success")
+}
+
+// stale reports whether the version that a change insists on is not the
+// current one. What was written since by the same decision does not count: in
+// a transaction a Task takes its request along, and the entry about the
+// request was made before that.
+func (s *Service) stale(tx store.Tx, cur store.Version, seen int64) (bool, error) {
+	if seen == 0 || seen == cur.Number {
+		return false, nil
+	}
+	here, err := writtenHere(tx, cur, seen)
+	return !here, err
+}
+
+// writtenHere reports whether every version after one was written by this
+// decision.
+func writtenHere(tx store.Tx, cur store.Version, after int64) (bool, error) {
+	if after > cur.Number || cur.Updated.Before(tx.Time()) {
+		return false, nil
+	}
+	next, err := tx.Resources().GetVersion(cur.Key, after+1)
+	if err != nil {
+		return false, err
+	}
+	return !next.Updated.Before(tx.Time()), nil
 }
 
 // same says what a change that changes nothing does: an update is a version, as
@@ -231,14 +248,14 @@ func keepFlags(old, v *element.Value) {
 	if tags := v.At("meta.tag"); tags != nil {
 		// Nor does a client raise flags: they say what the intake found.
 		tags.Items = slices.DeleteFunc(tags.Items, func(t *element.Value) bool {
-			return isFlag(t) && !hasFlag(old, t.Str("code"))
+			return isFlag(t) && t.Origin != raised && !hasFlag(old, t.Str("code"))
 		})
 		if len(tags.Items) == 0 {
 			v.Get("meta").Remove("tag")
 		}
 	}
 	for _, tag := range old.All("meta.tag") {
-		if !isFlag(tag) || hasFlag(v, tag.Str("code")) {
+		if !isFlag(tag) || tag.Str("code") == profile.FlagProfile || hasFlag(v, tag.Str("code")) {
 			continue
 		}
 		meta := v.Get("meta")
@@ -263,18 +280,11 @@ func isFlag(tag *element.Value) bool {
 	return system == profile.SystemDataQuality || system == profile.SystemReferralChange
 }
 
-// versionSeen is the version a change was made to: If-Match, else the
-// meta.versionId of the body, which may be nil; 0 when neither says.
-func versionSeen(ifMatch string, v *element.Value) (int64, error) {
+// versionSeen is the version that a change insists on by If-Match; 0 when it
+// insists on none.
+func versionSeen(ifMatch string) (int64, error) {
 	tag := strings.TrimSpace(ifMatch)
-	if tag == "*" {
-		return 0, nil
-	}
-	if tag == "" {
-		tag = v.TextAt("meta.versionId") // of no body it is empty
-		if n, err := strconv.ParseInt(tag, 10, 64); err == nil && n > 0 {
-			return n, nil
-		}
+	if tag == "" || tag == "*" {
 		return 0, nil
 	}
 	n, err := strconv.ParseInt(strings.Trim(strings.TrimPrefix(tag, "W/"), `"`), 10, 64)
@@ -287,6 +297,15 @@ func versionSeen(ifMatch string, v *element.Value) (int64, error) {
 // parse reads a resource of the type and holds it against the structure of R4
 // and the rules of this house.
 func (s *Service) parse(typ string, body []byte) (*element.Value, error) {
+	v, err := parseAs(typ, body)
+	if err != nil {
+		return nil, err
+	}
+	return v, s.check(v)
+}
+
+// parseAs reads a resource of the type.
+func parseAs(typ string, body []byte) (*element.Value, error) {
 	v, err := element.Parse(body, element.Limits{})
 	if err != nil {
 		return nil, err
@@ -295,7 +314,7 @@ func (s *Service) parse(typ string, body []byte) (*element.Value, error) {
 		return nil, &fault.Fault{Kind: fault.Malformed, Issues: []fault.Issue{{
 			Code: "invalid", Expression: "resourceType", Text: "a resource of the type in the URL is expected"}}}
 	}
-	return v, s.check(v)
+	return v, nil
 }
 
 // check holds a resource against the structure of R4 and the rules of this
@@ -303,18 +322,7 @@ func (s *Service) parse(typ string, body []byte) (*element.Value, error) {
 // are looked for.
 func (s *Service) check(v *element.Value) error {
 	s.relative(v)
-	// What the intake would only flag is refused here: a tool that writes a
-	// wrong code or number can be told so at once. It also writes identifiers
-	// in the one way in which they are looked for.
-	issues := fhir.Check(v)
-	issues = append(issues, s.cfg.Rules.Check(v)...)
-	for _, q := range profile.Quality([]*element.Value{v}) {
-		issues = append(issues, fault.Issue{Code: "code-invalid", Expression: q.Expression, Text: q.Text})
-	}
-	if len(issues) > 0 {
-		return &fault.Fault{Kind: fault.Profile, Issues: issues}
-	}
-	return nil
+	return s.judge(v)
 }
 
 // relative writes references under our own base the short way, so that a

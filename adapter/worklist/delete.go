@@ -31,7 +31,7 @@ func (s *Service) remove(ctx context.Context, who Caller, c Change, whole bool) 
 	if ok, instead := d.Deletable(); !ok {
 		return store.Version{}, fault.New(fault.MethodNotAllowed, "", "%s", instead)
 	}
-	seen, err := versionSeen(c.IfMatch, nil)
+	seen, err := versionSeen(c.IfMatch)
 	if err != nil {
 		return store.Version{}, err
 	}

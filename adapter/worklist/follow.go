@@ -32,28 +32,23 @@ func (s *Service) finish(tx store.Tx, old, task *element.Value) (owes bool, err 
 	if old.Str("status") == status || !s.cfg.Workflow.Ended(status) {
 		return false, nil
 	}
-	if status == "entered-in-error" {
-		return false, s.withdraw(tx, task)
-	}
-	if err := s.sound(tx, task); err != nil {
-		return false, err
-	}
 	request, err := s.at(tx, task.TextAt("focus.reference"))
 	if err != nil {
 		return false, err
 	}
-	if err := s.endRequest(tx, request, status); err != nil {
+	if status == "entered-in-error" {
+		if err := s.withdraw(tx, task); err != nil {
+			return false, err
+		}
+		return false, s.endRequest(tx, task, request)
+	}
+	if err := s.sound(tx, task); err != nil {
+		return false, err
+	}
+	if err := s.endRequest(tx, task, request); err != nil {
 		return false, err
 	}
 	return s.owe(tx, task, request)
-}
-
-// Follow does within a decision of somebody else what a change of a Task brings
-// with it: the ServiceRequest takes its end, what is owed is owed, and what was
-// owed by mistake is withdrawn. The caller writes the Task, and calls Owed
-// after its commit when owes is true. Errors are those of an update.
-func (s *Service) Follow(tx store.Tx, old, task *element.Value) (owes bool, err error) {
-	return s.follow(tx, old, task)
 }
 
 // keepsIdentity refuses to make another person or organisation out of one: an
@@ -87,7 +82,7 @@ func (s *Service) withdraw(tx store.Tx, task *element.Value) error {
 		// What was tried may be there although its answer was lost.
 		tried := d.Attempts > 0 && (d.State == store.Owed || d.State == store.Held)
 		switch {
-		case tried, d.State == store.Leased, d.State == store.Delivered, d.State == store.Proven:
+		case tried, d.State == store.Leased, d.State == store.Sent, d.State == store.Delivered, d.State == store.Proven:
 			_, _, err := tx.Deliveries().Owe(store.Delivery{
 				Key: d.Key + "/withdraw", Lane: d.Lane, Channel: d.Channel, Task: d.Task, Patient: d.Patient,
 				State: store.Dead, Created: tx.Time(), Settled: tx.Time(), Payload: []byte("{}"),
@@ -99,27 +94,6 @@ func (s *Service) withdraw(tx store.Tx, task *element.Value) error {
 		}
 	}
 	return nil
-}
-
-// requestEnds says how a ServiceRequest ends with its Task. An error in the
-// Task says nothing about the request.
-var requestEnds = map[string]string{
-	"completed": "completed", "rejected": "revoked", "cancelled": "revoked", "failed": "revoked",
-}
-
-func (s *Service) endRequest(tx store.Tx, request *element.Value, status string) error {
-	end := requestEnds[status]
-	if end == "" || request.Str("status") == end {
-		return nil
-	}
-	key := store.Key{Type: "ServiceRequest", ID: request.ID()}
-	cur, err := tx.Resources().Get(key)
-	if err != nil {
-		return err
-	}
-	request.SetString("status", end)
-	_, err = tx.Resources().Put(store.Write{Key: key, Body: element.Canonical(request), Index: s.cfg.Indexer.Index(request), Expect: cur.Number})
-	return err
 }
 
 // owe builds the outcome and puts it among the deliveries. What cannot be sent

@@ -6,7 +6,6 @@ import (
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/patch"
-	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
@@ -21,23 +20,23 @@ func (s *Service) Patch(ctx context.Context, who Caller, c Change, p patch.Patch
 	} else if !d.Update {
 		return store.Version{}, fault.New(fault.MethodNotAllowed, "", "this type cannot be changed over the API")
 	}
-	seen, err := versionSeen(c.IfMatch, nil)
+	seen, err := versionSeen(c.IfMatch)
 	if err != nil {
 		return store.Version{}, err
 	}
 	key := store.Key{Type: c.Type, ID: c.ID}
-	return s.change(ctx, who, key, seen, keepVersion, store.Hint{Keys: []store.Key{key}}, func(old *element.Value) (*element.Value, resource.Index, error) {
+	return s.change(ctx, who, key, seen, store.Hint{Keys: []store.Key{key}}, func(_ store.Tx, _ store.Version, old *element.Value) (revision, error) {
 		v, err := p.Apply(old)
 		if err != nil {
-			return nil, resource.Index{}, err
+			return revision{}, err
 		}
 		if err := patch.Check(old, v); err != nil {
-			return nil, resource.Index{}, err
+			return revision{}, err
 		}
 		patch.Tidy(v)
 		if err := s.check(v); err != nil {
-			return nil, resource.Index{}, err
+			return revision{}, err
 		}
-		return v, s.cfg.Indexer.Index(v), nil
+		return revision{v, s.cfg.Indexer.Index(v), keepVersion}, nil
 	})
 }

@@ -53,7 +53,7 @@ func (s *Service) Put(ctx context.Context, who Caller, c Change) (v store.Versio
 // from is the version that a put says it was made from: by If-Match, else by the
 // resource itself; 0 when neither says.
 func (c Change) from(v *element.Value) (int64, error) {
-	n, err := versionSeen(c.IfMatch, nil)
+	n, err := versionSeen(c.IfMatch)
 	if n != 0 || err != nil {
 		return n, err
 	}

@@ -50,6 +50,13 @@ func (s *Service) mayCreate(tx store.Tx, who Caller, v *element.Value) error {
 		if err := s.sound(tx, v); err != nil {
 			return err
 		}
+		request, err := s.at(tx, v.TextAt("focus.reference"))
+		if err != nil {
+			return err
+		}
+		if requestOver(request.Str("status")) {
+			return broken("Task.focus", "the request is over, so there is no work to be done for it; make a new one")
+		}
 	}
 	if who.Trusted {
 		return nil

@@ -28,6 +28,7 @@ type Config struct {
 	Indexer  *resource.Indexer
 	Workflow *referral.Workflow
 	Rules    *profile.Rules
+	Gate     *profile.Gate // profiles that resources are held against; nil: none
 	Outcomes *outcome.List
 	BaseURL  string // public FHIR base without trailing slash
 	Channel  string // write-back channel that deliveries are owed to
@@ -47,6 +48,8 @@ type Config struct {
 type Service struct {
 	cfg        Config
 	reindexing *atomic.Bool // see Reindex
+	lenient    bool         // see Judging
+	remarks    *Remarks     // see Judging
 	also       string       // the base of the configuration, where this is the service under another one
 }
 
