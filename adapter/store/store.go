@@ -62,7 +62,7 @@ type Hint struct {
 // and deliveries that are owed, awaited or in front of a human are never removed. No id
 // is given twice, whatever is removed: a store may keep the newest row for it.
 type Retention struct {
-	Messages   time.Time // accepted messages with their answers, by when they were received
+	Messages   time.Time // accepted messages with their answers, and receipts of files, by when they were received
 	Deliveries time.Time // delivered, proven, withheld and closed deliveries with their attempts, by when they were settled
 	History    time.Time // versions of resources that are no longer current, by when they were written
 	Audit      time.Time // the audit trail
@@ -386,4 +386,13 @@ type Ledger interface {
 	SaveMapping(hash string, files []byte) error
 	// Mapping returns what SaveMapping kept; fault.NotFound.
 	Mapping(hash string) ([]byte, error)
+	// SaveReceipt keeps the receipt of a file; the first one under a name
+	// stands.
+	SaveReceipt(Receipt) error
+	// Receipt returns what SaveReceipt kept in an earlier decision;
+	// fault.NotFound.
+	Receipt(name string) (Receipt, error)
+	// Receipts lists receipts of earlier decisions, newest name first, without
+	// their bodies; MaxReceipts at most.
+	Receipts(ReceiptFilter) ([]Receipt, error)
 }

@@ -29,6 +29,7 @@ type overlay struct {
 	once       []string
 	audit      []store.AuditEvent
 	mappings   []mappingRow
+	receipts   []store.Receipt
 	tally      [len(stateNames)]int64
 	// broken is the first trouble with the database: nothing of the group can
 	// succeed any more, even if a decision overlooks it.
@@ -79,7 +80,7 @@ func newOverlay() *overlay {
 }
 
 func (o *overlay) empty() bool {
-	return len(o.types)+len(o.versions)+len(o.refacts)+len(o.messages)+len(o.deliveries)+len(o.attempts)+len(o.marks)+len(o.switches)+len(o.once)+len(o.audit)+len(o.mappings) == 0
+	return len(o.types)+len(o.versions)+len(o.refacts)+len(o.messages)+len(o.deliveries)+len(o.attempts)+len(o.marks)+len(o.switches)+len(o.once)+len(o.audit)+len(o.mappings)+len(o.receipts) == 0
 }
 
 // join adds what a decision made.
@@ -110,6 +111,7 @@ func (o *overlay) join(d *overlay) {
 	o.once = append(o.once, d.once...)
 	o.audit = append(o.audit, d.audit...)
 	o.mappings = append(o.mappings, d.mappings...)
+	o.receipts = append(o.receipts, d.receipts...)
 	for i, n := range d.tally {
 		o.tally[i] += n
 	}
@@ -323,6 +325,10 @@ func (o *overlay) queueLedger(b *pgx.Batch) {
 	}
 	for _, m := range o.mappings {
 		b.Queue("INSERT INTO linkloop.mapping (hash, files) VALUES ($1, $2) ON CONFLICT DO NOTHING", []byte(m.hash), m.files)
+	}
+	for _, r := range o.receipts {
+		b.Queue("INSERT INTO linkloop.receipt (received, name, sender, status, body) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+			micros(r.Received), []byte(r.Name), []byte(r.Sender), []byte(r.Status), r.Body)
 	}
 }
 

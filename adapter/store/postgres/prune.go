@@ -55,6 +55,9 @@ const (
 		"tried AS (DELETE FROM linkloop.attempt WHERE delivery IN (SELECT id FROM gone)), " +
 		"marked AS (DELETE FROM linkloop.mark WHERE delivery IN (SELECT id FROM gone)) SELECT id FROM gone"
 
+	lookReceipts = "SELECT id, received < $1, received >= $1 FROM linkloop.receipt WHERE id > $2 ORDER BY id LIMIT $3"
+	dropReceipts = "DELETE FROM linkloop.receipt WHERE id = ANY($2::bigint[]) AND received < $1"
+
 	lookAudit = "SELECT id, at < $1, at >= $1 FROM linkloop.audit WHERE id > $2 AND id < (SELECT max(id) FROM linkloop.audit) ORDER BY id LIMIT $3"
 	dropAudit = "DELETE FROM linkloop.audit WHERE id = ANY($2::bigint[]) AND at < $1"
 
@@ -107,6 +110,7 @@ func (s *Store) prunables(ctx context.Context, r store.Retention) ([]prunable, e
 	for _, k := range []prunable{
 		{look: lookMessages, remove: dropMessages, before: micros(r.Messages), tables: []string{"inbox"}},
 		{look: lookDeliveries, remove: dropDeliveries, before: micros(r.Deliveries), tables: []string{"delivery", "attempt"}},
+		{look: lookReceipts, remove: dropReceipts, before: micros(r.Messages), tables: []string{"receipt"}},
 		{look: lookAudit, remove: dropAudit, before: micros(r.Audit), tables: []string{"audit"}},
 	} {
 		if k.before != 0 {

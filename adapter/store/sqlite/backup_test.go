@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -180,7 +181,7 @@ func TestBackupsThatAreNotSound(t *testing.T) {
 		}, fault.Internal, "damaged"},
 		"newer": {func(f string) error {
 			return edit(filepath.Join(f, "backup.json"), func(b []byte) []byte {
-				return bytes.Replace(b, []byte(`"schema": 3`), []byte(`"schema": 99`), 1)
+				return regexp.MustCompile(`"schema": \d+`).ReplaceAll(b, []byte(`"schema": 99`))
 			})
 		}, fault.Conflict, "version"},
 		"outside": {func(f string) error {

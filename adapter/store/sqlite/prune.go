@@ -132,6 +132,14 @@ func (s *Store) prunables(r store.Retention) []prunable {
 			},
 		})
 	}
+	if before := micros(r.Messages); before != 0 {
+		kinds = append(kinds, prunable{
+			find: walk("SELECT id, received < ?1, received >= ?1 FROM receipt WHERE id > ?2 ORDER BY id", before),
+			remove: func(t *tx, id int64) (bool, error) {
+				return t.remove("DELETE FROM receipt WHERE id = ? AND received < ?", id, before)
+			},
+		})
+	}
 	if before := micros(r.Deliveries); before != 0 {
 		kinds = append(kinds, prunable{
 			find: walk("SELECT id, settled > 0 AND settled < ?1 AND state IN (2, 3, 7, 8), created >= ?1 FROM delivery WHERE id > ?2 AND id < (SELECT max(id) FROM delivery) ORDER BY id", before),

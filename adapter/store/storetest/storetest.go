@@ -46,6 +46,7 @@ func Run(t *testing.T, open Open) {
 		{"Marks", testMarks},
 		{"Switches", testSwitches},
 		{"Ledger", testLedger},
+		{"Receipts", testReceipts},
 		{"Prune", testPrune},
 		{"Model", testModel},
 	} {
