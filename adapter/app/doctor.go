@@ -57,6 +57,7 @@ func Doctor(ctx context.Context, cfg config.Config, w io.Writer) bool {
 	x.mappings(cfg)
 	x.folders(cfg)
 	x.tables(cfg)
+	x.profiles(cfg)
 	x.port("http.listen", cfg.HTTP.Listen)
 	x.port("admin.listen", cfg.Admin.Listen)
 	x.mllp(cfg)

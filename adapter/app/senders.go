@@ -149,7 +149,7 @@ func senders(list []config.Sender, compiled map[string]*mapping.Mapping, systems
 			constants[mapping.ConstantKey(c.Name, c.For)] = c.Value
 		}
 		out = append(out, intake.Sender{Name: s.Name, FormatName: m.Format(), Format: f, Mapping: m, Constants: constants,
-			UpdateMakes: s.UnknownUpdate == config.UpdateNew})
+			UpdateMakes: s.UnknownUpdate == config.UpdateNew, Strict: s.Validation == config.ValidationRefuse})
 	}
 	return out, errors.Join(errs...)
 }

@@ -34,6 +34,9 @@ type Sender struct {
 	Format     inbound.Format
 	Mapping    *mapping.Mapping
 	Constants  map[string]string
+	// Strict refuses a referral with codes or numbers that fail their checks, or
+	// that breaks a profile of the Gate; otherwise it is taken and flagged.
+	Strict bool
 	// UpdateMakes takes an update of a referral that is not here as a new one;
 	// otherwise it is refused.
 	UpdateMakes bool
@@ -44,6 +47,7 @@ type Config struct {
 	Store   store.Store
 	Indexer *resource.Indexer
 	Rules   *profile.Rules // of this house, beyond the structure of R4
+	Gate    *profile.Gate  // profiles that resources are held against; nil: none
 	Senders []Sender
 	IDKey   []byte // secret of this installation; resource ids are derived with it
 	BaseURL string // public FHIR base without trailing slash

@@ -65,7 +65,9 @@ func (s *Service) prepare(sender Sender, sub Submission, msg *inbound.Message, d
 	for _, f := range out.Findings {
 		d.flags = append(d.flags, fault.Issue{Severity: "warning", Code: f.Code, Place: f.Address, Expression: f.Path, Text: f.Text})
 	}
-	s.quality(d, out, msg.Tree)
+	if f := s.judge(sender, d, out, msg.Tree); f != nil {
+		return nil, f
+	}
 	d.recognise(out.Resources)
 	s.identify(sender.Name, key, out.Resources)
 	out.Resources = merge(out.Resources)

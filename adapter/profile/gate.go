@@ -41,10 +41,13 @@ func NewGate(l *Library, canonicals []string, extensible bool) (*Gate, error) {
 	return g, errors.Join(errs...)
 }
 
+// Holds reports whether resources of a type are held against any profile.
+func (g *Gate) Holds(resourceType string) bool { return g != nil && len(g.byType[resourceType]) > 0 }
+
 // Check holds a resource against the profiles of its type. Issues are errors
 // and warnings; what could not be checked is told by Report alone.
 func (g *Gate) Check(ctx context.Context, v *element.Value, base []fault.Issue) []fault.Issue {
-	if g == nil || len(g.byType[v.ResourceType()]) == 0 {
+	if !g.Holds(v.ResourceType()) {
 		return nil
 	}
 	issues := g.library.Check(ctx, v, g.byType[v.ResourceType()], Checking{Base: base, Extensible: g.extensible})

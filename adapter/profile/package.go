@@ -4,7 +4,9 @@ import (
 	"archive/tar"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"path"
 	"strings"
 
@@ -104,10 +106,7 @@ func (p *Package) take(h *tar.Header, r io.Reader, total *countdown) error {
 		p.Name, p.Version = v.Str("name"), v.Str("version")
 		return nil
 	}
-	switch v.ResourceType() {
-	case "StructureDefinition", "ValueSet", "CodeSystem":
-		p.Definitions = append(p.Definitions, v)
-	}
+	p.add(v)
 	return nil
 }
 
@@ -131,4 +130,33 @@ func (c *countdown) Read(b []byte) (int, error) {
 	n, err := c.r.Read(b)
 	c.left -= int64(n)
 	return n, err
+}
+
+// ReadFolder reads definitions that stand as JSON files in a folder, such as
+// those that are part of the program. Files of other resources are left out.
+func ReadFolder(fsys fs.FS, name, version string) (*Package, error) {
+	files, err := fs.Glob(fsys, "*.json")
+	if err != nil {
+		return nil, err
+	}
+	p := &Package{Name: name, Version: version}
+	for _, file := range files {
+		b, err := fs.ReadFile(fsys, file)
+		if err != nil {
+			return nil, err
+		}
+		v, err := element.Parse(b, element.Limits{})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		p.add(v)
+	}
+	return p, nil
+}
+
+func (p *Package) add(v *element.Value) {
+	switch v.ResourceType() {
+	case "StructureDefinition", "ValueSet", "CodeSystem":
+		p.Definitions = append(p.Definitions, v)
+	}
 }
