@@ -72,8 +72,9 @@ type Gateway struct {
 	shares     *shares
 	turnstile  *turnstile
 	purse      *purse
-	capability statement
-	stopping   context.Context // ends files in work
+	surface    resource.Surface
+	capability atomic.Pointer[statement] // for the base of the configuration
+	stopping   context.Context           // ends files in work
 	stop       context.CancelFunc
 }
 
@@ -89,7 +90,6 @@ func New(cfg Config) (*Gateway, error) {
 	if err := g.Use(cfg.Clients); err != nil {
 		return nil, err
 	}
-	g.capability = statementFor(cfg.BaseURL+"/fhir", cfg.Version)
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	r.HandleMethodNotAllowed = true
@@ -104,6 +104,11 @@ func New(cfg Config) (*Gateway, error) {
 		g.fail(c, fault.New(fault.MethodNotAllowed, "", "the method is not allowed at this address"))
 	})
 	g.routes(r)
+	var err error
+	if g.surface, err = surfaceOf(r.Routes(), cfg.Version, len(cfg.Origins) > 0); err != nil {
+		return nil, err
+	}
+	g.capability.Store(g.statementFor(cfg.BaseURL + "/fhir"))
 	g.handler = trimSlash(r)
 	return g, nil
 }
@@ -123,6 +128,7 @@ func (g *Gateway) Use(clients []Client) error {
 		return err
 	}
 	g.auth.Store(auth)
+	g.capability.Store(g.statementFor(g.cfg.BaseURL + "/fhir"))
 	return nil
 }
 

@@ -1,28 +1,12 @@
 package gateway
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/linkloop/linkloop/adapter/fault"
-	"github.com/linkloop/linkloop/adapter/resource"
 )
-
-// statement is a CapabilityStatement in JSON, and the tag of its content.
-type statement struct {
-	body []byte
-	tag  string
-}
-
-// statementFor derives the statement from the served types, for a base.
-func statementFor(base, version string) statement {
-	body := resource.Capability(base, version).JSON()
-	sum := sha256.Sum256(body)
-	return statement{body, hex.EncodeToString(sum[:8])}
-}
 
 // metadata serves GET [base]/metadata, to everybody.
 // https://hl7.org/fhir/R4/http.html#capabilities
@@ -36,9 +20,9 @@ func (g *Gateway) metadata(c *gin.Context) {
 		g.fail(c, fault.New(fault.Malformed, "mode", "one of full and normative is expected"))
 		return
 	}
-	s := g.capability
+	s := g.capability.Load()
 	if base := g.fhirBase(c); base != g.cfg.BaseURL+"/fhir" {
-		s = statementFor(base, g.cfg.Version)
+		s = g.statementFor(base)
 	}
 	c.Header("ETag", `W/"`+s.tag+`"`)
 	if tags := c.Request.Header.Values("If-None-Match"); len(tags) > 0 && tagged(tags, s.tag) {

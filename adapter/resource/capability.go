@@ -16,9 +16,10 @@ type Surface struct {
 	Formats []string
 	// PatchFormats are media types of patches.
 	PatchFormats []string
-	// System are the interactions of the whole server: transaction, batch,
-	// search-system, history-system.
-	System []string
+	// Interactions are those that there is a way to, of the whole server
+	// (transaction, batch, search-system, history-system) and of types, of which
+	// each type says whether it may be written.
+	Interactions []string
 	// Operations are those that are called.
 	Operations []Operation
 	// UpdateCreate says that an update makes what is not there.
@@ -34,6 +35,31 @@ type Operation struct {
 	Name       string // without the dollar sign
 	Definition string // address of its OperationDefinition
 	Type       string // of the resources it is for; empty: the whole server
+}
+
+// EveryType is the Type of an operation that every served type has.
+const EveryType = "*"
+
+// Interactions that R4 has no code for, and says in another way.
+const (
+	ConditionalUpdate = "conditional-update"
+	ConditionalDelete = "conditional-delete"
+)
+
+// systemInteractions are those of the whole server.
+// https://hl7.org/fhir/R4/valueset-system-restful-interaction.html
+var systemInteractions = []string{"transaction", "batch", "search-system", "history-system"}
+
+// typeInteractions are those of a type.
+// https://hl7.org/fhir/R4/valueset-type-restful-interaction.html
+var typeInteractions = []string{"read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type"}
+
+// can reports whether there is a way to an interaction.
+func (s Surface) can(interaction string) bool { return slices.Contains(s.Interactions, interaction) }
+
+// of lists what of the interactions there is a way to.
+func (s Surface) of(interactions []string) []string {
+	return slices.DeleteFunc(slices.Clone(interactions), func(x string) bool { return !s.can(x) })
 }
 
 // Statement derives the CapabilityStatement from the definitions and from what
@@ -52,7 +78,7 @@ func (s Surface) Statement() *element.Value {
 		resources.Items = append(resources.Items, s.capability(&definitions[i]))
 	}
 	rest.Set("resource", resources)
-	appendObjects(rest, "interaction", "code", s.System)
+	appendObjects(rest, "interaction", "code", s.of(systemInteractions))
 	for _, name := range everywhere() {
 		rest.Append("searchParam", everywhereParam(name))
 	}
@@ -96,26 +122,24 @@ func (s Surface) security() *element.Value {
 
 // capability is what is claimed of one type.
 func (s Surface) capability(d *Definition) *element.Value {
-	verbs := []string{"read", "vread", "history-instance", "history-type", "search-type"}
-	if d.Create {
-		verbs = append(verbs, "create")
-	}
-	if d.Update {
-		verbs = append(verbs, "update", "patch")
-	}
+	deletable, _ := d.Deletable()
+	allowed := map[string]bool{"create": d.Create, "update": d.Update, "patch": d.Update, "delete": deletable}
+	verbs := slices.DeleteFunc(s.of(typeInteractions), func(x string) bool {
+		yes, limited := allowed[x]
+		return limited && !yes
+	})
 	conditionalDelete := "not-supported"
-	if ok, _ := d.Deletable(); ok {
-		verbs = append(verbs, "delete")
+	if deletable && s.can(ConditionalDelete) {
 		conditionalDelete = "single"
 	}
 	r := element.NewObject(element.S("type", d.Type))
 	appendObjects(r, "interaction", "code", verbs)
 	r.Set("versioning", element.NewString("versioned-update"))
-	r.Set("readHistory", element.NewBool(true))
+	r.Set("readHistory", element.NewBool(s.can("vread")))
 	r.Set("updateCreate", element.NewBool(s.UpdateCreate && d.Create && d.Update))
 	r.Set("conditionalCreate", element.NewBool(d.Create))
 	r.Set("conditionalRead", element.NewString("full-support"))
-	r.Set("conditionalUpdate", element.NewBool(d.Create && d.Update))
+	r.Set("conditionalUpdate", element.NewBool(d.Create && d.Update && s.can(ConditionalUpdate)))
 	r.Set("conditionalDelete", element.NewString(conditionalDelete))
 	r.Set("referencePolicy", element.NewArray(element.NewString("literal")))
 	for _, p := range d.includes() {
@@ -131,7 +155,7 @@ func (s Surface) capability(d *Definition) *element.Value {
 		r.Append("searchParam", parameter(p.Name, p.Kind, about(d.Type, p)))
 	}
 	for _, o := range s.Operations {
-		if o.Type == d.Type {
+		if o.Type == d.Type || o.Type == EveryType {
 			r.Append("operation", o.value())
 		}
 	}
@@ -218,18 +242,4 @@ func stringArray(values []string) *element.Value {
 		out.Items = append(out.Items, element.NewString(x))
 	}
 	return out
-}
-
-// Capability is Statement of an edge that speaks JSON.
-func Capability(base, version string) *element.Value {
-	return Surface{
-		Base: base, Version: version, Formats: []string{"application/fhir+json", "json"},
-		PatchFormats: []string{"application/json-patch+json", "application/xml-patch+xml", "application/fhir+json", "application/fhir+xml"},
-		System:       []string{"transaction", "batch"},
-		Operations: []Operation{
-			{Name: "process-message", Definition: "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message"},
-			{Name: "claim", Definition: "urn:linkloop:operation:claim", Type: "Task"},
-			{Name: "release", Definition: "urn:linkloop:operation:release", Type: "Task"},
-		},
-	}.Statement()
 }

@@ -14,7 +14,15 @@ import (
 // TestCapability: the statement is valid R4 to both checkers, and claims what
 // the definitions say and nothing else.
 func TestCapability(t *testing.T) {
-	v := resource.Capability("https://linkloop.example/fhir", "1.2.3")
+	v := resource.Surface{
+		Base: "https://linkloop.example/fhir", Version: "1.2.3", Formats: []string{"json"}, PatchFormats: []string{"application/json-patch+json"},
+		Interactions: []string{"batch", "create", "delete", "history-system", "read", "search-type", "update"},
+		Operations: []resource.Operation{
+			{Name: "validate", Definition: "http://hl7.org/fhir/OperationDefinition/Resource-validate", Type: resource.EveryType},
+			{Name: "own", Definition: "urn:test:own", Type: "Task"}, {Name: "all", Definition: "urn:test:all"},
+		},
+		Security: "token", CORS: true,
+	}.Statement()
 	for _, is := range fhir.Check(v) {
 		t.Errorf("%s: %s", is.Expression, is.Text)
 	}
@@ -23,6 +31,17 @@ func TestCapability(t *testing.T) {
 	}
 	if v.TextAt("implementation.url") != "https://linkloop.example/fhir" || v.TextAt("software.version") != "1.2.3" {
 		t.Error("base and version are not told")
+	}
+	for path, want := range map[string]string{
+		"rest.interaction.code": "batch history-system", "rest.security.service.text": "token", "rest.security.cors": "true", "rest.operation.name": "all",
+	} {
+		var got []string
+		for _, x := range v.All(path) {
+			got = append(got, x.Text)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s is %v, want %s", path, got, want)
+		}
 	}
 	claimed := v.All("rest.resource")
 	if len(claimed) != len(resource.Definitions()) {
@@ -43,6 +62,13 @@ func TestCapability(t *testing.T) {
 		}
 		for _, x := range r.All("interaction.code") {
 			verbs = append(verbs, x.Text)
+		}
+		wantOperations := 1
+		if d.Type == "Task" {
+			wantOperations = 2
+		}
+		if n := len(r.List("operation")); n != wantOperations || slices.Contains(verbs, "patch") || slices.Contains(verbs, "vread") {
+			t.Errorf("%s: %d operations and %v are claimed", d.Type, n, verbs)
 		}
 		if r.Str("type") != d.Type || !slices.Equal(got, want) {
 			t.Errorf("%s: claims %v, want %v", d.Type, got, want)
