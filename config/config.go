@@ -5,20 +5,24 @@ import "time"
 // Config is everything that a deployment may choose. Its zero value is not
 // useful; start from Default or Load.
 type Config struct {
-	HTTP      HTTP      `mapstructure:"http"`
-	MLLP      MLLP      `mapstructure:"mllp"`
-	Files     Files     `mapstructure:"files"`
-	Admin     Admin     `mapstructure:"admin"`
-	Data      Data      `mapstructure:"data"`
-	Retention Retention `mapstructure:"retention"`
-	Mappings  Mappings  `mapstructure:"mappings"`
-	Workflow  Workflow  `mapstructure:"workflow"`
-	Relay     Relay     `mapstructure:"relay"`
-	Log       Log       `mapstructure:"log"`
-	Senders   []Sender  `mapstructure:"senders"`
-	Clients   []Client  `mapstructure:"clients"`
-	Records   []Record  `mapstructure:"records"`
-	Systems   []System  `mapstructure:"systems"`
+	HTTP       HTTP       `mapstructure:"http"`
+	MLLP       MLLP       `mapstructure:"mllp"`
+	Files      Files      `mapstructure:"files"`
+	Admin      Admin      `mapstructure:"admin"`
+	Data       Data       `mapstructure:"data"`
+	Retention  Retention  `mapstructure:"retention"`
+	Mappings   Mappings   `mapstructure:"mappings"`
+	Workflow   Workflow   `mapstructure:"workflow"`
+	Validation Validation `mapstructure:"validation"`
+	Relay      Relay      `mapstructure:"relay"`
+	Sharing    Sharing    `mapstructure:"sharing"`
+	Log        Log        `mapstructure:"log"`
+	Senders    []Sender   `mapstructure:"senders"`
+	Clients    []Client   `mapstructure:"clients"`
+	Records    []Record   `mapstructure:"records"`
+	Channels   []Channel  `mapstructure:"channels"`
+	Practices  []Practice `mapstructure:"practices"`
+	Systems    []System   `mapstructure:"systems"`
 
 	places places // where each value that is not a default came from
 }
@@ -151,7 +155,62 @@ type Sender struct {
 
 	BaRSTarget   string   `mapstructure:"bars_target"`
 	BaRSVersions []string `mapstructure:"bars_versions"`
+	PerPractice    int           `mapstructure:"per_practice"`
+	AckWithin      time.Duration `mapstructure:"ack_within"`
+	NotTakenFor    time.Duration `mapstructure:"not_taken_for"`
+}
+
+// Sharing is what leaves of people who chose nothing in particular, and whom it
+// concerns when something needs a human.
+type Sharing struct {
+	Without string `mapstructure:"without"`
 	BaRSUseCases []string `mapstructure:"bars_use_cases"`
+
+// The kinds of a channel.
+const (
+	KindFHIR    = "fhir"
+	KindHL7v2   = "hl7v2"
+	KindWebhook = "webhook"
+)
+
+// Channel is one way by which outcomes leave, beside the records.
+type Channel struct {
+	Name            string `mapstructure:"name"`
+	Kind            string `mapstructure:"kind"`
+	URL             string `mapstructure:"url"`
+	Address         string `mapstructure:"address"`
+	Message         string `mapstructure:"message"`
+	Application     string `mapstructure:"application"`
+	SecretFile      string `mapstructure:"secret_file"`
+	SecretEnv       string `mapstructure:"secret_env"`
+	TokenURL        string `mapstructure:"token_url"`
+	ClientID        string `mapstructure:"client_id"`
+	KeyID           string `mapstructure:"key_id"`
+	Algorithm       string `mapstructure:"algorithm"`
+	KeyFile         string `mapstructure:"key_file"`
+	Scope           string `mapstructure:"scope"`
+	CAFile          string `mapstructure:"ca_file"`
+	CertificateFile string `mapstructure:"certificate_file"`
+	CertificateKey  string `mapstructure:"certificate_key_file"`
+	AllowPlain      bool   `mapstructure:"allow_plain"`
+
+	// Secret is what SecretFile or SecretEnv held when the configuration was
+	// loaded: the bearer token of kind fhir, the signing secret of kind webhook.
+	Secret Secret `mapstructure:"-"`
+}
+
+// Practice is what is agreed with one practice.
+type Practice struct {
+	ODS        string   `mapstructure:"ods"`
+	Route      []string `mapstructure:"route"`
+	FallBackOn []string `mapstructure:"fall_back_on"`
+	GroupsOff  []string `mapstructure:"groups_off"`
+	CodesOnly  bool     `mapstructure:"codes_only"`
+	Quiet      []string `mapstructure:"quiet"`
+}
+
+// RecordChannel is the name, in a route, of the FHIR endpoint in records.
+const RecordChannel = "fhirapi"
 
 	AnswerURL            string   `mapstructure:"answer_url"`
 	AnswerStates         []string `mapstructure:"answer_states"`
@@ -292,6 +351,7 @@ func (c Config) RecordFor(ods string) (Record, bool) {
 	var fallback Record
 	found := false
 	for _, r := range c.Records {
+		Sharing:  Sharing{Without: "all"},
 		switch r.ODS {
 		case ods:
 			return r, true
@@ -301,3 +361,5 @@ func (c Config) RecordFor(ods string) (Record, bool) {
 	}
 	return fallback, found
 }
+			AckWithin:      72 * time.Hour,
+			NotTakenFor:    24 * time.Hour,

@@ -108,12 +108,12 @@ func put(tree map[string]any, key string, v any) {
 }
 
 // secretNames lists the variables that records name in token_env, and senders
-// in answer_token_env, so that a secret may have a LINKLOOP_ name too. It looks at raw layers, before they are
+// in answer_token_env and channels in secret_env, so that a secret may have a LINKLOOP_ name too. It looks at raw layers, before they are
 // merged.
 func secretNames(trees ...map[string]any) []string {
 	var out []string
 	for _, tree := range trees {
-		for list, key := range map[string]string{"records": "token_env", "senders": "answer_token_env"} {
+		for list, key := range map[string]string{"records": "token_env", "senders": "answer_token_env", "channels": "secret_env"} {
 			entries, _ := tree[list].([]any)
 			for _, e := range entries {
 				if m, ok := e.(map[string]any); ok {

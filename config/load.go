@@ -129,6 +129,10 @@ func (c *Config) readSecrets(env []string, before Problems) Problems {
 		x := &c.Senders[i]
 		read(&x.AnswerToken, fmt.Sprintf("senders[%d].answer_token", i+1), x.AnswerTokenFile, x.AnswerTokenEnv, "token")
 	}
+	for i := range c.Channels {
+		x := &c.Channels[i]
+		read(&x.Secret, fmt.Sprintf("channels[%d].secret", i+1), x.SecretFile, x.SecretEnv, "secret")
+	}
 	d := &c.Data
 	read(&d.PostgresPassword, "data.postgres_password", d.PostgresPasswordFile, d.PostgresPasswordEnv, "password")
 	return out

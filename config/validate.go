@@ -30,6 +30,9 @@ func (c Config) check(before Problems) Problems {
 	k.senders()
 	k.clients()
 	k.records()
+	k.channels()
+	k.practices()
+	k.choice("sharing.without", k.config.Sharing.Without, "nothing", "codes-only", "summary", "all")
 	return k.found
 }
 
@@ -239,6 +242,9 @@ func (k *checker) relay() {
 	k.between("relay.backoff_min", r.BackoffMin, time.Millisecond, time.Hour)
 	k.between("relay.backoff_max", r.BackoffMax, time.Millisecond, 24*time.Hour)
 	k.between("relay.give_up_after", r.GiveUpAfter, time.Second, 90*24*time.Hour)
+	k.between("relay.ack_within", r.AckWithin, time.Minute, 90*24*time.Hour)
+	k.between("relay.not_taken_for", r.NotTakenFor, time.Second, 90*24*time.Hour)
+	k.count("relay.per_practice", r.PerPractice, 0, 10_000)
 	k.between("relay.lease", r.Lease, 100*time.Millisecond, time.Hour)
 	k.between("relay.attempt_timeout", r.AttemptTimeout, 2*time.Millisecond, time.Hour)
 	k.between("relay.connect_timeout", r.ConnectTimeout, time.Millisecond, 10*time.Minute)

@@ -57,6 +57,7 @@ type App struct {
 	metrics  *metrics
 	records  *records
 	answers  *answers
+	outgoing *outgoing
 	gateway  *gateway.Gateway
 
 	public, ops         *http.Server
@@ -161,6 +162,7 @@ func (a *App) wire(key []byte) error {
 		Store: a.store, Indexer: indexer, Workflow: workflow, Rules: rules, Outcomes: outcomes, BaseURL: base,
 		Respond: a.respond, ResponseChannel: responseChannel,
 		Channel: channelName, NationalID: a.intake.NationalID, Owed: a.relay.Notify, Now: a.now, Log: a.log,
+	a.outgoing.gate.Consents.Indexer, a.outgoing.gate.Consents.BaseURL = indexer, base
 	})
 	return a.serveOn(a.gatewayConfig())
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/outbound"
 	"github.com/linkloop/linkloop/adapter/outbound/fhirapi"
 	"github.com/linkloop/linkloop/adapter/relay"
+	"github.com/linkloop/linkloop/adapter/store"
 	"github.com/linkloop/linkloop/config"
 )
 
@@ -60,11 +61,20 @@ func (a *App) newRelay() (*relay.Relay, error) {
 	}
 	a.answers = &answers{}
 	a.answers.bySender.Store(&to)
+	way, err := a.outgoingOf(a.cfg)
+	if err != nil {
+		return nil, err
+	}
+	a.outgoing = newOutgoing(a.store.Now, a.cfg)
+	a.outgoing.use(way)
+	named := map[string]outbound.Channel{channelName: a.records, responseChannel: a.answers}
 	rc := relay.DefaultConfig()
 	rc.Workers, rc.Lease, rc.Attempt = a.cfg.Relay.Workers, a.cfg.Relay.Lease, a.cfg.Relay.AttemptTimeout
 	rc.BackoffMin, rc.BackoffMax, rc.GiveUpAfter = a.cfg.Relay.BackoffMin, a.cfg.Relay.BackoffMax, a.cfg.Relay.GiveUpAfter
+	rc.PerSecond = float64(a.cfg.Relay.PerPractice)
 	return relay.New(rc, relay.Parts{
-		Store: a.store, Channels: map[string]outbound.Channel{channelName: a.records, responseChannel: a.answers},
+		Store: a.store, Channels: named, Others: a.outgoing.channel, Gate: a.outgoing.gate,
+		Told:     func(tx store.Tx, was, is store.Delivery) error { return a.worklist.Told(tx, was, is) },
 		Observer: a.metrics, Log: a.log, Now: a.store.Now,
 	})
 }

@@ -34,6 +34,10 @@ func (a *App) reload(cfg config.Config, sent []config.Sender, m map[string]*mapp
 	if err != nil {
 		return err
 	}
+	way, err := a.outgoingOf(cfg)
+	if err != nil {
+		return err
+	}
 	useTLS, err := a.reloadTLS(cfg)
 	if err != nil {
 		return err
@@ -52,6 +56,7 @@ func (a *App) reload(cfg config.Config, sent []config.Sender, m map[string]*mapp
 	a.inbox.Use(folders(cfg))
 	a.records.byODS.Store(&byODS)
 	a.answers.bySender.Store(&to)
+	a.outgoing.use(way)
 	a.cfg = cfg
 	a.relay.Notify()
 	a.log.Info("configuration reloaded", "senders", len(list), "clients", len(cfg.Clients), "records", len(cfg.Records))

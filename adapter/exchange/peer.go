@@ -24,6 +24,8 @@ import (
 type Config struct {
 	Who            string        // what the peer is called in reasons: "the peer"
 	Token          string        // bearer token; empty: none is sent
+	Tokens         TokenSource   // of bearer tokens that change; nil: Token
+	TLS            *tls.Config   // own authorities and the certificate shown to the peer; nil: the system's, none
 	ConnectTimeout time.Duration // for the connection and TLS
 	RequestTimeout time.Duration // for one request with its answer
 	MaxAnswer      int64         // bytes read of an answer
@@ -47,6 +49,12 @@ func (c Config) Validate() error {
 		errs = append(errs, errors.New("max_retry_after must not be below zero"))
 	}
 	return errors.Join(errs...)
+}
+
+// TokenSource gives bearer tokens, and hears which of them a peer did not take.
+type TokenSource interface {
+	Token(ctx context.Context) (string, error)
+	Forget(token string)
 }
 
 // CheckAddress checks the address of a peer; name is that of the setting.
@@ -77,10 +85,17 @@ func New(cfg Config) *Peer {
 	c.RetryWaitMin, c.RetryWaitMax = 50*time.Millisecond, 200*time.Millisecond
 	c.CheckRetry = neverConnected
 	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
-	c.HTTPClient = &http.Client{
+	c.HTTPClient = newClient(cfg)
+	return &Peer{cfg: cfg, client: c}
+}
+
+// newClient is a client within the limits of a peer.
+func newClient(cfg Config) *http.Client {
+	return &http.Client{
 		Timeout: cfg.RequestTimeout,
 		Transport: &http.Transport{
 			DialContext:            (&net.Dialer{Timeout: cfg.ConnectTimeout}).DialContext,
+			TLSClientConfig:        cfg.TLS.Clone(),
 			TLSHandshakeTimeout:    cfg.ConnectTimeout,
 			ResponseHeaderTimeout:  cfg.RequestTimeout,
 			MaxResponseHeaderBytes: 64 << 10,
@@ -91,7 +106,6 @@ func New(cfg Config) *Peer {
 		// A redirect would carry the token and the patient to another place.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return &Peer{cfg: cfg, client: c}
 }
 
 // neverConnected retries at once only what cannot have reached the peer.
@@ -114,14 +128,23 @@ func (p *Peer) Do(ctx context.Context, method, address string, header http.Heade
 	for name, values := range header {
 		req.Header[name] = values
 	}
-	if p.cfg.Token != "" {
-		req.Header.Set("Authorization", "Bearer "+p.cfg.Token)
+	token := p.cfg.Token
+	if p.cfg.Tokens != nil {
+		if token, err = p.cfg.Tokens.Token(ctx); err != nil {
+			return Answer{}, err
+		}
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	res, err := p.client.Do(req)
 	if err != nil {
 		return Answer{}, err
 	}
 	defer res.Body.Close()
+	if res.StatusCode == http.StatusUnauthorized && p.cfg.Tokens != nil {
+		p.cfg.Tokens.Forget(token)
+	}
 	var b bytes.Buffer
 	n, err := b.ReadFrom(io.LimitReader(res.Body, p.cfg.MaxAnswer+1))
 	if err != nil {
@@ -136,19 +159,23 @@ func (p *Peer) Do(ctx context.Context, method, address string, header http.Heade
 
 // Unreachable words an error of Do, whose own text holds the address.
 func (p *Peer) Unreachable(err error) outbound.Result {
-	reason := "the connection broke before the answer was complete"
+	reason, unsent := "the connection broke before the answer was complete", false
+	var token errToken
 	var op *net.OpError
 	var certificate *tls.CertificateVerificationError
 	var timeout interface{ Timeout() bool }
 	switch {
 	case errors.Is(err, context.Canceled):
 		reason = "stopped while waiting for the answer"
+	case errors.As(err, &token):
+		reason, unsent = "no access token: "+token.reason, true
 	case errors.As(err, &certificate):
+		unsent = true
 		reason = "the certificate of " + p.cfg.Who + " is not trusted, has expired or is for another name; nothing was sent"
-	case errors.As(err, &timeout) && timeout.Timeout():
+	case errors.As(err, &timeout) && timeout.Timeout() && !(errors.As(err, &op) && op.Op == "dial"):
 		reason = "no answer in time"
 	case errors.As(err, &op) && op.Op == "dial":
-		reason = p.cfg.Who + " cannot be reached"
+		reason, unsent = p.cfg.Who+" cannot be reached", true
 	}
-	return outbound.Result{State: outbound.Retry, Reason: reason}
+	return outbound.Result{State: outbound.Retry, Reason: reason, Unsent: unsent}
 }

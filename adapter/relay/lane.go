@@ -13,6 +13,7 @@ type lane struct {
 	flying  int
 	failed  int       // in a row
 	reopens time.Time // zero: open
+	paced   time.Time // when the next delivery may begin; zero: now
 }
 
 func (r *Relay) lane(name string) *lane {
@@ -27,7 +28,14 @@ func (r *Relay) lane(name string) *lane {
 func (r *Relay) enter(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.lane(name).flying++
+	l := r.lane(name)
+	l.flying++
+	if r.cfg.PerSecond > 0 {
+		if now := r.now(); l.paced.Before(now) {
+			l.paced = now
+		}
+		l.paced = l.paced.Add(time.Duration(float64(time.Second) / r.cfg.PerSecond))
+	}
 }
 
 // leave forgets lanes that are idle and well, so that the map stays as small
@@ -36,7 +44,7 @@ func (r *Relay) leave(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	l := r.lane(name)
-	if l.flying--; l.flying == 0 && l.failed == 0 {
+	if l.flying--; l.flying == 0 && l.failed == 0 && !l.paced.After(r.now()) {
 		delete(r.lanes, name)
 	}
 }
@@ -46,7 +54,7 @@ func (r *Relay) judge(name string, state outbound.State, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	l := r.lane(name)
-	if state != outbound.Retry {
+	if state != outbound.Retry { // whatever else it said, the peer is there
 		l.failed, l.reopens = 0, time.Time{}
 		return
 	}
@@ -55,24 +63,47 @@ func (r *Relay) judge(name string, state outbound.State, now time.Time) {
 	}
 }
 
-// room says how many deliveries may be leased at once, whatever lanes they turn
-// out to be of, and which practices get nothing now: those with enough in
-// flight, those left alone, and those being tried with a single delivery. The
-// store chooses by due time, so the fullest open lane decides.
-func (r *Relay) room(now time.Time) (n int, closed []string) {
+// room returns how many deliveries of a practice may be leased now: none where
+// enough are in flight, one where it is tried with a single delivery after
+// failures, none before its pace allows the next.
+func (r *Relay) room(now time.Time) func(lane string) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	n = r.cfg.PerLane
+	usual := r.cfg.PerLane
+	if r.cfg.PerSecond > 0 {
+		usual = min(usual, max(1, int(r.cfg.PerSecond)))
+	}
+	special := make(map[string]int, len(r.lanes))
 	for name, l := range r.lanes {
-		limit := r.cfg.PerLane
+		limit := usual
 		if !l.reopens.IsZero() {
 			limit = 1
 		}
-		if l.flying >= limit || now.Before(l.reopens) {
-			closed = append(closed, name)
-			continue
+		if now.Before(l.reopens) || now.Before(l.paced) {
+			limit = 0
 		}
-		n = min(n, limit-l.flying)
+		special[name] = max(0, limit-l.flying)
 	}
-	return n, closed
+	return func(lane string) int {
+		if n, ok := special[lane]; ok {
+			return n
+		}
+		return usual
+	}
+}
+
+// opens is how long until a practice that waits for its pace has room again; 0
+// when none does. Those it has not to wait for any more are forgotten.
+func (r *Relay) opens(now time.Time) (wait time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for name, l := range r.lanes {
+		switch left := l.paced.Sub(now); {
+		case left > 0 && (wait == 0 || left < wait):
+			wait = left
+		case left <= 0 && l.flying == 0 && l.failed == 0:
+			delete(r.lanes, name)
+		}
+	}
+	return wait
 }

@@ -201,7 +201,7 @@ func TestConfig(t *testing.T) {
 		t.Error(err)
 	}
 	_, err := relay.New(relay.Config{BackoffMin: 2, BackoffMax: 1}, relay.Parts{})
-	if err == nil || strings.Count(err.Error(), "relay.") != 9 {
+	if err == nil || strings.Count(err.Error(), "relay.") != 10 {
 		t.Errorf("not every problem at once: %v", err)
 	}
 }

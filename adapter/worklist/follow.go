@@ -126,6 +126,9 @@ func (s *Service) owe(tx store.Tx, task, request *element.Value) (bool, error) {
 		Key: owed.Key, Lane: owed.Practice, Channel: s.cfg.Channel, Task: task.ID(), Patient: patient.ID(),
 		State: store.Owed, Due: tx.Time(), Created: tx.Time(), Payload: owed.Bundle,
 	}
+	if d.Marks, err = s.marks(tx, task.ID(), owed.Bundle); err != nil {
+		return false, err
+	}
 	switch {
 	case owed.NeedsHuman != "":
 		d.State, d.Reason, d.Settled = store.Dead, owed.NeedsHuman, tx.Time()

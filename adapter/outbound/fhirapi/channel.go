@@ -7,6 +7,7 @@ package fhirapi
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -21,12 +22,14 @@ import (
 
 // Config is one FHIR server.
 type Config struct {
-	BaseURL        string        // with or without trailing slash
-	Token          string        // bearer token; empty: none is sent
-	ConnectTimeout time.Duration // for the connection and TLS
-	RequestTimeout time.Duration // for one request with its answer
-	MaxAnswer      int64         // bytes read of an answer
-	MaxRetryAfter  time.Duration // the peer's wish is followed up to here
+	BaseURL        string               // with or without trailing slash
+	Token          string               // bearer token; empty: none is sent
+	Tokens         exchange.TokenSource // of bearer tokens that change; nil: Token
+	TLS            *tls.Config          // own authorities and the certificate shown to the peer; nil: the system's, none
+	ConnectTimeout time.Duration        // for the connection and TLS
+	RequestTimeout time.Duration        // for one request with its answer
+	MaxAnswer      int64                // bytes read of an answer
+	MaxRetryAfter  time.Duration        // the peer's wish is followed up to here
 }
 
 // DefaultConfig has everything but the address.
@@ -44,7 +47,7 @@ func (c Config) Validate() error {
 
 func (c Config) peer() exchange.Config {
 	return exchange.Config{
-		Who: "the peer", Token: c.Token, ConnectTimeout: c.ConnectTimeout, RequestTimeout: c.RequestTimeout,
+		Who: "the peer", Token: c.Token, Tokens: c.Tokens, TLS: c.TLS, ConnectTimeout: c.ConnectTimeout, RequestTimeout: c.RequestTimeout,
 		MaxAnswer: c.MaxAnswer, MaxRetryAfter: c.MaxRetryAfter, Idle: 4,
 	}
 }
@@ -135,6 +138,7 @@ func (c *Channel) prove(ctx context.Context, sent *element.Value, a exchange.Ans
 		found, err := c.do(ctx, http.MethodGet, "/"+r.ResourceType()+"?identifier="+url.QueryEscape(system+"|"+value), nil)
 		if err != nil {
 			res := c.peer.Unreachable(err)
+			res.Unsent = false // the transaction arrived
 			res.Reason = "written, and not read back: " + res.Reason
 			return res
 		}

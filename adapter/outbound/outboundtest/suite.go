@@ -57,12 +57,15 @@ func Run(t *testing.T, open Open, payload []byte) {
 // RunExchange runs the part of the contract that holds whatever a channel over
 // HTTP delivers: what each status means, waits, redirects, peers that break,
 // and being stopped. The payload is one the channel takes.
-func RunExchange(t *testing.T, open Open, payload []byte) {
+func RunExchange(t *testing.T, open Open, payload []byte, options ...Option) {
 	t.Helper()
 	if !bytes.Contains(payload, []byte(Canary)) {
 		t.Fatal("the payload must hold Canary")
 	}
 	s := suite{open: open, payload: payload, entries: 1}
+	for _, o := range options {
+		o(&s)
+	}
 	t.Run("statuses", s.statuses)
 	t.Run("retry after", s.retryAfter)
 	t.Run("redirects", s.redirects)
@@ -70,7 +73,14 @@ func RunExchange(t *testing.T, open Open, payload []byte) {
 	t.Run("cancelled", s.cancelled)
 }
 
+// Option changes what the suite wants of a channel.
+type Option func(*suite)
+
+// Taken is for channels to which some statuses alone mean that it was taken.
+func Taken(on func(status int) bool) Option { return func(s *suite) { s.taken = on } }
+
 type suite struct {
+	taken    func(status int) bool // nil: no status alone is enough
 	open     Open
 	payload  []byte
 	entries  int
@@ -83,6 +93,10 @@ func (s suite) deliver(t *testing.T, ctx context.Context, ch outbound.Channel, p
 	res := ch.Deliver(ctx, outbound.Delivery{ID: 1, Key: "Task/t/outcome", Destination: "A81001", Payload: payload, Attempt: 1})
 	switch res.State {
 	case outbound.Proven, outbound.Delivered:
+	case outbound.Sent:
+		if res.Await <= 0 || len(res.References) == 0 {
+			t.Errorf("sent, and nothing is awaited that could be recognised: %+v", res)
+		}
 	case outbound.Retry, outbound.Dead:
 		if res.Reason == "" {
 			t.Error("a failure without a reason")
@@ -107,8 +121,12 @@ func (s suite) deliver(t *testing.T, ctx context.Context, ch outbound.Channel, p
 // wantOf is what a status of a peer means for a payload that is safe to send
 // again. A success that is not the right answer proves nothing, and nobody
 // knows what was done.
-func wantOf(status int) outbound.State {
+func (s suite) wantOf(status int) outbound.State {
 	switch {
+	case s.taken != nil && status == http.StatusAccepted:
+		return outbound.Sent
+	case s.taken != nil && status < 300 && s.taken(status):
+		return outbound.Delivered
 	case status < 300:
 		return outbound.Retry
 	case status == 401, status == 408, status == 409, status == 423, status == 425, status == 429:
@@ -135,8 +153,8 @@ func (s suite) statuses(t *testing.T) {
 		status.Store(int32(code))
 		asked.Store(0)
 		res := s.deliver(t, t.Context(), ch, s.payload)
-		if res.State != wantOf(code) || res.Status != code {
-			t.Errorf("%d: %s with status %d, want %s", code, res.State, res.Status, wantOf(code))
+		if res.State != s.wantOf(code) || res.Status != code {
+			t.Errorf("%d: %s with status %d, want %s", code, res.State, res.Status, s.wantOf(code))
 		}
 		if n := asked.Load(); n != 1 {
 			t.Errorf("%d: %d requests for one attempt", code, n)

@@ -1,0 +1,35 @@
+package outbound
+
+import (
+	"slices"
+
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/nhs"
+)
+
+// Marks are what a transaction is found by later: each SNOMED CT code in it.
+func Marks(payload []byte) []string {
+	bundle, err := element.Parse(payload, element.Limits{})
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, c := range bundle.All("entry.resource.code.coding") {
+		if code := c.Str("code"); c.Str("system") == nhs.SystemSNOMED && code != "" {
+			if m := CodeMark(code); !slices.Contains(out, m) {
+				out = append(out, m)
+			}
+		}
+	}
+	return out
+}
+
+// CodeMark, ListMark and MappingMark are the words under which deliveries are
+// found by what they carry and by what they were made with.
+func CodeMark(code string) string { return "code " + code }
+
+// ListMark is of a version of the list of codes, by the sum of its file.
+func ListMark(sum string) string { return "list " + sum }
+
+// MappingMark is of a mapping, by its content hash.
+func MappingMark(hash string) string { return "mapping " + hash }

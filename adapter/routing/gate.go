@@ -1,0 +1,195 @@
+package routing
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/linkloop/linkloop/adapter/outbound"
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+// The switches of routing. A stop is "stop/" and the ODS code, or Any for
+// everybody; that a practice does not take a channel is "not-taken/", the ODS
+// code, "/" and the channel.
+const (
+	stopPrefix     = "stop/"
+	notTakenPrefix = "not-taken/"
+)
+
+// Stop is the value of a stop.
+type Stop struct {
+	Since  time.Time `json:"since"`
+	By     string    `json:"by"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+// StopName is the switch that stops what goes to a practice, or to Any.
+func StopName(ods string) string { return stopPrefix + ods }
+
+// Stops reads all stops, by ODS code or Any.
+func Stops(r store.SwitchReader) (map[string]Stop, error) {
+	all, err := r.List(stopPrefix)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]Stop, len(all))
+	for name, value := range all {
+		var s Stop
+		// A stop that cannot be read stops all the same.
+		_ = json.Unmarshal(value, &s)
+		out[strings.TrimPrefix(name, stopPrefix)] = s
+	}
+	return out, nil
+}
+
+// Gate is the relay's gate over a table that may be replaced while it is used.
+type Gate struct {
+	table    atomic.Pointer[Table]
+	Consents Consents
+	// Outcome reports whether a delivery carries an outcome to a record: only
+	// those have routes, shares and stops.
+	Outcome func(d store.Delivery) bool
+	// Recheck is how long it is believed that a practice does not take a channel.
+	Recheck time.Duration
+	Now     func() time.Time
+}
+
+// Use puts a table in place.
+func (g *Gate) Use(t *Table) { g.table.Store(t) }
+
+// Open implements relay.Gate: stopped and quiet practices get nothing.
+func (g *Gate) Open(r store.Reader, now time.Time) (func(lane string) time.Time, error) {
+	stops, err := Stops(r.Switches())
+	if err != nil {
+		return nil, err
+	}
+	t := g.table.Load()
+	_, everybody := stops[Any]
+	return func(lane string) time.Time {
+		if strings.Contains(lane, "/") {
+			return time.Time{} // no practice: an answer to a sender, an alert
+		}
+		if _, one := stops[lane]; everybody || one {
+			return now.Add(time.Hour)
+		}
+		return t.Quiet(lane, now)
+	}, nil
+}
+
+// Plan implements relay.Gate.
+func (g *Gate) Plan(r store.Reader, d store.Delivery, now time.Time) (outbound.Plan, error) {
+	if !g.Outcome(d) {
+		return outbound.Plan{Do: outbound.Sent, Channel: d.Channel, Payload: d.Payload}, nil
+	}
+	closed, err := g.Open(r, now)
+	if err != nil {
+		return outbound.Plan{}, err
+	}
+	if until := closed(d.Lane); until.After(now) {
+		return outbound.Plan{Do: outbound.Retry, Until: now.Add(5 * time.Second), Reason: "stopped, or at a quiet hour"}, nil
+	}
+	t := g.table.Load()
+	p := t.Of(d.Lane)
+	channel, err := g.channel(r, p, d, now)
+	if err != nil {
+		return outbound.Plan{}, err
+	}
+	allowed, err := g.Consents.Of(r, d.Patient)
+	if err != nil {
+		return outbound.Plan{}, err
+	}
+	if allowed == Nothing {
+		return outbound.Plan{Do: outbound.Withheld, Reason: "the person does not allow that this leaves"}, nil
+	}
+	if p.CodesOnly {
+		allowed = min(allowed, CodesOnly)
+	}
+	payload, kept := t.Trim(d.Payload, p.GroupsOff, allowed)
+	if kept == 0 {
+		return outbound.Plan{Do: outbound.Withheld, Reason: "nothing is left of it that the person and the practice both allow"}, nil
+	}
+	return outbound.Plan{Do: outbound.Sent, Channel: channel, Payload: payload}, nil
+}
+
+// channel is the first of the route, from the one it stands at, that the
+// practice is not known to refuse. Where all are refused the last one is tried.
+func (g *Gate) channel(r store.Reader, p Practice, d store.Delivery, now time.Time) (string, error) {
+	if len(p.Hops) == 0 {
+		return d.Channel, nil
+	}
+	at := slices.IndexFunc(p.Hops, func(h Hop) bool { return h.Channel == d.Channel })
+	if at < 0 || d.Attempts == 0 {
+		at = 0
+	}
+	for ; at < len(p.Hops)-1; at++ {
+		refused, err := g.refuses(r.Switches(), d.Lane, p.Hops[at].Channel, now)
+		if err != nil {
+			return "", err
+		}
+		if _, may := p.after(p.Hops[at].Channel, NotTaken); !refused || !may {
+			break
+		}
+	}
+	return p.Hops[at].Channel, nil
+}
+
+func notTaken(ods, channel string) string { return notTakenPrefix + ods + "/" + channel }
+
+// refuses reports whether a practice said lately that it does not take a channel.
+func (g *Gate) refuses(r store.SwitchReader, ods, channel string, now time.Time) (bool, error) {
+	value, err := r.Get(notTaken(ods, channel))
+	if err != nil || value == nil {
+		return false, err
+	}
+	at, err := time.Parse(time.RFC3339, string(value))
+	return err == nil && now.Sub(at) < g.Recheck, nil
+}
+
+// Next implements relay.Gate. What may have arrived by one channel is not sent
+// by another: it would stand in the record twice.
+func (g *Gate) Next(tx store.Tx, d store.Delivery, res outbound.Result, made []store.Attempt) (string, error) {
+	if !g.Outcome(d) {
+		return "", nil
+	}
+	reason := Refused
+	switch res.State {
+	case outbound.Elsewhere:
+		reason = NotTaken
+		if err := tx.Switches().Set(notTaken(d.Lane, d.Channel), []byte(g.Now().UTC().Format(time.RFC3339))); err != nil {
+			return "", err
+		}
+	case outbound.Retry:
+		reason = GivenUp
+	}
+	if reason == GivenUp && !res.Unsent {
+		return "", nil
+	}
+	for _, a := range made {
+		if a.Channel == d.Channel && a.State == string(outbound.Unknown) && reason != NotTaken {
+			return "", nil
+		}
+	}
+	next, may := g.table.Load().Of(d.Lane).after(d.Channel, reason)
+	if !may {
+		return "", nil
+	}
+	return next, nil
+}
+
+// NotTakenBy lists the channels that practices were found not to take, with the
+// time they said so, for people to see.
+func NotTakenBy(r store.SwitchReader) (map[string]string, error) {
+	all, err := r.List(notTakenPrefix)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]string, len(all))
+	for name, at := range all {
+		out[strings.TrimPrefix(name, notTakenPrefix)] = fmt.Sprintf("%s", at)
+	}
+	return out, nil
+}
