@@ -90,7 +90,7 @@ func (s *search) sparsest() (int, error) {
 func (s *search) reach(terms []resource.Term) (int64, error) {
 	nearest := int64(unboundedHigh)
 	for _, t := range terms[:min(len(terms), sample)] {
-		l := &postingList{c: s.r.c, id: int64(t), newest: s.newest}
+		l := s.ofTerm(t)
 		p, on, err := l.seek(s.low)
 		for n := 1; on && err == nil && n < sample; n++ {
 			p, on, err = l.seek(p + 1)

@@ -23,6 +23,10 @@ type Config struct {
 	// is what bounds the log.
 	CheckpointPages int
 	WALPages        int
+	// FreshRows is how many index rows are kept in memory before they go into
+	// the table in one sorted run, and again while they do: some 20 MB at the
+	// default. More makes taking referrals in cheaper, and opening slower.
+	FreshRows int
 	// CountLimit is up to how many matches a search counts exactly. Above it
 	// the total is left out, because a wrong one would be worse.
 	CountLimit int
@@ -37,7 +41,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Path: "data", Queue: 1024, Group: 64, Readers: 8, CacheMB: 64,
-		CheckpointPages: 28_000, WALPages: 32_000, CountLimit: 100_000,
+		CheckpointPages: 28_000, WALPages: 32_000, FreshRows: 250_000, CountLimit: 100_000,
 	}
 }
 
@@ -59,6 +63,7 @@ func (c Config) Validate() error {
 	between("cache_mb", c.CacheMB, 1, 65_536)
 	between("checkpoint_pages", c.CheckpointPages, 100, 10_000_000)
 	between("wal_pages", c.WALPages, 100, 10_000_000)
+	between("fresh_rows", c.FreshRows, 1, 10_000_000)
 	between("count_limit", c.CountLimit, 1, 100_000_000)
 	if c.WALPages < c.CheckpointPages {
 		errs = append(errs, fmt.Errorf("store.wal_pages: %d is below store.checkpoint_pages %d", c.WALPages, c.CheckpointPages))
@@ -73,7 +78,7 @@ func (c Config) withDefaults() Config {
 		def int
 	}{
 		{&c.Queue, d.Queue}, {&c.Group, d.Group}, {&c.Readers, d.Readers}, {&c.CacheMB, d.CacheMB},
-		{&c.CheckpointPages, d.CheckpointPages}, {&c.WALPages, d.WALPages}, {&c.CountLimit, d.CountLimit},
+		{&c.CheckpointPages, d.CheckpointPages}, {&c.WALPages, d.WALPages}, {&c.FreshRows, d.FreshRows}, {&c.CountLimit, d.CountLimit},
 	} {
 		if *f.v == 0 {
 			*f.v = f.def

@@ -69,7 +69,7 @@ func contents(t *testing.T, place string) map[string]string {
 	for _, table := range list("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'") {
 		// What later schemas added stands apart, so that the rows of old data
 		// can be compared with what they became.
-		columns := list("SELECT 'quote(' || name || ')' FROM pragma_table_info('" + table + "') WHERE '" + table + ".' || name NOT IN ('delivery.stage', 'attempt.channel')")
+		columns := list("SELECT 'quote(' || name || ')' FROM pragma_table_info('" + table + "') WHERE '" + table + ".' || name NOT IN ('delivery.stage', 'attempt.channel', 'clock.folded')")
 		rows := list("SELECT " + strings.Join(columns, " || ',' || ") + " FROM " + table)
 		slices.Sort(rows)
 		out[table] = strings.Join(rows, "\n")

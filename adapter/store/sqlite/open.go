@@ -35,6 +35,7 @@ type Store struct {
 	file  string
 	lock  *conn // holds the lock file while the store is open
 	types *types
+	fresh atomic.Pointer[generation] // the oldest generation of index rows that a new reader may need
 	shelf *store.Shelf
 
 	queue   chan *decision

@@ -168,6 +168,9 @@ func (w *writer) reopen() error {
 	if err == nil {
 		table, err = readTypes(c)
 	}
+	if err == nil && last != w.kept {
+		err = w.fresh.begin(c) // a commit that failed is there all the same
+	}
 	if err != nil {
 		return errors.Join(err, c.close())
 	}

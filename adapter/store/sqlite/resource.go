@@ -225,7 +225,7 @@ func (r resourceWriter) write(w store.Write, cur current, seq int64, v store.Ver
 	if err != nil {
 		return err
 	}
-	if err := r.unindex(typ, cur); err != nil {
+	if err := r.unindex(typ, cur, seq); err != nil {
 		return err
 	}
 	if v.Deleted {
@@ -237,17 +237,16 @@ func (r resourceWriter) write(w store.Write, cur current, seq int64, v store.Ver
 
 // index adds the index rows of a version that became current.
 func (r resourceWriter) index(typ, seq int64, f resource.Facts) error {
-	p := &r.t.w.postings
-	p.add(typ, seq)
+	r.t.w.postings.add(typ, seq)
 	for term := range f.Terms() {
-		p.add(int64(term), seq)
+		r.t.w.fresh.add(int64(term), seq)
 	}
 	return r.spans("INSERT INTO span (param, wide, low, seq, high) VALUES (?, ?, ?, ?, ?)", seq, f)
 }
 
 // unindex removes the index rows of a version that is current no longer, and
-// keeps it in the history of its type.
-func (r resourceWriter) unindex(typ int64, cur current) error {
+// keeps it in the history of its type. seq is that of the version after it.
+func (r resourceWriter) unindex(typ int64, cur current, seq int64) error {
 	if cur.number == 0 || cur.deleted {
 		return nil // a deletion has no index rows and is in the history already
 	}
@@ -255,9 +254,16 @@ func (r resourceWriter) unindex(typ int64, cur current) error {
 	p.remove(typ, cur.seq)
 	p.add(-typ, cur.seq)
 	for term := range cur.facts.Terms() {
-		p.remove(int64(term), cur.seq)
+		r.remove(term, cur.seq, seq)
 	}
 	return r.spans("DELETE FROM span WHERE param = ? AND wide = ? AND low = ? AND seq = ? AND high = ?", cur.seq, cur.facts)
+}
+
+// remove removes the row of a term as of a seq.
+func (r resourceWriter) remove(term resource.Term, seq, gone int64) {
+	if r.t.w.fresh.remove(int64(term), seq, gone) {
+		r.t.w.postings.remove(int64(term), seq)
+	}
 }
 
 // Reindex replaces the facts of the current version and the index rows that
@@ -288,15 +294,15 @@ func (r resourceWriter) refact(cur current, now resource.Facts) error {
 	if err != nil {
 		return err
 	}
-	p := &r.t.w.postings
+	gone := r.t.seq()
 	for term := range cur.facts.Terms() {
 		if !now.Has(term) {
-			p.remove(int64(term), cur.seq)
+			r.remove(term, cur.seq, gone)
 		}
 	}
 	for term := range now.Terms() {
 		if !cur.facts.Has(term) {
-			p.add(int64(term), cur.seq)
+			r.t.w.postings.add(int64(term), cur.seq) // older than what is in memory may be
 		}
 	}
 	if err := r.spans("DELETE FROM span WHERE param = ? AND wide = ? AND low = ? AND seq = ? AND high = ?", cur.seq, cur.facts); err != nil {

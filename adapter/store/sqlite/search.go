@@ -31,6 +31,7 @@ type search struct {
 	// checked on each candidate's facts.
 	spans []resource.RangeClause
 
+	beyond    beyond
 	low, high int64 // bounds of positions, both inside
 	row       *stmt // the version row of the last candidate
 	rowSeq    int64
@@ -78,6 +79,9 @@ func (r resources) Search(q resource.Query) (store.Page, error) {
 	}
 	s.bounds()
 	defer s.close()
+	if err := s.look(); err != nil {
+		return page, asFault(err)
+	}
 	if q.Order.Param != 0 {
 		err = s.sorted(&page, cur, resumed)
 	} else {
@@ -305,14 +309,44 @@ func (s *search) ofType() list {
 }
 
 func (s *search) union(terms []resource.Term) list {
-	ls := make(anyOf, len(terms))
-	for i, t := range terms {
-		ls[i] = &postingList{c: s.r.c, id: int64(t), newest: s.newest}
+	ls := make(anyOf, 0, len(terms))
+	for _, t := range terms {
+		ls = s.appendLists(ls, t)
 	}
 	if len(ls) == 1 {
 		return ls[0]
 	}
 	return ls
+}
+
+func (s *search) ofTerm(t resource.Term) list { return s.union([]resource.Term{t}) }
+
+// appendLists adds the parts of the list of a term: in the table and in memory.
+func (s *search) appendLists(ls []list, t resource.Term) []list {
+	ls = append(ls, &postingList{c: s.r.c, id: int64(t), newest: s.newest})
+	return s.beyond.lists(ls, int64(t), s.newest)
+}
+
+// look finds what index rows the snapshot has beyond the table.
+func (s *search) look() error {
+	if s.r.flush != nil { // in a decision, which sees its own changes too
+		s.beyond = since(s.r.fresh, 0, math.MaxInt64)
+		return nil
+	}
+	if s.r.fresh == nil { // beside a server in another process
+		g, upto, err := loadFresh(s.r.c)
+		if err == nil {
+			s.beyond = since(g, upto, math.MaxInt64)
+		}
+		return err
+	}
+	q := s.r.c.stmt("SELECT last, folded FROM clock")
+	defer q.done()
+	if _, err := q.step(); err != nil {
+		return err
+	}
+	s.beyond = since(s.r.fresh, q.int64(1), q.int64(0))
+	return nil
 }
 
 // ids looks the resources up by key.

@@ -16,6 +16,7 @@ type snapshot struct {
 	types      func() *typeTable
 	flush      func() error // brings the posting lists up to date; nil in a View
 	shelf      *store.Shelf // versions read lately; nil in a decision, which may see what is never committed
+	fresh      *generation  // the oldest index rows in memory that may be needed; nil: they are read from the data
 	countLimit int
 }
 
@@ -40,6 +41,7 @@ type tx struct {
 
 	before *typeTable
 	mark   int // the pending postings of earlier decisions
+	noted  int // the changes of earlier decisions to the index rows in memory
 }
 
 func (t *tx) Resources() store.ResourceWriter { return resourceWriter{resources{&t.snapshot}, t} }
@@ -136,11 +138,12 @@ func (s *Store) View(ctx context.Context, fn func(r store.Reader) error) (err er
 		}
 		s.readers <- c
 	}()
+	oldest := s.fresh.Load() // before the snapshot: what is folded after it is still needed
 	if err := c.run("BEGIN"); err != nil {
 		return asFault(err)
 	}
 	table := s.types.committed.Load()
-	return fn(&snapshot{c: c, ctx: ctx, types: func() *typeTable { return table }, shelf: s.shelf, countLimit: s.cfg.CountLimit})
+	return fn(&snapshot{c: c, ctx: ctx, types: func() *typeTable { return table }, shelf: s.shelf, fresh: oldest, countLimit: s.cfg.CountLimit})
 }
 
 func (s *Store) takeReader(ctx context.Context) (*conn, error) {

@@ -78,6 +78,7 @@ type writer struct {
 	kept  int64 // the last time known to be on disk
 	// postings wait here until the group commits, and go in sorted.
 	postings postings
+	fresh    fresh
 	group    []*decision
 	torn     error // pending postings of earlier decisions were written in part
 	frames   int64 // pages written when the log last began anew
@@ -93,7 +94,8 @@ func newWriter(s *Store, c *conn) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &writer{s: s, c: c, types: s.types.committed.Load(), last: last, kept: last}, nil
+	w := &writer{s: s, c: c, types: s.types.committed.Load(), last: last, kept: last, fresh: fresh{oldest: &s.fresh, limit: s.cfg.FreshRows}}
+	return w, w.fresh.begin(c)
 }
 
 // run takes decisions in groups until the queue is closed. While a commit waits
@@ -169,6 +171,11 @@ func (w *writer) decideGroup() {
 
 // commit writes what was held back for the whole group and commits.
 func (w *writer) commit() error {
+	if w.last != w.kept {
+		if err := w.fresh.fold(w.c, w.last); err != nil {
+			return err
+		}
+	}
 	if err := w.postings.write(w.c); err != nil {
 		return err
 	}
@@ -184,6 +191,7 @@ func (w *writer) commit() error {
 		return err
 	}
 	w.kept = w.last
+	w.fresh.committed()
 	return nil
 }
 
@@ -200,6 +208,7 @@ func (w *writer) giveUp(err error) {
 	}
 	w.types = w.s.types.committed.Load()
 	w.postings.clear()
+	w.fresh.failed()
 	w.torn = nil
 	f := fault.Of(err)
 	for _, d := range w.group {
@@ -214,8 +223,8 @@ func (w *writer) giveUp(err error) {
 
 // decide runs one decision; what it changed is undone when it fails.
 func (w *writer) decide(fn func(store.Tx) error) error {
-	t := &tx{w: w, before: w.types, mark: len(w.postings.ops)}
-	t.snapshot = snapshot{c: w.c, ctx: context.Background(), types: func() *typeTable { return w.types }, flush: t.flush, countLimit: w.s.cfg.CountLimit}
+	t := &tx{w: w, before: w.types, mark: len(w.postings.ops), noted: len(w.fresh.journal)}
+	t.snapshot = snapshot{c: w.c, ctx: context.Background(), types: func() *typeTable { return w.types }, flush: t.flush, fresh: w.s.fresh.Load(), countLimit: w.s.cfg.CountLimit}
 	err := call(fn, t)
 	t.over = true
 	if err == nil {
@@ -229,6 +238,7 @@ func (w *writer) decide(fn func(store.Tx) error) error {
 		return nil
 	}
 	w.types = t.before
+	w.fresh.undo(t.noted)
 	if w.postings.held != nil {
 		w.postings.ops, w.postings.held = w.postings.held, nil
 	} else {
