@@ -27,12 +27,13 @@ type structure struct {
 	primitive bool
 	json      element.Kind // of a primitive: how JSON writes it
 	resource  bool
+	backbone  bool            // of one element of a resource alone
 	any       bool            // a resource of any type: contained, Bundle.entry.resource
 	form      *form           // of a primitive with a syntax
 	codes     map[string]bool // of a primitive with a required binding
 	fields    map[string]*field
 	choices   map[string]bool // names of choices, without the type
-	required  []string // element names; a choice by its name without the type
+	required  []string        // element names; a choice by its name without the type
 	rules     []invariant
 }
 
@@ -83,6 +84,7 @@ func (b *reader) read(md protoreflect.MessageDescriptor) *structure {
 		s.primitive = true
 		b.primitive(s, md)
 	default:
+		s.backbone = strings.Contains(path(md.FullName()), ".")
 		s.fields = map[string]*field{}
 		for i := range md.Fields().Len() {
 			b.element(s, md.Fields().Get(i))

@@ -1,6 +1,10 @@
 package fhir
 
-import "github.com/linkloop/linkloop/adapter/element"
+import (
+	"slices"
+
+	"github.com/linkloop/linkloop/adapter/element"
+)
 
 // Type is one type of R4: a resource, a datatype or a backbone element. It
 // lets other representations than JSON be read and written by the same
@@ -88,3 +92,24 @@ func (t Type) Is() bool { return t.s != nil }
 // HasChoice reports whether the type has an element of several types by this
 // name without the type, such as value of value[x].
 func (t Type) HasChoice(name string) bool { return t.s.choices[name] }
+
+// Elements are the elements of the type in their order.
+func (t Type) Elements() []Element {
+	var out []Element
+	for _, f := range t.s.fields {
+		out = append(out, Element{f})
+	}
+	slices.SortFunc(out, func(a, b Element) int { return a.f.order - b.f.order })
+	return out
+}
+
+// Requires reports whether R4 wants an element to be there; a choice has its
+// name without the type.
+func (t Type) Requires(name string) bool { return slices.Contains(t.s.required, name) }
+
+// Backbone reports whether the type is that of one element of a resource alone,
+// such as Task.input.
+func (t Type) Backbone() bool { return t.s.backbone }
+
+// Targets are the types that a reference may point to; nil: any.
+func (e Element) Targets() []string { return slices.Clone(e.f.targets) }
