@@ -200,7 +200,7 @@ func TestEverythingInXML(t *testing.T) {
 	for _, c := range []struct {
 		path string
 		n    int
-	}{{"/fhir/Flag", 1}, {"/fhir/Flag/" + id + "/_history", 3}, {"/fhir/Flag/_history", 3}, {"/fhir/_history", 3}, {"/fhir?_type=Flag", 1}} {
+	}{{"/fhir/Flag", 1}, {"/fhir/Flag/" + id + "/_history", 3}, {"/fhir/Flag/_history", 3}, {"/fhir/_history?_count=3", 3}, {"/fhir?_type=Flag", 1}} {
 		if v := want(h.call("GET", c.path, nil, "Accept", fhirXML), 200); len(v.List("entry")) != c.n || v.ResourceType() != "Bundle" {
 			t.Errorf("%s: %d entries, want %d", c.path, len(v.List("entry")), c.n)
 		}

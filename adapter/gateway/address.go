@@ -19,9 +19,9 @@ func (g *Gateway) fhirBase(c *gin.Context) string { return g.address(c) + "/fhir
 // knows it by: links lead there, and references that begin with it are ours.
 func (g *Gateway) resources(c *gin.Context) *worklist.Service {
 	if base := g.fhirBase(c); base != g.cfg.BaseURL+"/fhir" {
-		return g.cfg.Worklist.At(base)
+		return judging(c, g.cfg.Worklist.At(base))
 	}
-	return g.cfg.Worklist
+	return judging(c, g.cfg.Worklist)
 }
 
 const addressKey = "address"

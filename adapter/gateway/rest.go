@@ -70,6 +70,10 @@ func (g *Gateway) version(c *gin.Context, v store.Version, err error) {
 		empty(c, http.StatusNotModified)
 		return
 	}
+	if v, err = g.cfg.Worklist.Show(v, c.Request.URL.Query()); err != nil {
+		g.fail(c, err)
+		return
+	}
 	g.show(c, http.StatusOK, v.Body)
 }
 
@@ -171,7 +175,7 @@ func (g *Gateway) written(c *gin.Context, v store.Version, err error, status int
 	case "minimal":
 		empty(c, status)
 	case "OperationOutcome":
-		g.outcome(c, status, fmt.Sprintf("%s is at version %d", v.Key, v.Number))
+		g.remarked(c, status, fmt.Sprintf("%s is at version %d", v.Key, v.Number))
 	default:
 		g.show(c, status, v.Body)
 	}

@@ -290,7 +290,7 @@ func TestRefused(t *testing.T) {
 		{"_include:exact=Task:owner", fault.Unsupported},
 		{"_include=Task:owner:Organization:Canary", fault.Malformed},
 		{"_total=Canary", fault.Malformed},
-		{"_summary=true", fault.Unsupported},
+		{"_summary=little", fault.Malformed},
 		{"status=" + many(101, "a", ","), fault.Malformed},
 		{"_id=" + many(101, "a", ","), fault.Malformed},
 		{many(51, "status=a", "&"), fault.Malformed},

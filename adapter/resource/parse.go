@@ -69,6 +69,7 @@ type Search struct {
 	Elements []string      // of each match, these and what must be there; nil: everything
 	Text     bool          // _summary=text
 	Data     bool          // _summary=data
+	Summary  bool          // _summary=true
 	Self     url.Values    // the parameters that were applied, for the self link
 	Warnings []fault.Issue // what was not understood and therefore not applied
 }
@@ -198,8 +199,10 @@ func (p *parser) parameter(key, value string) error {
 			p.out.Text = true
 		case "data":
 			p.out.Data = true
+		case "true":
+			p.out.Summary = true
 		default:
-			return fault.New(fault.Unsupported, key, "count, text, data and false are supported")
+			return malformed(key, "one of true, text, data, count and false is expected")
 		}
 		if value == "count" {
 			q.Limit, q.Total = 0, true

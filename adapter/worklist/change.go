@@ -321,6 +321,9 @@ func parseAs(typ string, body []byte) (*element.Value, error) {
 // house, and writes references and identifiers in the one way in which they
 // are looked for.
 func (s *Service) check(v *element.Value) error {
+	if err := whole(v); err != nil {
+		return err
+	}
 	s.relative(v)
 	return s.judge(v)
 }

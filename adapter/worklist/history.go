@@ -28,8 +28,8 @@ const (
 // everything (typ empty): a Bundle of versions, newest first, each with the
 // interaction that made it. A page begins behind the last version of the page
 // before, which no later write changes, so that a walk through the pages shows
-// each version of when it began once. Parameters are _count, _since and _at;
-// others are left out of the self link, or refused when handling is strict.
+// each version of when it began once. Parameters are _count, _since and _at, and
+// _elements and _summary as in a search; others are left out of the self link, or refused when handling is strict.
 // https://hl7.org/fhir/R4/http.html#history
 func (s *Service) History(ctx context.Context, typ, id string, params url.Values, strict bool) ([]byte, error) {
 	path := "_history"
@@ -68,6 +68,9 @@ func (s *Service) History(ctx context.Context, typ, id string, params url.Values
 		b.link("next", path, next)
 	}
 	for _, v := range page.Versions {
+		if v, err = s.Show(v, params); err != nil {
+			return nil, err
+		}
 		b.history(v)
 	}
 	return b.bytes(), nil
@@ -87,9 +90,12 @@ func historyOf(typ, id string, params url.Values, strict bool) (*history, error)
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		value := params.Get(name)
 		switch {
+		case slices.Contains(shown, name):
+			h.self[name] = params[name]
+			continue
 		case name != resource.CursorParameter && name != "_count" && name != "_since" && name != "_at":
 			if strict {
-				return nil, fault.New(fault.Malformed, "", "an unknown parameter; a history knows _count, _since and _at")
+				return nil, fault.New(fault.Malformed, "", "an unknown parameter; a history knows _count, _since, _at, _elements and _summary")
 			}
 			continue
 		case len(params[name]) > 1:
