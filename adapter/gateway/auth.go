@@ -36,6 +36,7 @@ type Client struct {
 	Role           Role
 	Senders        []string // which /intake/{sender} it may use
 	OrganizationID string   // id of its Organization resource
+	Lenient        bool     // what breaks a profile is flagged, not refused
 }
 
 // authenticator finds the client of a token.
