@@ -42,7 +42,7 @@ func formatOf(m *mapping.Mapping) inbound.Format {
 		return jsondoc.New()
 	case "xml":
 		x := m.XML()
-		return xmldoc.New(xmldoc.Options{ID: x.ID, Type: x.Type, Prefixes: x.Prefixes})
+		return xmldoc.New(xmldoc.Options{Each: x.Each, ID: x.ID, Type: x.Type, Prefixes: x.Prefixes})
 	case "csv":
 		c := m.CSV()
 		return csvdoc.New(csvdoc.Options{

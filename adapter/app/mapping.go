@@ -133,29 +133,6 @@ func testMapping(fsys fs.FS, m *mapping.Mapping, updateIn string, usage *mapping
 	return nil
 }
 
-// ExplainMapping maps one message and prints for each element of the result
-// where it came from, what was not used, and what could not be used.
-func ExplainMapping(fsys fs.FS, name string, body []byte, w io.Writer) error {
-	e, err := Explain(fsys, name, body)
-	if err != nil {
-		return err
-	}
-	return e.WriteText(w)
-}
-
-// Explain maps one message and says where everything came from.
-func Explain(fsys fs.FS, name string, body []byte) (mapping.Explanation, error) {
-	m, err := CompileMapping(fsys, name)
-	if err != nil {
-		return mapping.Explanation{}, err
-	}
-	tree, res, err := apply(m, body, nil)
-	if err != nil {
-		return mapping.Explanation{}, err
-	}
-	return m.Explained(tree, res), nil
-}
-
 // apply decodes and maps one message with the constants of a sender.
 func apply(m *mapping.Mapping, body []byte, constants map[string]string) (*message.Tree, *mapping.Result, error) {
 	tree, kind, err := decode(m, body)

@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/linkloop/linkloop/adapter/element"
@@ -35,9 +36,10 @@ func misfits(m *mapping.Mapping, o mapping.Outcome) ([]string, error) {
 	}
 	profile.Quality(roots) // as intake does: what it makes harmless is no reason
 	var out []string
-	for _, r := range roots {
-		for _, is := range append(fhir.Check(r), rules.Check(r)...) {
-			out = append(out, misfit(is, steps))
+	for _, r := range o.Result.Resources {
+		own := slices.DeleteFunc(slices.Clone(steps), func(s mapping.Step) bool { return s.Key != r.Key })
+		for _, is := range append(fhir.Check(r.Root), rules.Check(r.Root)...) {
+			out = append(out, misfit(is, own))
 		}
 	}
 	return out, nil

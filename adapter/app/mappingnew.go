@@ -82,6 +82,19 @@ func NewMapping(name, format string, sample []byte) (*Scaffolded, error) {
 
 // example adds the first example, with what comes out of it.
 func (s *Scaffolded) example(name, format string, sample []byte) error {
+	fsys, err := s.folder(name)
+	if err != nil {
+		return err
+	}
+	m, err := CompileMapping(fsys, name)
+	if err != nil {
+		return fmt.Errorf("the proposal does not compile, which should not happen: %w", err)
+	}
+	list, err := Messages(m, sample)
+	if err != nil {
+		return err
+	}
+	sample = list[0] // an example is one message
 	sample = bytes.ReplaceAll(sample, []byte("\r\n"), []byte("\n"))
 	if format == "hl7v2" {
 		sample = bytes.ReplaceAll(sample, []byte("\r"), []byte("\n"))
@@ -94,13 +107,8 @@ func (s *Scaffolded) example(name, format string, sample []byte) error {
 		Files:   []txtar.File{{Name: "in." + map[string]string{"hl7v2": "hl7", "fhirmsg": "json", "json": "json", "xml": "xml", "csv": "csv"}[format], Data: sample}},
 	})
 	s.Files = append(s.Files, txtar.File{Name: "examples/first.txtar", Data: first})
-	fsys, err := s.folder(name)
-	if err != nil {
+	if fsys, err = s.folder(name); err != nil {
 		return err
-	}
-	m, err := CompileMapping(fsys, name)
-	if err != nil {
-		return fmt.Errorf("the proposal does not compile, which should not happen: %w", err)
 	}
 	examples, err := mapping.Examples(fsys, name)
 	if err != nil {

@@ -52,7 +52,7 @@ func FormatOf(m *mapping.Mapping) inbound.Format {
 		return jsondoc.New(jsondoc.Options{Each: j.Each, ID: j.ID})
 	case "xml":
 		x := m.XML()
-		return xmldoc.New(xmldoc.Options{ID: x.ID, Type: x.Type, Prefixes: x.Prefixes})
+		return xmldoc.New(xmldoc.Options{Each: x.Each, ID: x.ID, Type: x.Type, Prefixes: x.Prefixes})
 	}
 	return Formats()[m.Format()]
 }

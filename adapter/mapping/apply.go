@@ -41,7 +41,7 @@ type Result struct {
 // Resource is one resource made. References to other resources of the result
 // are texts that start with ReferencePrefix: ids are not the mapping's to give.
 type Resource struct {
-	Key  string // its name in the mapping
+	Key  string // its name in the mapping; one of several made with $each: goal[0]
 	Type string
 	Root *element.Value
 }
@@ -91,9 +91,10 @@ type eval struct {
 	here      message.Node // the repetition at hand
 	slots     []slot
 	overrides map[string]string
-	caseOf    string // value of constantsBy; empty: none
-	today     string // the day of the message, as FHIR writes it; empty: unknown
-	exists    []bool // by resource: it was made
+	caseOf    string   // value of constantsBy; empty: none
+	today     string   // the day of the message, as FHIR writes it; empty: unknown
+	exists    []bool   // by resource: it was made
+	copies    [][]made // by resource: what $each made of it; nil: no resource has $each
 
 	rule     int32 // at work, for findings
 	findings []Finding
@@ -170,15 +171,8 @@ func (m *Mapping) Apply(t *message.Tree, c Context) (*Result, error) {
 	}
 	e.today = dayOf(res.Sent, c.Received)
 	for i := range m.resources {
-		r := &m.resources[i]
-		e.asked, e.found, e.depth = 0, 0, 0
-		root := e.value(r.body)
-		if e.err != nil {
+		if e.resource(i, res); e.err != nil {
 			return nil, e.err
-		}
-		if root != nil {
-			e.exists[i] = true
-			res.Resources = append(res.Resources, Resource{r.key, r.kind, root})
 		}
 	}
 	if len(e.missing) > 0 && !m.isBrief(res.Intention) {

@@ -1,6 +1,8 @@
 package mapping
 
 import (
+	"slices"
+
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/message"
@@ -159,26 +161,26 @@ func (e *eval) push(t *template) {
 
 // reference points to the first of the targets that was made.
 func (e *eval) reference(t *template) *element.Value {
-	e.asked++
-	for _, i := range t.refs {
-		if !e.exists[i] {
-			continue
-		}
-		e.found++
-		obj := e.newValue(element.Object, "", t.rule, 0)
-		ref := e.newValue(element.String, ReferencePrefix+e.m.resources[i].key, t.rule, 0)
-		if obj == nil || ref == nil {
-			return nil
-		}
-		obj.Fields = append(e.newFields(1), element.Field{Name: "reference", Value: ref})
-		return obj
+	base := len(e.stack)
+	e.references(t)
+	if t.list {
+		return e.newArray(t.rule, base)
 	}
-	if t.reason != "" && len(e.missing) < maxMissing {
+	var v *element.Value
+	if len(e.stack) > base {
+		v = e.stack[base]
+	}
+	e.stack = e.stack[:base]
+	return v
+}
+
+// requireReference notes that none of the targets was made.
+func (e *eval) requireReference(t *template) {
+	if len(e.missing) < maxMissing {
 		e.missing = append(e.missing, fault.Issue{
 			Code: "required", Expression: e.pathOf(t.rule), Text: t.reason + " (" + e.m.ruleAt(t.rule) + ")",
 		})
 	}
-	return nil
 }
 
 // allowed reports whether every $when and $unless of the template lets it be.
@@ -194,12 +196,7 @@ func (e *eval) allowed(t *template) bool {
 // truth: a rule is true when it gives a value other than false.
 func (e *eval) truth(t *template) bool {
 	if t.shape == isRef {
-		for _, i := range t.refs {
-			if e.exists[i] {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(t.refs, e.isMade)
 	}
 	if t.shape == isArrow && t.arrow.simple && len(t.arrow.calls) == 0 && t.arrow.reason == "" {
 		for i := range t.arrow.sources {
@@ -279,6 +276,8 @@ func (e *eval) add(t *template, base, level int) {
 		e.copyAll(t)
 	case t.shape == isArrow && !t.arrow.simple, t.shape == isExpr:
 		e.push(t)
+	case t.shape == isRef:
+		e.references(t)
 	case t.shape == isFirst:
 		if !e.allowed(t) {
 			return

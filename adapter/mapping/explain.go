@@ -28,6 +28,14 @@ func nodeOf(t *message.Tree, node int32) message.Node {
 	return t.Node(node - 1)
 }
 
+// Element is the FHIR path, with the resource in front where $each made several.
+func (s Step) Element() string {
+	if strings.HasSuffix(s.Key, "]") {
+		return s.Key + " " + s.FHIRPath
+	}
+	return s.FHIRPath
+}
+
 // Explain says of every element of a result where it came from and by which
 // rule. The tree and the mapping must be those of the result.
 func (m *Mapping) Explain(t *message.Tree, r *Result) []Step {
@@ -103,7 +111,7 @@ func WriteExplanation(w io.Writer, steps []Step) error {
 		if from == "" {
 			from = "(the mapping)"
 		}
-		rows = append(rows, []string{s.FHIRPath, cell(s.Value), from, cell(s.Rule), strconv.Itoa(s.Line)})
+		rows = append(rows, []string{s.Element(), cell(s.Value), from, cell(s.Rule), strconv.Itoa(s.Line)})
 	}
 	return writeTable(w, head, rows)
 }

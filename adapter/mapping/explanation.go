@@ -102,7 +102,7 @@ code { font-size: 13px; }
 <table>
 <thead><tr><th scope="col">Element</th><th scope="col">Value</th><th scope="col">From</th><th scope="col">Value there</th><th scope="col">By rule</th><th scope="col">Line</th></tr></thead>
 <tbody>
-{{range .Steps}}<tr><td><code>{{.FHIRPath}}</code></td><td>{{.Value}}</td><td>{{if .SourceAddress}}<code>{{.SourceAddress}}</code>{{else}}<span class="note">the mapping</span>{{end}}</td><td>{{.SourceValue}}</td><td><code>{{.Rule}}</code></td><td><code>{{.File}}:{{.Line}}</code></td></tr>
+{{range .Steps}}<tr><td><code>{{.Element}}</code></td><td>{{.Value}}</td><td>{{if .SourceAddress}}<code>{{.SourceAddress}}</code>{{else}}<span class="note">the mapping</span>{{end}}</td><td>{{.SourceValue}}</td><td><code>{{.Rule}}</code></td><td><code>{{.File}}:{{.Line}}</code></td></tr>
 {{end}}</tbody>
 </table>
 {{if .Findings}}<h2>What could not be used</h2>

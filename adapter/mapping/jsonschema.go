@@ -18,7 +18,7 @@ var headHelp = []Help{
 	{"format", "Wire format that decodes the messages."},
 	{"csv", "How the rows of the sender are written; for the format csv."},
 	{"json", "The list of which each item is a message (each), and where the message id is (id); for the format json."},
-	{"xml", "Where the documents of the sender hold id and type, and prefixes for namespaces; for the format xml."},
+	{"xml", "The elements of which each is a message (each), where the documents of the sender hold id and type, and prefixes for namespaces; for the format xml."},
 	{"accepts", "Message types that the mapping is for; * is any."},
 	{"constants", "Texts by name, used as = name. The configuration of a sender may set them differently."},
 	{"constantsBy", "Constants that depend on a value of the message, such as the ODS code of the practice."},
@@ -31,7 +31,7 @@ var headHelp = []Help{
 
 // directiveHelp is every directive of an element.
 var directiveHelp = []Help{
-	{"$each", "A path: the element once for every place, as an array. Paths below that start with a dot start there."},
+	{"$each", "A path: the element, or the whole resource, once for every place. Paths below that start with a dot start there."},
 	{"$as", "A name for the place of $each, for paths of inner levels."},
 	{"$when", "Made only if this rule gives a value other than false."},
 	{"$unless", "Made only if this rule gives no value, or false."},
@@ -215,7 +215,7 @@ func arrowPattern() string {
 // ruleHelp is the text an editor shows over a rule.
 func ruleHelp() string {
 	var b strings.Builder
-	b.WriteString("<- path comes from the message, -> name points to a resource above, = is a constant or an expression, anything else is a fixed text. " +
+	b.WriteString("<- path comes from the message, -> name points to a resource above and -> each name to all that $each made of it, = is a constant or an expression, anything else is a fixed text. " +
 		"Behind a path stand functions: <- PID-7 | date\n")
 	for _, f := range FunctionReference() {
 		fmt.Fprintf(&b, "\n%s: %s", f.Name, f.Says)

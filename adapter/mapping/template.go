@@ -33,14 +33,14 @@ type template struct {
 	index  int32        // isNamed: of the constant
 	arrow  *arrow
 	expr   *expression
-	refs   []int32 // isRef: resources in order of preference
+	refs   []int32 // isRef: resources in order of preference; list: to each that the first of them means
 	reason string  // isRef: of required
 	fields []field
 	items  []*template // isArray, isFirst
 	repeat *repeat
 	when   []condition
 	needs  []string
-	list   bool // isArrow, isExpr: gives an array
+	list   bool // isArrow, isExpr, isRef: gives an array
 }
 
 // field is one member of an object.
@@ -85,13 +85,18 @@ func (c *compiler) resources(n *yaml.Node) {
 		if !c.plainName(k) {
 			continue
 		}
-		kind := ""
+		kind, several := "", false
 		if v.Kind == yaml.MappingNode {
 			kind = scalarOf(v, "resourceType")
 			for j := 0; j+1 < len(v.Content); j += 2 {
-				if d := v.Content[j]; d.Value == "$each" || d.Value == "$first" || d.Value == "$value" {
-					c.problem(c.start(d), "", "a resource is made once: %s stands inside it", d.Value)
+				switch d := v.Content[j]; {
+				case d.Value == "$first" || d.Value == "$value":
+					c.problem(c.start(d), "", "%s makes an element, not a resource: it stands inside one", d.Value)
 					v = &yaml.Node{Kind: yaml.MappingNode, Line: v.Line, Column: v.Column}
+				case d.Value == "$each" && slices.Contains(once, kind):
+					c.problem(c.start(d), "take the document apart: json: {each: ...}, xml: {each: ...}", "a message is one referral, so it makes one %s", kind)
+				case d.Value == "$each":
+					several = true
 				}
 			}
 		}
@@ -99,7 +104,8 @@ func (c *compiler) resources(n *yaml.Node) {
 			c.problem(c.start(k), "resourceType: Patient", "%s has no resourceType", k.Value)
 			kind = "Resource"
 		}
-		body := c.template(v, place{kind: kind, root: kind})
+		// The path of one of several has no brackets at its root.
+		body := c.template(v, place{kind: kind, root: kind, array: several})
 		c.known[k.Value] = len(c.m.resources)
 		c.m.resources = append(c.m.resources, resource{key: k.Value, kind: kind, body: body})
 	}
@@ -406,7 +412,7 @@ func (c *compiler) scalar(n *yaml.Node, path string) *template {
 			}
 			t.reason = a.reason
 		}
-		if t.refs = c.targets(at, targets); len(t.refs) == 0 {
+		if t.refs, t.list = c.targets(at, targets); len(t.refs) == 0 {
 			return nil
 		}
 	case strings.HasPrefix(s, "="):
@@ -438,10 +444,12 @@ func (c *compiler) equals(t *template, at position, s string) *template {
 	return t
 }
 
-// targets compiles `-> key or key`.
-func (c *compiler) targets(at position, s string) []int32 {
-	var out []int32
+// targets compiles `-> key or key`, and `-> each key`.
+func (c *compiler) targets(at position, s string) (out []int32, all bool) {
 	offset := len("->")
+	if rest, ok := strings.CutPrefix(strings.TrimLeft(s[offset:], " "), "each "); ok {
+		all, offset = true, len(s)-len(rest)
+	}
 	for part := range strings.SplitSeq(s[offset:], " or ") {
 		key := strings.TrimSpace(part)
 		pos := at.plus(offset + strings.Index(part, key))
@@ -461,5 +469,5 @@ func (c *compiler) targets(at position, s string) []int32 {
 			c.problem(pos, nearest(key, names), "there is no resource %q above", key)
 		}
 	}
-	return out
+	return out, all
 }

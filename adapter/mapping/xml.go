@@ -11,6 +11,7 @@ import (
 // XML is what the xml block of a mapping says about the documents of its
 // sender. Fields that are empty leave the choice to the format.
 type XML struct {
+	Each     message.Path      // to elements of which each is a message by itself
 	ID       []message.Path    // to the message id, the first that leads to a text
 	Type     message.Path      // to the message type
 	Prefixes map[string]string // that names of a namespace have in paths, by namespace
@@ -19,7 +20,7 @@ type XML struct {
 // XML is what the mapping says about documents; for the format xml only.
 func (m *Mapping) XML() XML { return m.xml }
 
-var xmlKeys = []string{"id", "type", "namespaces"}
+var xmlKeys = []string{"each", "id", "type", "namespaces"}
 
 // maxXMLNames bounds the lists of the block.
 const maxXMLNames = 50
@@ -36,6 +37,12 @@ func (c *compiler) xml(n *yaml.Node) {
 		return
 	}
 	block := c.object(n, "xml", xmlKeys)
+	if each := block["each"]; each != nil {
+		c.m.xml.Each = c.xmlPath(each)
+		if _, plain := c.m.xml.Each.Members(); !plain && len(c.problems) == 0 {
+			c.problem(c.start(each), "each: Referrals.Referral", "the elements are named by plain names from the root, without brackets")
+		}
+	}
 	switch id := block["id"]; {
 	case id == nil:
 	case id.Kind == yaml.SequenceNode && len(id.Content) <= maxXMLNames:

@@ -31,7 +31,7 @@ type Guess struct{ Path, As string }
 // two digits are read.
 func Propose(name, format, messageType string, t *message.Tree, year int) *Proposal {
 	w := &writer{name: name, format: format, kind: messageType, year: year, all: proposable(t), used: map[string]bool{}}
-	if format == "json" {
+	if format == "json" || format == "xml" {
 		w.each = several(fields(t, true))
 	}
 	if w.kind == "" {
@@ -107,7 +107,7 @@ type writer struct {
 	unsure             []string
 	first              []string // of what is not sure: without it nothing works
 	number             string   // path of the number of the referral
-	each               string   // list of a JSON document of which each item is a message
+	each               string   // list of a document of which each item is a message
 	reaches            bool     // an ODS code leads to the record of a practice
 }
 
@@ -190,7 +190,7 @@ func (w *writer) head() string {
 	}
 	fmt.Fprintf(&b, "\nmapping: %s\ntitle: Referrals of %s\nversion: 0.1.0\nformat: %s\naccepts: ['%s']\n\n", w.name, w.name, w.format, strings.ReplaceAll(w.kind, "'", "''"))
 	if w.each != "" {
-		fmt.Fprintf(&b, "json:\n  each: %s\n", flowed(w.each))
+		fmt.Fprintf(&b, "%s:\n  each: %s\n", w.format, flowed(w.each))
 		if strings.HasPrefix(w.number, w.each+".") {
 			fmt.Fprintf(&b, "  id: %s\n", flowed(w.number))
 		}

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"context"
 	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/linkloop/linkloop/adapter/app"
 	"github.com/linkloop/linkloop/config"
@@ -16,22 +14,7 @@ import (
 // called.
 func serveFolder(t *testing.T, folder string) (*app.App, func()) {
 	t.Helper()
-	cfg := config.Default()
-	cfg.HTTP.Listen, cfg.Admin.Listen, cfg.Data.Folder = "127.0.0.1:0", "127.0.0.1:0", folder
-	a, err := app.New(t.Context(), cfg, app.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.Start()
-	stop := func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := a.Stop(ctx); err != nil {
-			t.Error(err)
-		}
-	}
-	t.Cleanup(stop)
-	return a, stop
+	return started(t, func(c *config.Config) { c.Data.Folder = folder })
 }
 
 // TestBackupAndRestore: a copy made beside a running server becomes a server

@@ -2,16 +2,11 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/linkloop/linkloop/adapter/app"
-	"github.com/linkloop/linkloop/config"
 )
 
 // run executes a command line and returns what it printed.
@@ -40,20 +35,7 @@ const refused = "MSH|^~\\&|GP|Z00001|B|C|20260101||REF^I12|M-1|P|2.4\rPID|1||999
 // TestOperatorsDay: a refused message is listed with its reason, shown,
 // explained as far as it goes, and replayed.
 func TestOperatorsDay(t *testing.T) {
-	cfg := config.Default()
-	cfg.HTTP.Listen, cfg.Admin.Listen, cfg.Data.Folder = "127.0.0.1:0", "127.0.0.1:0", t.TempDir()
-	a, err := app.New(t.Context(), cfg, app.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.Start()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := a.Stop(ctx); err != nil {
-			t.Error(err)
-		}
-	})
+	a := house(t)
 	for _, m := range []string{refused, strings.Replace(refused, "^NH\r", "^NH||Quill^Tobias||19480120|M\r", 1)} {
 		res, err := http.Post(a.BaseURL()+"/intake/hl7v2-ref", "x-application/hl7-v2+er7", strings.NewReader(m))
 		if err != nil {

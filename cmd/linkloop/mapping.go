@@ -135,9 +135,11 @@ func testCommand(folder *string) *cobra.Command {
 
 func explainCommand(folder *string) *cobra.Command {
 	var output string
+	var number int
 	cmd := &cobra.Command{Use: "explain NAME MESSAGE", Short: "Show for each element of the result where it came from", Args: cobra.ExactArgs(2),
 		Long: "Show for each element of the result its value, the place of the message it came from and the line of the mapping.\n" +
-			"What is shown is data of the patient in the message.",
+			"Of a file with several messages (rows of CSV, a batch of HL7 v2, a document that its mapping takes apart) each is shown,\n" +
+			"the first 20 of them as text. What is shown is data of the patient in the message.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			body, err := os.ReadFile(args[1])
 			if err != nil {
@@ -146,22 +148,71 @@ func explainCommand(folder *string) *cobra.Command {
 			if err := embeddedOnly(*folder, args[0]); err != nil {
 				return err
 			}
-			e, err := app.Explain(mappingFiles(*folder), args[0], body)
+			list, err := app.Explain(mappingFiles(*folder), args[0], body)
 			if err != nil {
 				return err
 			}
-			switch output {
-			case "json":
-				return e.WriteJSON(cmd.OutOrStdout())
-			case "html":
-				return e.WriteHTML(cmd.OutOrStdout())
-			case "text":
-				return e.WriteText(cmd.OutOrStdout())
+			if number < 0 || number > len(list) {
+				return fmt.Errorf("--message is a number from 1 to %d", len(list))
 			}
-			return fmt.Errorf("--output is text, json or html, not %q", output)
+			if number > 0 {
+				list = list[number-1 : number]
+			}
+			return writeExplained(cmd.OutOrStdout(), list, output)
 		}}
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "text, json, or html for one page that needs nothing else")
+	cmd.Flags().IntVar(&number, "message", 0, "of several messages the number of the one to show, from 1 (default: all)")
 	return cmd
+}
+
+// writeExplained prints explanations; of several as text, a message that is
+// refused says why, and the others follow.
+func writeExplained(w io.Writer, list []app.Explained, output string) error {
+	if len(list) == 1 && list[0].Err != nil {
+		return list[0].Err
+	}
+	switch {
+	case output == "html" && len(list) > 1:
+		return fmt.Errorf("there are %d messages, and a page is of one: say which with --message", len(list))
+	case output == "html":
+		return list[0].WriteHTML(w)
+	case output == "json" && len(list) == 1:
+		return list[0].WriteJSON(w)
+	case output == "json":
+		var all []any
+		for _, e := range list {
+			if e.Err != nil {
+				all = append(all, map[string]string{"refused": e.Err.Error()})
+				continue
+			}
+			all = append(all, e.Explanation)
+		}
+		return writeJSON(w, all)
+	case output != "text":
+		return fmt.Errorf("--output is text, json or html, not %q", output)
+	}
+	refused := false
+	for i, e := range list {
+		if i == maxShown {
+			fmt.Fprintf(w, "\n... and %d messages more (--message shows one, --output json all)\n", len(list)-maxShown)
+			break
+		}
+		if len(list) > 1 {
+			fmt.Fprintf(w, "\nmessage %d of %d\n", i+1, len(list))
+		}
+		if e.Err != nil {
+			refused = true
+			fmt.Fprintf(w, "refused: %v\n", e.Err)
+			continue
+		}
+		if err := e.WriteText(w); err != nil {
+			return err
+		}
+	}
+	if refused {
+		return quietError{}
+	}
+	return nil
 }
 
 func schemaCommand() *cobra.Command {

@@ -1,17 +1,13 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/linkloop/linkloop/adapter/app"
-	"github.com/linkloop/linkloop/config"
 	"github.com/linkloop/linkloop/mappings"
 )
 
@@ -76,25 +72,8 @@ func TestMappingNew(t *testing.T) {
 // TestMappingDiff: before a change goes live it is seen what it does to stored
 // messages, and which of their fields nothing comes of.
 func TestMappingDiff(t *testing.T) {
-	cfg := config.Default()
-	cfg.HTTP.Listen, cfg.Admin.Listen, cfg.Data.Folder = "127.0.0.1:0", "127.0.0.1:0", t.TempDir()
-	a, err := app.New(t.Context(), cfg, app.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.Start()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := a.Stop(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	res, err := http.Post(a.BaseURL()+"/intake/hl7v2-ref", "x-application/hl7-v2+er7", strings.NewReader(samples["hl7"].body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	res.Body.Close()
+	a := house(t)
+	send(t, a, "hl7v2-ref", samples["hl7"].body)
 	folder, server := t.TempDir(), "--server="+a.BaseURL()
 	if err := os.CopyFS(folder, mappings.Files); err != nil {
 		t.Fatal(err)
@@ -133,6 +112,121 @@ func TestMappingDiff(t *testing.T) {
 	says(t, out, "ZZZ-2", "1 messages", "Rules that gave a value for none")
 	if strings.Contains(out, "Quillfeather") {
 		t.Error("coverage shows values without --values")
+	}
+}
+
+// TestMappingDiffOfCancellations: a stored cancellation holds no whole referral;
+// required values that it lacks make no difference, as they do not on the
+// server.
+func TestMappingDiffOfCancellations(t *testing.T) {
+	a := house(t)
+	send(t, a, "hl7v2-ref", samples["hl7"].body)
+	cancel := "MSH|^~\\&|EPR|Z00001|TIE|LL|20260303091500||REF^I14^REF_I12|M-2|P|2.5.1\rRF1||R|||O|SP-1\r"
+	if status := send(t, a, "hl7v2-ref", cancel); status != http.StatusOK {
+		t.Fatalf("the cancellation was answered %d", status)
+	}
+	folder, server := t.TempDir(), "--server="+a.BaseURL()
+	if err := os.CopyFS(folder, mappings.Files); err != nil {
+		t.Fatal(err)
+	}
+	out, err := run(t, "mapping", "diff", "hl7v2-ref", "--folder", folder, server)
+	if err != nil {
+		t.Errorf("the same mapping differs: %v", err)
+	}
+	says(t, out, "2 messages: 0 changed, 0 now refused, 0 now accepted")
+	file := filepath.Join(folder, "hl7v2-ref", "mapping.yaml")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := strings.Replace(string(text), "gender: <- PID-8 | code(sex)", `gender: <- PID-8 | code(sex) | required("the sex is needed")`, 1)
+	if err := os.WriteFile(file, []byte(changed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err = run(t, "mapping", "diff", "hl7v2-ref", "--folder", folder, server); err != nil {
+		t.Errorf("what a cancellation need not have refuses it: %v\n%s", err, out)
+	}
+	files := filepath.Join(t.TempDir(), "m.hl7")
+	if err := os.WriteFile(files, []byte(cancel), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err = run(t, "mapping", "explain", "hl7v2-ref", files, "--output", "json"); err != nil {
+		t.Error(err)
+	}
+	says(t, out, `"intention": "cancel"`)
+}
+
+// TestMappingExplainNotShipped: a name that is in no folder says where to look.
+func TestMappingExplainNotShipped(t *testing.T) {
+	folder := t.TempDir()
+	file := filepath.Join(folder, "m.hl7")
+	if err := os.WriteFile(file, []byte(samples["hl7"].body), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run(t, "mapping", "explain", "northshire-pas", file); err == nil || !strings.Contains(err.Error(), `no mapping "northshire-pas" is shipped: name the folder it is in with --folder`) {
+		t.Errorf("%v", err)
+	}
+	if _, err := run(t, "mapping", "explain", "northshire-pas", file, "--folder", folder); err == nil || !strings.Contains(err.Error(), "mapping.yaml") || strings.Contains(err.Error(), folder) {
+		t.Errorf("%v", err)
+	}
+	if _, err := run(t, "mapping", "explain", "hl7v2-ref", filepath.Join(folder, "none.hl7")); !os.IsNotExist(err) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestMappingExplainSeveral: rows of a file and elements of a document are shown
+// each by itself, and one that is refused does not hide the others.
+func TestMappingExplainSeveral(t *testing.T) {
+	folder := t.TempDir()
+	for name, text := range map[string]string{
+		"rows":  "format: csv\ncsv: {separator: semicolon}\nresources:\n  p:\n    resourceType: Patient\n    name: [{family: <- Surname | required(\"a surname is needed\")}]\n",
+		"batch": "format: xml\nxml: {each: B.R}\nresources:\n  p:\n    resourceType: Patient\n    name: [{family: <- B.R.Surname | required(\"a surname is needed\")}]\n",
+	} {
+		if err := os.MkdirAll(filepath.Join(folder, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		head := "mapping: " + name + "\ntitle: t\nversion: '1'\naccepts: ['*']\n"
+		if err := os.WriteFile(filepath.Join(folder, name, "mapping.yaml"), []byte(head+text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct{ body, address string }{
+		"rows":  {"Surname;Ref\nMarsh;1\n;2\n\"Quill\nfeather\";3\n", "column Surname"},
+		"batch": {"<B><R><Surname>Marsh</Surname></R><R/><R><Surname>Quill feather</Surname></R></B>", "/B/R/Surname"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "m")
+			if err := os.WriteFile(file, []byte(c.body), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			args := []string{"mapping", "explain", name, file, "--folder", folder}
+			out, err := run(t, args...)
+			if err == nil {
+				t.Error("a refused message passes")
+			}
+			says(t, out, "message 1 of 3", "Marsh", "message 2 of 3\nrefused: ", "a surname is needed", "message 3 of 3", "Quill feather", c.address)
+			if out, err = run(t, append(args, "--message", "3")...); err != nil || strings.Contains(out, "Marsh") || !strings.Contains(out, "Quill feather") {
+				t.Errorf("%v: %s", err, out)
+			}
+			if out, err = run(t, append(args, "-o", "json")...); err != nil || strings.Count(out, `"mapping"`) != 2 || strings.Count(out, `"refused"`) != 1 || !json.Valid([]byte(out)) {
+				t.Errorf("%v: %s", err, out)
+			}
+			for flag, want := range map[string]string{"--message=4": "from 1 to 3", "-ohtml": "say which with --message", "--message=2": "a surname is needed", "-oyaml": "text, json or html"} {
+				if _, err := run(t, append(args, flag)...); err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("%s: %v", flag, err)
+				}
+			}
+			out, err = run(t, "mapping", "coverage", name, file, "--folder", folder)
+			if err != nil {
+				t.Error(err)
+			}
+			says(t, out, "3 messages, 1 of them refused")
+			out, err = run(t, "mapping", "diff", name, file, "--folder", folder, "--old-folder", folder)
+			if err != nil {
+				t.Error(err)
+			}
+			says(t, out, "3 messages: 0 changed")
+		})
 	}
 }
 

@@ -72,6 +72,15 @@ func TestMappingNewOfSeveral(t *testing.T) {
 {"ref":"N-2","patient":{"surname":"Marsh","nhs":"9990000026","dob":"1960-02-01"}}]}}`)
 	says(t, rules, "json:\n  each: export.items\n  id: export.items.ref\n", "export.items.patient.nhs | nhsNumber")
 	says(t, out, "CHECK: each item of export.items")
+	rules, example, _, folder := propose(t, `<Batch><By>Z00001</By><Referral><Ref>N-1</Ref><Person><Surname>Quill</Surname><NHSNumber>9990000018</NHSNumber></Person></Referral>
+<Referral><Ref>N-2</Ref><Person><Surname>Marsh</Surname><NHSNumber>9990000026</NHSNumber></Person></Referral></Batch>`)
+	says(t, rules, "xml:\n  each: Batch.Referral\n  id: Batch.Referral.Ref\n", "Batch.Referral.Person.NHSNumber | nhsNumber")
+	if strings.Count(example, "<Referral>") != 1 || !strings.Contains(example, `"family": "Testperson"`) {
+		t.Errorf("the example is not one message: %s", example)
+	}
+	if said, err := run(t, "mapping", "lint", "--folder", folder); err != nil {
+		t.Errorf("%v: %s", err, said)
+	}
 }
 
 // propose makes a mapping from a sample and returns its rules, its example,

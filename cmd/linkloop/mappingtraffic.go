@@ -46,15 +46,26 @@ func (t *traffic) running(cmd *cobra.Command, name string) (*mapping.Mapping, ga
 	return m, v, err
 }
 
-// messages are those of the files or, without any, of the server.
-func (t *traffic) messages(cmd *cobra.Command, files []string, v gateway.MappingView) ([]app.Stored, error) {
+// messages are those of the files, taken apart as the mapping says, or without
+// any of the server.
+func (t *traffic) messages(cmd *cobra.Command, m *mapping.Mapping, files []string, v gateway.MappingView) ([]app.Stored, error) {
 	var out []app.Stored
 	for _, f := range files {
 		body, err := os.ReadFile(f)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, app.Stored{Name: filepath.Base(f), Body: body})
+		list, err := app.Messages(m, body)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", filepath.Base(f), err)
+		}
+		for i, one := range list {
+			name := filepath.Base(f)
+			if len(list) > 1 {
+				name += " (" + strconv.Itoa(i+1) + ")"
+			}
+			out = append(out, app.Stored{Name: name, Body: one})
+		}
 	}
 	if len(files) > 0 {
 		return out, nil
@@ -121,7 +132,7 @@ func diffCommand(folder *string) *cobra.Command {
 					return err
 				}
 			}
-			list, err := t.messages(cmd, files, v)
+			list, err := t.messages(cmd, newer, files, v)
 			if err != nil {
 				return err
 			}
@@ -217,7 +228,7 @@ func coverageCommand(folder *string) *cobra.Command {
 					return err
 				}
 			}
-			list, err := t.messages(cmd, files, v)
+			list, err := t.messages(cmd, m, files, v)
 			if err != nil {
 				return err
 			}

@@ -1,34 +1,19 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/linkloop/linkloop/adapter/app"
 	"github.com/linkloop/linkloop/config"
 )
 
 // TestReplayOfASet: cancellations that came before their referrals are tried,
 // then replayed once the referrals are there, page by page.
 func TestReplayOfASet(t *testing.T) {
-	cfg := config.Default()
-	cfg.HTTP.Listen, cfg.Admin.Listen, cfg.Data.Folder = "127.0.0.1:0", "127.0.0.1:0", t.TempDir()
-	cfg.Senders = []config.Sender{{Name: "gp", Mapping: "hl7v2-ref"}, {Name: "other", Mapping: "hl7v2-ref"}}
-	a, err := app.New(t.Context(), cfg, app.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.Start()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := a.Stop(ctx); err != nil {
-			t.Error(err)
-		}
+	a := house(t, func(c *config.Config) {
+		c.Senders = []config.Sender{{Name: "gp", Mapping: "hl7v2-ref"}, {Name: "other", Mapping: "hl7v2-ref"}}
 	})
 	post := func(sender, body string) {
 		t.Helper()

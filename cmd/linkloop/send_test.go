@@ -1,14 +1,11 @@
 package main
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/linkloop/linkloop/adapter/app"
 	"github.com/linkloop/linkloop/config"
 )
 
@@ -20,20 +17,8 @@ const taken = "MSH|^~\\&|EPR|Z00001|TIE|LINKLOOP|20260302091500+0000||REF^I12^RE
 
 // TestSend sends files as a clinical system would, over both ways.
 func TestSend(t *testing.T) {
-	cfg := config.Default()
-	cfg.HTTP.Listen, cfg.Admin.Listen, cfg.Data.Folder = "127.0.0.1:0", "127.0.0.1:0", t.TempDir()
-	cfg.MLLP.Listeners = []config.Listener{{Listen: "127.0.0.1:0", Sender: "hl7v2-ref"}}
-	a, err := app.New(t.Context(), cfg, app.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.Start()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := a.Stop(ctx); err != nil {
-			t.Error(err)
-		}
+	a := house(t, func(c *config.Config) {
+		c.MLLP.Listeners = []config.Listener{{Listen: "127.0.0.1:0", Sender: "hl7v2-ref"}}
 	})
 	dir := t.TempDir()
 	file := func(name, content string) string {

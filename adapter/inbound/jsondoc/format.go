@@ -18,8 +18,9 @@ import (
 type Options struct {
 	Limits inbound.JSONLimits
 
-	// IDFields are the members of the top object that may hold the message
-	// id; the first that is there counts. Default: messageId, id.
+	// IDFields are the members of the top object, or with Each of the item, that
+	// may hold the message id; the first that is there counts. Default:
+	// messageId, id.
 	IDFields []string
 
 	// TypeField is the member of the top object that says what the message
@@ -108,7 +109,7 @@ func (f Format) envelope(m *inbound.Message) error {
 		if m.ID != "" {
 			break
 		}
-		n := m.Tree.Root().Child(name)
+		n := f.holder(m.Tree).Child(name)
 		if !n.Ok() || n.Kind() == message.Null {
 			continue
 		}
@@ -129,6 +130,19 @@ func (f Format) envelope(m *inbound.Message) error {
 		}
 	}
 	return nil
+}
+
+// holder is the object that has the id: the document or, where each item of a
+// list is a message, the item. An id around the list would be that of all.
+func (f Format) holder(t *message.Tree) message.Node {
+	n := t.Root()
+	for _, name := range f.each {
+		n = n.Child(name)
+	}
+	if len(f.each) > 0 && n.Kind() == message.List {
+		return n.First()
+	}
+	return t.Root()
 }
 
 func short(n message.Node) (string, error) {

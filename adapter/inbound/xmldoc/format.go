@@ -42,13 +42,17 @@ type Options struct {
 	// ID are paths that may lead to the message id; the first that leads to a
 	// text counts. Default: an element or attribute of the root element that is
 	// called messageId or id in capitals or not, then the MessageID of a SOAP
-	// header.
+	// header; with Each, of the element that is the message.
 	ID []message.Path
 
 	// Type is a path to what the message is, and DefaultType what it is
 	// without one. Default: the name of the root element.
 	Type        message.Path
 	DefaultType string
+
+	// Each leads to elements of which each is a message by itself, by plain names
+	// from the root: Referrals.Referral. Zero: a document is one message.
+	Each message.Path
 
 	// Prefixes are put in front of the names of a namespace, by namespace.
 	Prefixes map[string]string
@@ -58,7 +62,10 @@ type Options struct {
 const maxID = 200
 
 // Format is the wire format. The zero value is not usable; see New.
-type Format struct{ o Options }
+type Format struct {
+	o    Options
+	each []string // names of Options.Each
+}
 
 var _ inbound.Format = Format{}
 
@@ -71,7 +78,8 @@ func New(options ...Options) Format {
 	if o.Limits.Bytes <= 0 {
 		o.Limits.Bytes = markup.DefaultLimits.Bytes
 	}
-	return Format{o}
+	each, _ := o.Each.Members()
+	return Format{o, each}
 }
 
 // Decode reads one XML document. Its faults are Malformed, located by line and
@@ -100,6 +108,9 @@ func (f Format) Decode(body []byte) (*inbound.Message, error) {
 	envelope := f.envelope(m)
 	if err == nil {
 		err = envelope
+	}
+	if err == nil {
+		err = f.alone(m.Tree)
 	}
 	if err != nil && m.ID == "" {
 		m = nil
@@ -143,6 +154,9 @@ func (f Format) envelope(m *inbound.Message) error {
 				break
 			}
 		}
+	} else if len(f.each) > 0 {
+		// An id around the elements would be that of every one of them.
+		id = ownID(f.item(m.Tree))
 	} else {
 		id = usualID(root, payload)
 	}
@@ -169,6 +183,14 @@ func (f Format) envelope(m *inbound.Message) error {
 
 // usualID finds an id where most senders put it.
 func usualID(root, payload message.Node) message.Node {
+	if id := ownID(payload); id.Ok() {
+		return id
+	}
+	return root.Child(soapHeader).Child("MessageID")
+}
+
+// ownID is an element or attribute of another that is called as ids are.
+func ownID(payload message.Node) message.Node {
 	for _, name := range []string{"messageId", "@messageId", "id", "@id"} {
 		for n := payload.First(); n.Ok(); n = n.Next() {
 			if strings.EqualFold(n.Name(), name) && isText(n) && n.Value() != "" {
@@ -176,7 +198,7 @@ func usualID(root, payload message.Node) message.Node {
 			}
 		}
 	}
-	return root.Child(soapHeader).Child("MessageID")
+	return message.Node{}
 }
 
 // isText reports whether a node has a text of its own.

@@ -25,13 +25,10 @@ func (Format) Reply(m *inbound.Message, a inbound.Answer) inbound.Reply {
 	if m != nil {
 		soap = m.Echo["soap"]
 	}
-	out := []byte(`<?xml version="1.0" encoding="UTF-8"?>` + "\n")
-	kind := "application/xml; charset=utf-8"
+	out, kind, end := opening(soap)
 	refused := receipt.Str("status") == "refused"
 	switch soap {
 	case "1.1":
-		kind = "text/xml; charset=utf-8"
-		out = append(out, `<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>`...)
 		if refused {
 			out = append(out, "<soap:Fault><faultcode>soap:"+blame(status, "Client", "Server")+"</faultcode><faultstring>the message was refused</faultstring><detail>"...)
 		}
@@ -39,10 +36,7 @@ func (Format) Reply(m *inbound.Message, a inbound.Answer) inbound.Reply {
 		if refused {
 			out = append(out, "</detail></soap:Fault>"...)
 		}
-		out = append(out, "</soap:Body></soap:Envelope>"...)
 	case "1.2":
-		kind = "application/soap+xml; charset=utf-8"
-		out = append(out, `<soap:Envelope xmlns:soap="http://www.w3.org/2003/05/soap-envelope"><soap:Body>`...)
 		if refused {
 			out = append(out, "<soap:Fault><soap:Code><soap:Value>soap:"+blame(status, "Sender", "Receiver")+
 				`</soap:Value></soap:Code><soap:Reason><soap:Text xml:lang="en">the message was refused</soap:Text></soap:Reason><soap:Detail>`...)
@@ -51,11 +45,26 @@ func (Format) Reply(m *inbound.Message, a inbound.Answer) inbound.Reply {
 		if refused {
 			out = append(out, "</soap:Detail></soap:Fault>"...)
 		}
-		out = append(out, "</soap:Body></soap:Envelope>"...)
 	default:
 		out = appendReceipt(out, receipt)
 	}
-	return inbound.Reply{Status: status, ContentType: kind, Body: append(out, '\n')}
+	return inbound.Reply{Status: status, ContentType: kind, Body: append(append(out, end...), '\n')}
+}
+
+// opening is how an answer begins, its content type and how it ends, by the
+// version of the SOAP envelope that the message came in; "": in none.
+func opening(soap string) (out []byte, kind, end string) {
+	out, kind = []byte(`<?xml version="1.0" encoding="UTF-8"?>`+"\n"), "application/xml; charset=utf-8"
+	space := ""
+	switch soap {
+	case "1.1":
+		kind, space = "text/xml; charset=utf-8", "http://schemas.xmlsoap.org/soap/envelope/"
+	case "1.2":
+		kind, space = "application/soap+xml; charset=utf-8", "http://www.w3.org/2003/05/soap-envelope"
+	default:
+		return out, kind, ""
+	}
+	return append(out, `<soap:Envelope xmlns:soap="`+space+`"><soap:Body>`...), kind, "</soap:Body></soap:Envelope>"
 }
 
 // blame says whose fault it is, in the words of a version of SOAP.
