@@ -130,31 +130,6 @@ type Relay struct {
 	AttemptTimeout time.Duration `mapstructure:"attempt_timeout"`
 	ConnectTimeout time.Duration `mapstructure:"connect_timeout"`
 	RequestTimeout time.Duration `mapstructure:"request_timeout"`
-}
-
-// Log is what is written to standard error.
-type Log struct {
-	Level  string `mapstructure:"level"`
-	Format string `mapstructure:"format"`
-}
-
-// Sender is one system that posts referrals to /intake/{name}.
-type Sender struct {
-	Name         string     `mapstructure:"name"`
-	Mapping      string     `mapstructure:"mapping"`
-	Organization string     `mapstructure:"organization"`
-	Folder       string     `mapstructure:"folder"`
-	Constants    []Constant `mapstructure:"constants"`
-	// HL7Answer is ack or rri; empty: as fits the message.
-	HL7Answer string `mapstructure:"hl7_answer"`
-	// UnknownUpdate is UpdateRefuse or UpdateNew; empty: UpdateRefuse.
-	UnknownUpdate string `mapstructure:"unknown_update"`
-
-	RepairsOn  []string `mapstructure:"repairs_on"`
-	RepairsOff []string `mapstructure:"repairs_off"`
-
-	BaRSTarget   string   `mapstructure:"bars_target"`
-	BaRSVersions []string `mapstructure:"bars_versions"`
 	PerPractice    int           `mapstructure:"per_practice"`
 	AckWithin      time.Duration `mapstructure:"ack_within"`
 	NotTakenFor    time.Duration `mapstructure:"not_taken_for"`
@@ -164,7 +139,7 @@ type Sender struct {
 // concerns when something needs a human.
 type Sharing struct {
 	Without string `mapstructure:"without"`
-	BaRSUseCases []string `mapstructure:"bars_use_cases"`
+}
 
 // The kinds of a channel.
 const (
@@ -211,6 +186,31 @@ type Practice struct {
 
 // RecordChannel is the name, in a route, of the FHIR endpoint in records.
 const RecordChannel = "fhirapi"
+
+// Log is what is written to standard error.
+type Log struct {
+	Level  string `mapstructure:"level"`
+	Format string `mapstructure:"format"`
+}
+
+// Sender is one system that posts referrals to /intake/{name}.
+type Sender struct {
+	Name         string     `mapstructure:"name"`
+	Mapping      string     `mapstructure:"mapping"`
+	Organization string     `mapstructure:"organization"`
+	Folder       string     `mapstructure:"folder"`
+	Constants    []Constant `mapstructure:"constants"`
+	// HL7Answer is ack or rri; empty: as fits the message.
+	HL7Answer string `mapstructure:"hl7_answer"`
+	// UnknownUpdate is UpdateRefuse or UpdateNew; empty: UpdateRefuse.
+	UnknownUpdate string `mapstructure:"unknown_update"`
+
+	RepairsOn  []string `mapstructure:"repairs_on"`
+	RepairsOff []string `mapstructure:"repairs_off"`
+
+	BaRSTarget   string   `mapstructure:"bars_target"`
+	BaRSVersions []string `mapstructure:"bars_versions"`
+	BaRSUseCases []string `mapstructure:"bars_use_cases"`
 
 	AnswerURL            string   `mapstructure:"answer_url"`
 	AnswerStates         []string `mapstructure:"answer_states"`
@@ -322,6 +322,7 @@ func Default() Config {
 		Admin:    Admin{Listen: "127.0.0.1:8081"},
 		Data:     Data{Folder: "./data"},
 		Workflow: Workflow{Table: shippedWorkflow},
+		Sharing:  Sharing{Without: "all"},
 		Relay: Relay{
 			Workers:        4,
 			BackoffMin:     5 * time.Second,
@@ -331,6 +332,8 @@ func Default() Config {
 			AttemptTimeout: 2 * time.Minute,
 			ConnectTimeout: 5 * time.Second,
 			RequestTimeout: 30 * time.Second,
+			AckWithin:      72 * time.Hour,
+			NotTakenFor:    24 * time.Hour,
 		},
 		Log: Log{Level: "info", Format: "json"},
 	}
@@ -351,7 +354,6 @@ func (c Config) RecordFor(ods string) (Record, bool) {
 	var fallback Record
 	found := false
 	for _, r := range c.Records {
-		Sharing:  Sharing{Without: "all"},
 		switch r.ODS {
 		case ods:
 			return r, true
@@ -361,5 +363,3 @@ func (c Config) RecordFor(ods string) (Record, bool) {
 	}
 	return fallback, found
 }
-			AckWithin:      72 * time.Hour,
-			NotTakenFor:    24 * time.Hour,

@@ -133,6 +133,16 @@ var settings = []Setting{
 	{Key: "relay.request_timeout", Example: "30s",
 		Doc: "How long one request to a peer may take, answer included."},
 
+	{Key: "relay.per_practice", Example: "5",
+		Doc: "Deliveries that begin in one second for one practice, so that what piled up while it was down does not overrun it. 0: as many as its share of relay.workers sends."},
+	{Key: "relay.ack_within", Example: "72h",
+		Doc: "How long an acknowledgement that a channel awaits may take; then the delivery is put in front of a human. No published source states a number; this one is ours."},
+	{Key: "relay.not_taken_for", Example: "24h",
+		Doc: "How long it is believed that a practice does not take a channel, after it said so, before that channel is tried for it again."},
+
+	{Key: "sharing.without", Choices: "nothing, codes-only, summary, all", Example: "codes-only",
+		Doc: "What leaves of a person who chose nothing in particular: of whom there is no Consent, or one without a code of urn:linkloop:codesystem:sharing. A Consent that is inactive, rejected or denies lets nothing leave."},
+
 	{Key: "log.level", Choices: "debug, info, warn, error", Example: "info",
 		Doc: "Least severe entry written. No level shows patient data."},
 	{Key: "log.format", Choices: "json, text", Example: "text",
@@ -152,16 +162,6 @@ var settings = []Setting{
 		Doc: "Values which the mapping uses by name and which differ between senders of one mapping."},
 	{Key: "senders[].constants[].name", Example: "referralSystem", Reload: true,
 		Doc: "Name as the mapping writes it; capitals count. Unique within the sender, but for entries with a different for."},
-	{Key: "relay.per_practice", Example: "5",
-		Doc: "Deliveries that begin in one second for one practice, so that what piled up while it was down does not overrun it. 0: as many as its share of relay.workers sends."},
-	{Key: "relay.ack_within", Example: "72h",
-		Doc: "How long an acknowledgement that a channel awaits may take; then the delivery is put in front of a human. No published source states a number; this one is ours."},
-	{Key: "relay.not_taken_for", Example: "24h",
-		Doc: "How long it is believed that a practice does not take a channel, after it said so, before that channel is tried for it again."},
-
-	{Key: "sharing.without", Choices: "nothing, codes-only, summary, all", Example: "codes-only",
-		Doc: "What leaves of a person who chose nothing in particular: of whom there is no Consent, or one without a code of urn:linkloop:codesystem:sharing. A Consent that is inactive, rejected or denies lets nothing leave."},
-
 	{Key: "senders[].constants[].value", Example: "https://riverside.example.nhs.uk/referral-id", Reload: true,
 		Doc: "Value that the mapping gets, as text."},
 	{Key: "senders[].constants[].for", Example: "A81001", Reload: true,
@@ -223,17 +223,6 @@ var settings = []Setting{
 	{Key: "records[].allow_plain_http", Example: "true", Reload: true,
 		Doc: "Allows http:// to another machine. Patient data then crosses the network unprotected: for test networks only."},
 
-	{Key: "systems", Reload: true,
-		Doc: "Naming systems whose spelling varies, for the repair system-uri. Case, and http or https, do not count, so that only other spellings need a line. Empty: ODS organization code, DoS service id and NHS number of the NHS, with the spellings that published messages have. A list of your own takes their place."},
-	{Key: "systems[].uri", Example: "https://fhir.nhs.uk/Id/ods-organization-code", Reload: true,
-		Doc: "The system as it is written here."},
-	{Key: "systems[].also", Example: "[https://fhir.nhs.uk/Id/ods-organisation-code]", Reload: true,
-		Doc: "Other spellings of it."},
-}
-
-// Settings returns the documentation of every key, in the order of the
-// reference.
-func Settings() []Setting { return append([]Setting(nil), settings...) }
 	{Key: "channels", Reload: true,
 		Doc: "Ways by which outcomes leave, beside the records, for the routes of practices."},
 	{Key: "channels[].name", Example: "riverside-tie", Reload: true,
@@ -288,3 +277,14 @@ func Settings() []Setting { return append([]Setting(nil), settings...) }
 	{Key: "practices[].quiet", Example: "['18:30-08:00', 'sat,sun 00:00-24:00']", Reload: true,
 		Doc: "Hours of the United Kingdom at which nothing is sent. Days are those on which a time begins."},
 
+	{Key: "systems", Reload: true,
+		Doc: "Naming systems whose spelling varies, for the repair system-uri. Case, and http or https, do not count, so that only other spellings need a line. Empty: ODS organization code, DoS service id and NHS number of the NHS, with the spellings that published messages have. A list of your own takes their place."},
+	{Key: "systems[].uri", Example: "https://fhir.nhs.uk/Id/ods-organization-code", Reload: true,
+		Doc: "The system as it is written here."},
+	{Key: "systems[].also", Example: "[https://fhir.nhs.uk/Id/ods-organisation-code]", Reload: true,
+		Doc: "Other spellings of it."},
+}
+
+// Settings returns the documentation of every key, in the order of the
+// reference.
+func Settings() []Setting { return append([]Setting(nil), settings...) }

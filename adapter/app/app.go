@@ -158,11 +158,11 @@ func (a *App) wire(key []byte) error {
 	if a.relay, err = a.newRelay(); err != nil {
 		return err
 	}
+	a.outgoing.gate.Consents.Indexer, a.outgoing.gate.Consents.BaseURL = indexer, base
 	a.worklist = worklist.New(worklist.Config{
 		Store: a.store, Indexer: indexer, Workflow: workflow, Rules: rules, Outcomes: outcomes, BaseURL: base,
 		Respond: a.respond, ResponseChannel: responseChannel,
 		Channel: channelName, NationalID: a.intake.NationalID, Owed: a.relay.Notify, Now: a.now, Log: a.log,
-	a.outgoing.gate.Consents.Indexer, a.outgoing.gate.Consents.BaseURL = indexer, base
 	})
 	return a.serveOn(a.gatewayConfig())
 }
