@@ -7,6 +7,8 @@ exclude vitess.io/vitess v0.7.0
 require (
 	cel.dev/cel-go v0.33.2
 	github.com/gin-gonic/gin v1.12.0
+	github.com/go-fonts/dejavu v0.3.2
+	github.com/go-pdf/fpdf v0.9.0
 	github.com/google/fhir/go v0.7.4
 	github.com/google/go-cmp v0.7.0
 	github.com/google/jsonschema-go v0.4.3

@@ -116,9 +116,34 @@ const shippedWorkflow = "gravity"
 
 // Workflow chooses the Task transition table and the list of outcome codes.
 type Workflow struct {
-	Table string `mapstructure:"table"`
-	Codes string `mapstructure:"codes"`
+	Table     string     `mapstructure:"table"`
+	Codes     string     `mapstructure:"codes"`
+	Measures  string     `mapstructure:"measures"`
+	Approval  string     `mapstructure:"approval"`
+	Interim   []string   `mapstructure:"interim"`
+	Approvers []Approver `mapstructure:"approvers"`
 }
+
+// Approver is somebody whose signature counts under the list of outcome codes.
+type Approver struct {
+	Name string `mapstructure:"name"`
+	Key  string `mapstructure:"key"`
+}
+
+// Validation is what resources are held against beside the base of R4 and the
+// rules of this house.
+type Validation struct {
+	Packages   []string `mapstructure:"packages"`
+	Profiles   []string `mapstructure:"profiles"`
+	Extensible bool     `mapstructure:"extensible"`
+}
+
+// What becomes of a resource or referral that breaks a profile or has unusable
+// codes and numbers.
+const (
+	ValidationRefuse = "refuse"
+	ValidationFlag   = "flag"
+)
 
 // Relay is how owed deliveries are sent and how long they are tried.
 type Relay struct {
@@ -204,6 +229,8 @@ type Sender struct {
 	HL7Answer string `mapstructure:"hl7_answer"`
 	// UnknownUpdate is UpdateRefuse or UpdateNew; empty: UpdateRefuse.
 	UnknownUpdate string `mapstructure:"unknown_update"`
+	// Validation is ValidationFlag or ValidationRefuse; empty: ValidationFlag.
+	Validation string `mapstructure:"validation"`
 
 	RepairsOn  []string `mapstructure:"repairs_on"`
 	RepairsOff []string `mapstructure:"repairs_off"`
@@ -267,6 +294,8 @@ type Client struct {
 	Role         string   `mapstructure:"role"`
 	Senders      []string `mapstructure:"senders"`
 	Organization string   `mapstructure:"organization"`
+	// Validation is ValidationRefuse or ValidationFlag; empty: ValidationRefuse.
+	Validation string `mapstructure:"validation"`
 }
 
 // AnyPractice is Record.ODS of the record used when no other one matches.

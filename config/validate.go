@@ -27,6 +27,7 @@ func (c Config) check(before Problems) Problems {
 	k.data()
 	k.relay()
 	k.choices()
+	k.workflow()
 	k.senders()
 	k.clients()
 	k.records()

@@ -29,6 +29,9 @@ func (k *checker) senders() {
 		if s.UnknownUpdate != "" {
 			k.choice(at+".unknown_update", s.UnknownUpdate, UpdateRefuse, UpdateNew)
 		}
+		if s.Validation != "" {
+			k.choice(at+".validation", s.Validation, ValidationFlag, ValidationRefuse)
+		}
 		k.answers(at, s)
 		constants := seen{}
 		for j, c := range s.Constants {
@@ -79,6 +82,9 @@ func (k *checker) clients() {
 		k.unique(tokens, at+".token_sha256", c.TokenSHA256)
 		k.choice(at+".role", c.Role, RoleSender, RoleLinkWorker, RolePractice, RoleOperator)
 		k.ods(at+".organization", c.Organization, c.Role == RoleLinkWorker || c.Role == RolePractice)
+		if c.Validation != "" {
+			k.choice(at+".validation", c.Validation, ValidationRefuse, ValidationFlag)
+		}
 		k.clientSenders(at+".senders", c)
 	}
 }

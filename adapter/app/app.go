@@ -21,7 +21,6 @@ import (
 	"github.com/linkloop/linkloop/adapter/inbox"
 	"github.com/linkloop/linkloop/adapter/intake"
 	"github.com/linkloop/linkloop/adapter/mllp"
-	"github.com/linkloop/linkloop/adapter/outcome"
 	"github.com/linkloop/linkloop/adapter/profile"
 	"github.com/linkloop/linkloop/adapter/referral"
 	"github.com/linkloop/linkloop/adapter/relay"
@@ -333,9 +332,4 @@ func (a *App) close() error {
 func loadWorkflow(w config.Workflow) (*referral.Workflow, error) {
 	fsys, file := workflowFile(w.Table)
 	return referral.LoadWorkflow(fsys, file)
-}
-
-func loadOutcomes(w config.Workflow) (*outcome.List, error) {
-	fsys, file := outcomeFile(w.Codes)
-	return outcome.LoadList(fsys, file)
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/linkloop/linkloop/adapter/mapping"
@@ -170,10 +171,15 @@ func (x *examination) tables(cfg config.Config) {
 	} else {
 		x.ok("workflow", "%s, %d moves", w.Name, len(w.Moves))
 	}
-	if _, err := loadOutcomes(cfg.Workflow); err != nil {
+	switch rules, err := ReadOutcomeRules(cfg.Workflow); {
+	case err != nil:
 		x.fail("outcome codes", "correct the list, or leave workflow.codes empty", "%v", err)
-	} else {
-		x.ok("outcome codes", "every code passes its check digit")
+	case rules.Check() != nil:
+		x.fail("outcome codes", "linkloop codes verify, then linkloop codes approve by two people", "%v", rules.Check())
+	case rules.File == "":
+		x.ok("outcome codes", "%s %s as shipped, %d measures; every code passes its check digit", rules.List.Name, rules.List.Version, len(rules.Measures.Measures))
+	default:
+		x.ok("outcome codes", "%s %s, approved by %s", rules.List.Name, rules.List.Version, strings.Join(rules.By, " and "))
 	}
 }
 

@@ -41,10 +41,16 @@ func (r Result) Gaps() string {
 // For returns the measure that scores a QuestionnaireResponse, by its
 // questionnaire without the version.
 func (s *Set) For(response *element.Value) (Measure, bool) {
+	return s.Of(response.Str("questionnaire"))
+}
+
+// Of returns the measure of a questionnaire, by its canonical address with or
+// without a version.
+func (s *Set) Of(canonical string) (Measure, bool) {
 	if s == nil {
 		return Measure{}, false
 	}
-	canonical, _, _ := strings.Cut(response.Str("questionnaire"), "|")
+	canonical, _, _ = strings.Cut(canonical, "|")
 	i := slices.IndexFunc(s.Measures, func(m Measure) bool { return canonical != "" && slices.Contains(m.Questionnaires, canonical) })
 	if i < 0 {
 		return Measure{}, false

@@ -62,7 +62,7 @@ func deliveriesCommand() *cobra.Command {
 				return nil
 			}}
 	}
-	cmd.AddCommand(list, show, act("retry", "Send dead or held deliveries again"), act("hold", "Stop owed deliveries until they are retried"))
+	cmd.AddCommand(list, show, act("retry", "Send dead or held deliveries again"), act("hold", "Stop owed deliveries until they are retried"), letterCommand(c))
 	return cmd
 }
 
