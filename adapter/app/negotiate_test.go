@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -256,21 +257,18 @@ func TestReadServesStoredBytes(t *testing.T) {
 	}
 }
 
-// cannotBeMade says why an official example of a served type is not taken as it
-// is; each is listed with a word of the refusal.
-var cannotBeMade = map[string]string{}
-
 // TestOfficialPairsOverREST sends each official example of a served type in both
 // formats and reads it back in both: what comes back is what was sent, but for
-// what a server sets and the one way in which identifiers are written.
+// what a server sets. What a rule of this house or a profile refuses (422: a Task
+// that does not start at its start) is put past the rules and read back all the
+// same.
 func TestOfficialPairsOverREST(t *testing.T) {
 	list, err := filepath.Glob("../../../shared/corpus/r4-examples/xml/*.xml")
 	if err != nil || len(list) == 0 {
 		t.Skip("the corpus is not there")
 	}
 	h := open(t, nil)
-	served, sent := 0, 0
-	reasons := map[string]int{}
+	served, taken := 0, 0
 	for _, file := range list {
 		name := strings.TrimSuffix(filepath.Base(file), ".xml")
 		asXML, err := os.ReadFile(file)
@@ -300,13 +298,25 @@ func TestOfficialPairsOverREST(t *testing.T) {
 			sent *element.Value
 		}{{fhirJSON, asJSON, v}, {fhirXML, asXML, inXML}} {
 			r := h.call("POST", "/fhir/"+d.Type, c.body, "Content-Type", c.kind, "Accept", fhirJSON)
-			if r.status != 201 {
-				reasons[r.value(t).TextAt("issue.diagnostics")]++
-				t.Logf("%s as %s: %d %s", name, c.kind, r.status, r.body)
+			id := "held-" + strconv.Itoa(2*served)
+			switch r.status {
+			case 201:
+				taken++
+				id = r.value(t).ID()
+			case 422:
+				held := c.sent.Clone()
+				if c.kind == fhirXML {
+					id += "-x"
+				}
+				held.SetString("id", id)
+				if err := h.app.Hold(t.Context(), []*element.Value{held}); err != nil {
+					t.Fatal(err)
+				}
+			default:
+				t.Errorf("%s as %s: status %d: %s", name, c.kind, r.status, r.value(t).TextAt("issue.diagnostics"))
 				continue
 			}
-			sent++
-			path := "/fhir/" + d.Type + "/" + r.value(t).ID()
+			path := "/fhir/" + d.Type + "/" + id
 			back := h.want(h.call("GET", path, nil, "Accept", fhirJSON), 200).value(t)
 			if d := lost(c.sent, back); d != "" {
 				t.Errorf("%s as %s, read as JSON: %s", name, c.kind, d)
@@ -316,9 +326,9 @@ func TestOfficialPairsOverREST(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d pairs of served types, %d of %d files taken", served, sent, 2*served)
-	for k, n := range reasons {
-		t.Logf("%d: %s", n, k)
+	t.Logf("%d pairs of served types; %d of %d files taken, the others refused by a rule and held without it", served, taken, 2*served)
+	if served < 200 || taken < 3*served/2 {
+		t.Errorf("%d pairs of served types and %d files taken are fewer than there should be", served, taken)
 	}
 }
 
