@@ -134,48 +134,6 @@ func (s *Section) readDiv(div string) error {
 	return nil
 }
 
-// redraw makes the contents of a DocumentReference anew without what may not
-// be told or leave.
-func redraw(reference *element.Value, s Sharing, without []Leaving) error {
-	var doc *element.Value
-	for _, c := range reference.List("content") {
-		if c.TextAt("attachment.contentType") == mediaDocument {
-			var err error
-			if doc, err = Document(element.NewObject(element.F("entry", element.NewArray(
-				element.NewObject(element.F("resource", reference))))).JSON()); err != nil {
-				return err
-			}
-		}
-	}
-	if doc == nil {
-		return fault.New(fault.Malformed, "DocumentReference.content", "there is no document in it")
-	}
-	if s.Amount == Summary {
-		c := resource(doc, "Composition")
-		c.Set("section", element.NewArray(slices.DeleteFunc(c.List("section"), func(v *element.Value) bool {
-			for _, code := range v.Get("code").List("coding") {
-				if code.Str("system") == SystemSection && slices.Contains(own, code.Str("code")) {
-					return true
-				}
-			}
-			return false
-		})...))
-	}
-	drop(doc, func(r *element.Value) bool {
-		if typ := r.ResourceType(); s.Amount == Summary && (typ == "Encounter" || typ == "Goal") {
-			return true
-		}
-		code, coded := leaving(r)
-		return coded && slices.ContainsFunc(without, func(w Leaving) bool { return w.Code == code.Code })
-	})
-	l, err := ReadLetter(doc)
-	if err != nil {
-		return err
-	}
-	reference.Set("content", contents(l, doc))
-	return nil
-}
-
 // drop takes resources out of a document, and every reference to them.
 func drop(doc *element.Value, unwanted func(*element.Value) bool) {
 	gone := map[string]bool{}

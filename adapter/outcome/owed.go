@@ -3,7 +3,7 @@ package outcome
 import (
 	"encoding/base64"
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
@@ -59,19 +59,23 @@ func Document(payload []byte) (*element.Value, error) {
 			if c.TextAt("attachment.contentType") != mediaDocument {
 				continue
 			}
-			at := fmt.Sprintf("Bundle.entry[%d].resource.content[%d]", i, j)
-			b, err := base64.StdEncoding.DecodeString(c.TextAt("attachment.data"))
-			if err != nil {
-				return nil, fault.New(fault.Malformed, at, "the document is not in base64")
-			}
-			doc, err := element.Parse(b, element.Limits{})
-			if err != nil || doc.Str("type") != "document" {
-				return nil, fault.New(fault.Malformed, at, "the content is no document Bundle")
-			}
-			return doc, nil
+			return decoded(c, fmt.Sprintf("Bundle.entry[%d].resource.content[%d]", i, j))
 		}
 	}
 	return nil, fault.New(fault.Malformed, "Bundle.entry", "the payload carries no document")
+}
+
+// decoded is the document in a content.
+func decoded(content *element.Value, at string) (*element.Value, error) {
+	b, err := base64.StdEncoding.DecodeString(content.TextAt("attachment.data"))
+	if err != nil {
+		return nil, fault.New(fault.Malformed, at, "the document is not in base64")
+	}
+	doc, err := element.Parse(b, element.Limits{})
+	if err != nil || doc.Str("type") != "document" || resource(doc, "Composition") == nil {
+		return nil, fault.New(fault.Malformed, at, "the content is no document Bundle")
+	}
+	return doc, nil
 }
 
 // Codes are the codes of SNOMED CT that leave with a payload, in its order,
@@ -100,71 +104,47 @@ func leaving(resource *element.Value) (Leaving, bool) {
 	return Leaving{}, false
 }
 
-// Amount is how much of an outcome may go to a destination: what the person
-// chose, and what the practice takes.
-type Amount string
-
-// The amounts, from least to most. A coded entry is in each but Nothing.
-const (
-	Nothing   Amount = "nothing"
-	CodesOnly Amount = "codes"   // no free text at all: no document
-	Summary   Amount = "summary" // the message without the link worker's own words, needs and goals
-	All       Amount = "all"
-)
-
-// Sharing is what a payload is restricted to before it is sent.
-type Sharing struct {
-	Amount Amount   // "": All
-	Off    []string // code groups that do not leave
-}
-
-// own are the sections of which a summary tells nothing.
+// own are the sections of which a summary tells nothing: the link worker's own
+// words, and what the person said and did beside the outcome.
 var own = []string{SectionTold, SectionGoals, SectionContacts, SectionUnhelpful}
 
-// Restrict returns the payload with what may go, and the codes that were left
-// out: those of groups that are off, and those that are not on the list any
-// more, however long the payload waited. nil and no error: nothing may go.
-// Errors: fault.Malformed for what Build did not make.
-func (l *List) Restrict(payload []byte, s Sharing) (rest []byte, without []Leaving, err error) {
-	v, err := element.Parse(payload, element.Limits{})
-	if err != nil || v.Str("type") != "transaction" {
-		return nil, nil, fault.New(fault.Malformed, "Bundle", "the payload is no transaction Bundle")
+// Redraw is a DocumentReference of a payload without what may not be told: with
+// summary, without the sections that are the link worker's own words, needs,
+// goals and contacts; and in its document without the entries whose code does
+// not leave. What holds no document of ours is returned as it is; nil: it holds
+// one that cannot be read, so that nobody knows what it tells.
+func Redraw(reference *element.Value, summary bool, leaves func(code string) bool) *element.Value {
+	i := slices.IndexFunc(reference.List("content"), func(c *element.Value) bool { return c.TextAt("attachment.contentType") == mediaDocument })
+	if i < 0 {
+		return reference
 	}
-	var entries []*element.Value
-	for _, e := range v.List("entry") {
-		r := e.Get("resource")
-		code, coded := leaving(r)
-		if coded {
-			known, ok := l.Find(code.Code)
-			code.Group = known.Group
-			if !ok || s.off(known.Group) || s.Amount == Nothing {
-				without = append(without, code)
-				continue
+	doc, err := decoded(reference.List("content")[i], "DocumentReference.content")
+	if err != nil {
+		return nil
+	}
+	if summary {
+		c := resource(doc, "Composition")
+		c.Set("section", element.NewArray(slices.DeleteFunc(c.List("section"), func(v *element.Value) bool {
+			for _, code := range v.Get("code").List("coding") {
+				if code.Str("system") == SystemSection && slices.Contains(own, code.Str("code")) {
+					return true
+				}
 			}
-		} else if s.Amount == Nothing || s.Amount == CodesOnly {
-			continue
-		}
-		entries = append(entries, e)
+			return false
+		})...))
 	}
-	if len(entries) == 0 {
-		return nil, without, nil
-	}
-	for _, e := range entries {
-		if r := e.Get("resource"); r.ResourceType() == "DocumentReference" && (s.Amount == Summary || len(without) > 0) {
-			if err := redraw(r, s, without); err != nil {
-				return nil, nil, err
-			}
-		}
-	}
-	v.Set("entry", element.NewArray(entries...))
-	return v.JSON(), without, nil
-}
-
-func (s Sharing) off(group string) bool {
-	for _, o := range s.Off {
-		if strings.EqualFold(o, group) {
+	drop(doc, func(r *element.Value) bool {
+		if typ := r.ResourceType(); summary && (typ == "Encounter" || typ == "Goal") {
 			return true
 		}
+		code, coded := leaving(r)
+		return coded && !leaves(code.Code)
+	})
+	l, err := ReadLetter(doc)
+	if err != nil {
+		return nil
 	}
-	return false
+	out := reference.Clone()
+	out.Set("content", contents(l, doc))
+	return out
 }

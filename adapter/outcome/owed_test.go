@@ -1,14 +1,11 @@
 package outcome_test
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/linkloop/linkloop/adapter/element"
-	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/outcome"
 )
 
@@ -57,86 +54,56 @@ func TestLetterReadBack(t *testing.T) {
 	}
 }
 
-// TestHazardDisclosureRestricted: a practice or a person who wants codes only gets no word, and
-// who wants a summary gets none of the link worker's own words.
-func TestHazardDisclosureRestricted(t *testing.T) {
-	list := shipped(t)
-	owed, err := list.Build(golden(t, "completed"))
+// TestHazardDisclosureSummary: who wants a summary gets none of the link
+// worker's own words, in no form of the message, and codes that do not leave are
+// not in its document either.
+func TestHazardDisclosureSummary(t *testing.T) {
+	owed, err := shipped(t).Build(golden(t, "everything"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	const own, risk = "Tuesday walking group", "Trips on stairs"
-	for _, c := range []struct {
-		name    string
-		sharing outcome.Sharing
-		codes   string
-		text    string // "", "summary" or "all"
-		without string
+	for name, c := range map[string]struct {
+		summary bool
+		off     string
+		want    []string
+		without []string
 	}{
-		{"all", outcome.Sharing{}, "390893007 871731000000106", "all", ""},
-		{"all, said", outcome.Sharing{Amount: outcome.All}, "390893007 871731000000106", "all", ""},
-		{"summary", outcome.Sharing{Amount: outcome.Summary}, "390893007 871731000000106", "summary", ""},
-		{"codes", outcome.Sharing{Amount: outcome.CodesOnly}, "390893007 871731000000106", "", ""},
-		{"codes, a group off", outcome.Sharing{Amount: outcome.CodesOnly, Off: []string{"Onward-Referral"}}, "871731000000106", "", "390893007"},
-		{"a group off", outcome.Sharing{Off: []string{"onward-referral"}}, "871731000000106", "all", "390893007"},
-		{"codes, all groups off", outcome.Sharing{Amount: outcome.CodesOnly, Off: []string{"onward-referral", "referral"}}, "", "", "390893007 871731000000106"},
-		{"nothing", outcome.Sharing{Amount: outcome.Nothing}, "", "", "390893007 871731000000106"},
+		"all":           {false, "", []string{"Feels less alone", "Go to the shop", "Video call", "No known risks"}, nil},
+		"summary":       {true, "", []string{"No action needed", "No known risks", "Signposted to", "Amfield Walkers"}, []string{"Feels less alone", "Go to the shop", "Video call", "leaflet", `"Goal"`, `"Encounter"`}},
+		"a code is off": {false, "390893007", []string{"Feels less alone"}, []string{`"390893007"`}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			rest, without, err := list.Restrict(owed.Bundle, c.sharing)
+		t.Run(name, func(t *testing.T) {
+			bundle := parse(t, string(owed.Bundle))
+			for _, e := range bundle.List("entry") {
+				if r := e.Get("resource"); r.ResourceType() == "DocumentReference" {
+					e.Set("resource", outcome.Redraw(r, c.summary, func(code string) bool { return code != c.off }))
+				}
+			}
+			_, letter := spoken(t, bundle.JSON())
+			document, err := outcome.Document(bundle.JSON())
 			if err != nil {
 				t.Fatal(err)
 			}
-			codes, letter := spoken(t, rest)
-			if strings.Join(codes, " ") != c.codes {
-				t.Errorf("codes %q, want %q", codes, c.codes)
+			both := letter + string(document.JSON())
+			for _, w := range c.want {
+				if !strings.Contains(letter, w) {
+					t.Errorf("%q is missing:\n%s", w, letter)
+				}
 			}
-			var names []string
-			for _, w := range without {
-				names = append(names, w.Code)
-			}
-			if strings.Join(names, " ") != c.without {
-				t.Errorf("without %q, want %q", names, c.without)
-			}
-			if (c.text == "") != (letter == "") || (c.text == "all") != strings.Contains(letter, own) || (c.text != "") != strings.Contains(letter, risk) {
-				t.Errorf("letter:\n%s", letter)
-			}
-			if c.codes == "" && rest != nil {
-				t.Errorf("%d bytes leave", len(rest))
-			}
-			if c.text == "" && strings.Contains(string(rest), "attachment") {
-				t.Error("words leave")
+			for _, w := range c.without {
+				if strings.Contains(both, w) {
+					t.Errorf("%q is told", w)
+				}
 			}
 		})
 	}
-	if _, _, err := list.Restrict([]byte("{}"), outcome.Sharing{}); fault.KindOf(err) != fault.Malformed {
-		t.Errorf("%v", err)
-	}
-}
-
-// TestHazardWrongCodeListOfToday: a code that was taken off the list does not leave any more, also
-// from what waited for its practice since before.
-func TestHazardWrongCodeListOfToday(t *testing.T) {
-	list := shipped(t)
-	owed, err := list.Build(golden(t, "completed"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	i := slices.IndexFunc(list.Codes, func(c outcome.Code) bool { return c.Code == "390893007" })
-	list.Codes[i].Off = true
-	rest, without, err := list.Restrict(owed.Bundle, outcome.Sharing{})
-	if err != nil || len(without) != 1 || without[0].Code != "390893007" {
-		t.Fatalf("%v, %v", without, err)
-	}
-	document, err := outcome.Document(rest)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, v := range []*element.Value{parse(t, string(rest)), document} {
-		codings(v, func(c *element.Value) {
-			if c.Str("code") == "390893007" {
-				t.Error("the code leaves")
-			}
-		})
+	for text, kept := range map[string]bool{
+		`{"content":[{"attachment":{"contentType":"text/plain","data":"AAAA"}}]}`:                             true,
+		`{"content":[{"attachment":{"contentType":"application/fhir+json; fhirVersion=4.0","data":"%"}}]}`:    false,
+		`{"content":[{"attachment":{"contentType":"application/fhir+json; fhirVersion=4.0","data":"e30="}}]}`: false,
+	} {
+		if got := outcome.Redraw(parse(t, text), true, func(string) bool { return true }); (got != nil) != kept {
+			t.Errorf("%s: kept %t", text, got != nil)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/outcome"
 )
 
 // Share is how much leaves.
@@ -51,6 +52,16 @@ func (t *Table) Trim(payload []byte, groupsOff []string, share Share) (out []byt
 		r := e.Get("resource")
 		if t.off(r, groupsOff) {
 			continue
+		}
+		if r.ResourceType() == "DocumentReference" && share >= Summary {
+			// The document within it says the codes again, and in words more
+			// than a summary tells.
+			r = outcome.Redraw(r, share == Summary, func(code string) bool { return !slices.Contains(groupsOff, t.groups[code]) })
+			if r == nil {
+				continue
+			}
+			e = e.Clone()
+			e.Set("resource", r)
 		}
 		if share < All {
 			if r = reduced(r, share); r == nil {
