@@ -54,6 +54,15 @@ func LoadRules(fsys fs.FS, file string) (*Rules, error) {
 	return rs, nil
 }
 
+// Source says where the rules for a type come from: the address of the profile
+// whose rules they are, or words; empty when there are none.
+func (rs *Rules) Source(typ string) string {
+	if rs == nil {
+		return ""
+	}
+	return rs.byType[typ].Source
+}
+
 // Check reports every rule that a resource breaks, in a stable order. Elements
 // are FHIRPath.
 func (rs *Rules) Check(v *element.Value) []fault.Issue {

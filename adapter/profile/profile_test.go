@@ -9,7 +9,7 @@ import (
 	"github.com/linkloop/linkloop/conformance"
 )
 
-func parse(t *testing.T, s string) *element.Value {
+func parse(t testing.TB, s string) *element.Value {
 	t.Helper()
 	v, err := element.Parse([]byte(s), element.Limits{})
 	if err != nil {

@@ -50,7 +50,7 @@ func ukCoreLibrary(t testing.TB) *profile.Library {
 }
 
 // ukCoreExamples are the examples of the package by the name of the file.
-func ukCoreExamples(t *testing.T) map[string]*element.Value {
+func ukCoreExamples(t testing.TB) map[string]*element.Value {
 	t.Helper()
 	f, err := os.Open(ukCoreFile)
 	if err != nil {

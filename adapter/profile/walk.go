@@ -16,7 +16,7 @@ import (
 
 // Bounds on holding one resource against profiles.
 const (
-	maxSteps         = 5_000_000 // elements looked at and steps of FHIRPath
+	maxSteps         = 1_000_000 // elements looked at and steps of FHIRPath
 	maxProfileIssues = 100
 	maxProfileDepth  = 60 // profiles within profiles
 )
