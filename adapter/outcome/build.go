@@ -35,10 +35,7 @@ func (l *List) Build(in Input) (Owed, error) {
 		return Owed{}, nil
 	}
 	number := numberOf(in.Patient)
-	b := &builder{
-		list: l, in: in, links: map[string][]string{}, task: in.Task.ID(), status: status, subject: subject(number),
-		has: map[string]bool{}, taken: map[string]bool{}, undated: map[string]bool{},
-	}
+	b := l.builder(in)
 	b.modified("Task", in.Task)
 	b.outputs()
 	b.reason()
@@ -59,9 +56,24 @@ func (l *List) Build(in Input) (Owed, error) {
 		return Owed{}, err
 	}
 	b.summary(letter)
-	owed := Owed{Key: "Task/" + b.task + "/outcome", Bundle: b.bundle(), Codes: b.left}
-	if in.Practice != nil {
-		owed.Practice = in.Practice.Identifier(nhs.SystemODSOrganization)
+	owed := b.owed("Task/" + b.task + "/outcome")
+	owed.Bundle, owed.Codes = b.bundle(), b.left
+	return owed, nil
+}
+
+// builder is for one message about a Task.
+func (l *List) builder(in Input) *builder {
+	return &builder{
+		list: l, in: in, links: map[string][]string{}, task: in.Task.ID(), status: in.Task.Str("status"), subject: subject(numberOf(in.Patient)),
+		kind: "Social prescribing: outcome of a referral", has: map[string]bool{}, taken: map[string]bool{}, undated: map[string]bool{},
+	}
+}
+
+// owed says to whom something is owed, and what keeps it from being sent.
+func (b *builder) owed(key string) Owed {
+	owed := Owed{Key: key}
+	if b.in.Practice != nil {
+		owed.Practice = b.in.Practice.Identifier(nhs.SystemODSOrganization)
 	}
 	switch {
 	case b.subject == "":
@@ -69,7 +81,7 @@ func (l *List) Build(in Input) (Owed, error) {
 	case owed.Practice == "":
 		owed.NeedsHuman = "the referral names no practice with an ODS code, so nobody knows whose record it belongs to"
 	}
-	return owed, nil
+	return owed
 }
 
 // Bounds of what one Task may say and be told.
@@ -108,6 +120,8 @@ type builder struct {
 	list    *List
 	in      Input
 	task    string
+	prefix  string // of every purpose, so that two messages of one Task differ
+	kind    string // what the message is called in a record
 	status  string
 	subject string
 	entries []*element.Value    // of the transaction
@@ -305,7 +319,7 @@ func (b *builder) summary(letter Letter) {
 	b.entry("summary", element.NewObject(
 		element.S("resourceType", "DocumentReference"),
 		element.S("status", "current"), element.S("docStatus", "final"),
-		element.F("type", element.NewObject(element.S("text", documentType))),
+		element.F("type", element.NewObject(element.S("text", b.kind))),
 		element.F("subject", b.patient()),
 		element.S("date", b.in.Now.UTC().Format(element.InstantLayout)),
 		element.F("content", contents(letter, document))))

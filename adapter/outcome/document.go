@@ -35,7 +35,7 @@ func (b *builder) urn(purpose string) string {
 }
 
 // key is the value of the identifier of what is made for a purpose.
-func (b *builder) key(purpose string) string { return b.task + "." + purpose }
+func (b *builder) key(purpose string) string { return b.task + "." + b.prefix + purpose }
 
 // document is the message as an R4 document Bundle.
 // https://hl7.org/fhir/R4/documents.html
@@ -81,7 +81,7 @@ func (b *builder) composition(l Letter, patient *element.Value) *element.Value {
 	c := element.NewObject(element.S("resourceType", "Composition"),
 		element.F("identifier", identifier(b.key("composition"))),
 		element.S("status", "final"),
-		element.F("type", element.NewObject(element.S("text", documentType))),
+		element.F("type", element.NewObject(element.S("text", b.kind))),
 		element.F("subject", patient),
 		element.S("date", b.in.Now.UTC().Format(element.InstantLayout)),
 		element.F("author", element.NewArray(element.NewObject(element.S("display", author)))),
@@ -170,9 +170,6 @@ func (b *builder) provenance(targets []*element.Value) *element.Value {
 			entity(SystemOutcome, b.task, "Task"),
 			entity(SystemList, b.list.Name+"|"+b.list.Version, "list of outcome codes, sha256:"+b.list.Sum))))
 }
-
-// documentType is what the message is called in a record.
-const documentType = "Social prescribing: outcome of a referral"
 
 // contents are the forms in which the message stands in a DocumentReference.
 func contents(l Letter, document *element.Value) *element.Value {

@@ -22,8 +22,12 @@ func (s *Service) follow(tx store.Tx, old, task *element.Value) (owes bool, err 
 	if err != nil {
 		return false, err
 	}
+	updated, err := s.interim(tx, old, task)
+	if err != nil {
+		return false, err
+	}
 	owes, err = s.finish(tx, old, task)
-	return owes || told, err
+	return owes || told || updated, err
 }
 
 // finish does what the end of a Task brings with it.

@@ -30,6 +30,7 @@ type Config struct {
 	Rules    *profile.Rules
 	Gate     *profile.Gate // profiles that resources are held against; nil: none
 	Outcomes *outcome.List
+	Interim  []string // updates that a practice gets before a Task ends, of outcome.Updates
 	BaseURL  string // public FHIR base without trailing slash
 	Channel  string // write-back channel that deliveries are owed to
 	// NationalID derives the id of a resource that has a national identifier,

@@ -1,0 +1,75 @@
+package worklist
+
+import (
+	"slices"
+
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/outcome"
+	"github.com/linkloop/linkloop/adapter/profile"
+	"github.com/linkloop/linkloop/adapter/referral"
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+// steps are the words of Task.businessStatus that an update tells of.
+var steps = map[string]string{"contacted": outcome.FirstContact, "plan-agreed": outcome.PlanAgreed}
+
+// happened are the updates that a change of a Task is worth.
+func happened(old, task *element.Value) []string {
+	var out []string
+	if task.Str("status") == "accepted" && old.Str("status") != "accepted" {
+		out = append(out, outcome.Accepted)
+	}
+	said := func(v *element.Value, code string) bool {
+		return slices.ContainsFunc(v.All("businessStatus.coding"), func(c *element.Value) bool {
+			return c.Str("system") == profile.SystemBusinessStatus && c.Str("code") == code
+		})
+	}
+	for code, event := range steps {
+		if said(task, code) && !said(old, code) {
+			out = append(out, event)
+		}
+	}
+	return out
+}
+
+// interim owes the practice the updates that are switched on. Each is owed once
+// for a Task, whatever happens to its status later. What cannot be sent by
+// itself is not owed: its outcome will be put in front of a human, an update
+// need not be.
+func (s *Service) interim(tx store.Tx, old, task *element.Value) (bool, error) {
+	owes := false
+	for _, event := range happened(old, task) {
+		if !slices.Contains(s.cfg.Interim, event) || hasFlag(task, profile.FlagDemographics) {
+			continue
+		}
+		request, err := s.at(tx, task.TextAt("focus.reference"))
+		if err != nil {
+			return false, err
+		}
+		patient, err := s.at(tx, task.TextAt("for.reference"))
+		if err != nil || patient == nil || request.TextAt("subject.reference") != "Patient/"+patient.ID() {
+			return false, err // its end will say what is wrong
+		}
+		practice, err := referral.PracticeOf(patient, task, func(reference string) (*element.Value, error) { return s.at(tx, reference) })
+		if err != nil {
+			return false, err
+		}
+		owed, err := s.cfg.Outcomes.Update(outcome.Input{Task: task, Request: request, Patient: patient, Practice: practice, Now: tx.Time()}, event)
+		if err != nil || owed.Bundle == nil {
+			return owes, err
+		}
+		d := store.Delivery{
+			Key: owed.Key, Lane: owed.Practice, Channel: s.cfg.Channel, Task: task.ID(), Patient: patient.ID(),
+			State: store.Owed, Due: tx.Time(), Created: tx.Time(), Payload: owed.Bundle,
+		}
+		if d.Marks, err = s.marks(tx, task.ID(), owed.Bundle); err != nil {
+			return false, err
+		}
+		_, added, err := tx.Deliveries().Owe(d)
+		if err != nil {
+			return false, err
+		}
+		owes = owes || added
+	}
+	return owes, nil
+}
