@@ -28,10 +28,10 @@ type generation struct {
 	mu    sync.RWMutex // guards the map; rows that a reader has taken never change but in gone
 	lists map[int64][]freshRow
 
-	rows   int  // the writer's
-	folded bool // some rows may be in the table already; the writer's
-	end    atomic.Int64
-	next   atomic.Pointer[generation]
+	rows  int  // the writer's
+	mixed bool // made of data where a folding may have been cut short: any row may be in the table; the writer's
+	end   atomic.Int64
+	next  atomic.Pointer[generation]
 }
 
 // freshRow is a row that is there from seq on, and until gone when that is not 0.
@@ -151,7 +151,7 @@ func loadFresh(c *conn) (g *generation, upto int64, err error) {
 	}
 	slices.SortFunc(versions, func(a, b version) int { return cmp.Compare(a.seq, b.seq) })
 	g = newGeneration()
-	g.folded = true
+	g.mixed = true
 	for _, v := range versions {
 		for t := range v.facts.Terms() {
 			g.add(int64(t), v.seq)
@@ -183,7 +183,7 @@ func (f *fresh) remove(list, seq, gone int64) (inTable bool) {
 	}
 	atomic.StoreInt64(&row.gone, gone)
 	f.journal = append(f.journal, freshChange{g: g, list: list, gone: seq})
-	return g.folded
+	return g.mixed || g == f.closed && f.at.list < len(f.lists) && list <= f.lists[f.at.list]
 }
 
 // undo takes back all changes of the group but the first so many.
@@ -201,9 +201,9 @@ func (f *fresh) undo(kept int) {
 	}
 }
 
-// foldAtLeast is how many rows each commit folds, beside twice as many as it
+// foldAtLeast is how many rows each commit folds, beside somewhat more than it
 // adds: so a generation is folded before the next one is full.
-const foldAtLeast = 256
+const foldAtLeast = 32
 
 // fold writes the next rows of the closed generation, and closes the open one
 // when it is full. last is the last seq given out.
@@ -217,7 +217,7 @@ func (f *fresh) fold(c *conn, last int64) error {
 	}
 	s := c.stmt("INSERT OR IGNORE INTO posting (list, seq) VALUES (?, ?)")
 	defer s.done()
-	for quota := 2*f.added + foldAtLeast; quota > 0 && f.next.list < len(f.lists); {
+	for quota := f.added + f.added/4 + foldAtLeast; quota > 0 && f.next.list < len(f.lists); {
 		list := f.lists[f.next.list]
 		rows := f.closed.lists[list]
 		for ; f.next.row < len(rows) && quota > 0; f.next.row++ {
@@ -245,7 +245,6 @@ func (f *fresh) fold(c *conn, last int64) error {
 // close ends the open generation at a seq and begins the next.
 func (f *fresh) close(last int64) {
 	f.closed, f.open = f.open, newGeneration()
-	f.closed.folded = true
 	f.closed.end.Store(last)
 	f.closed.next.Store(f.open)
 	f.lists = f.lists[:0]
