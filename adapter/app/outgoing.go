@@ -20,6 +20,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/outbound/fhirapi"
 	"github.com/linkloop/linkloop/adapter/outbound/hl7v2"
 	"github.com/linkloop/linkloop/adapter/outbound/webhook"
+	"github.com/linkloop/linkloop/adapter/recall"
 	"github.com/linkloop/linkloop/adapter/routing"
 	"github.com/linkloop/linkloop/adapter/worklist"
 	"github.com/linkloop/linkloop/config"
@@ -203,4 +204,17 @@ func (a *App) acknowledge(ctx context.Context, channel, id, said string, evidenc
 		return err
 	}
 	return a.relay.Acknowledge(ctx, ack)
+}
+
+// recalls takes back what turned out wrong; nothing is replaced by a code that
+// is not on the list.
+func (a *App) recalls() *recall.Service {
+	return &recall.Service{Store: a.store, Owed: a.relay.Notify, Listed: func(code string) bool {
+		list, err := loadOutcomes(a.cfg.Workflow)
+		if err != nil {
+			return false
+		}
+		_, ok := list.Find(code)
+		return ok
+	}}
 }

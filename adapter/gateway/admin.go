@@ -113,6 +113,7 @@ type DeliveryView struct {
 	Channel  string          `json:"channel"`
 	Task     string          `json:"task"`
 	State    string          `json:"state"`
+	Stage    string          `json:"stage,omitempty"`
 	Due      time.Time       `json:"due"`
 	Attempts int             `json:"attempts"`
 	Created  time.Time       `json:"created"`
@@ -125,6 +126,7 @@ type DeliveryView struct {
 // AttemptView is one try of a delivery.
 type AttemptView struct {
 	Number   int       `json:"number"`
+	Channel  string    `json:"channel,omitempty"`
 	Started  time.Time `json:"started"`
 	Ended    time.Time `json:"ended"`
 	State    string    `json:"state"`
@@ -135,14 +137,14 @@ type AttemptView struct {
 
 func deliveryView(d store.Delivery, attempts []store.Attempt) DeliveryView {
 	v := DeliveryView{
-		ID: d.ID, Key: d.Key, Practice: d.Lane, Channel: d.Channel, Task: d.Task, State: string(d.State),
+		ID: d.ID, Key: d.Key, Practice: d.Lane, Channel: d.Channel, Task: d.Task, State: string(d.State), Stage: d.Stage,
 		Due: d.Due, Attempts: d.Attempts, Created: d.Created, Reason: d.Reason, Payload: d.Payload,
 	}
 	if !d.Settled.IsZero() {
 		v.Settled = &d.Settled
 	}
 	for _, a := range attempts {
-		v.History = append(v.History, AttemptView{a.Number, a.Started, a.Ended, a.State, a.Status, a.Reason, string(a.Evidence)})
+		v.History = append(v.History, AttemptView{a.Number, a.Channel, a.Started, a.Ended, a.State, a.Status, a.Reason, string(a.Evidence)})
 	}
 	return v
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/fhir"
 	"github.com/linkloop/linkloop/adapter/inbound/fhirmsg"
 	"github.com/linkloop/linkloop/adapter/intake"
+	"github.com/linkloop/linkloop/adapter/recall"
 	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/rollout"
 	"github.com/linkloop/linkloop/adapter/store"
@@ -59,6 +60,8 @@ type Config struct {
 	FileTime      time.Duration // from the first byte of such a file to its receipt
 	BaRSTime      time.Duration // from the headers of a BaRS message to its answer
 	DeliveryDue   func()        // told when an operator releases a delivery
+	Acknowledge   Acknowledge   // takes what receivers say later
+	Recall        *recall.Service
 	Observer      Observer
 	Log           *slog.Logger
 }
@@ -182,6 +185,7 @@ func (g *Gateway) routes(r *gin.Engine) {
 	a.GET("/deliveries/:id", g.delivery)
 	a.POST("/deliveries/:id/retry", g.release(store.Owed))
 	a.POST("/deliveries/:id/hold", g.release(store.Held))
+	g.outgoingRoutes(a)
 	r.Group("/referrals", g.authenticate, g.follower, g.share).GET("/:task/timeline", g.timeline)
 }
 

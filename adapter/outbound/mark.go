@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/nhs"
@@ -33,3 +34,12 @@ func ListMark(sum string) string { return "list " + sum }
 
 // MappingMark is of a mapping, by its content hash.
 func MappingMark(hash string) string { return "mapping " + hash }
+
+// correction stands in the key of what corrects another delivery.
+const correction = "/correct/"
+
+// CorrectionKey is the key of what corrects a delivery in a recall.
+func CorrectionKey(key, recall string) string { return key + correction + recall }
+
+// IsCorrection reports whether a key is that of a correction.
+func IsCorrection(key string) bool { return strings.Contains(key, correction) }

@@ -46,6 +46,16 @@ type held struct {
 	typ, id string
 	tokens  []string
 	body    []byte
+	instead int // one above the place of what it replaces; 0: nothing
+}
+
+func (h held) withID(id string) []byte {
+	v, err := element.Parse(h.body, element.Limits{})
+	if err != nil {
+		return h.body
+	}
+	v.SetString("id", id)
+	return v.JSON()
 }
 
 // NewRecord returns an empty record.
@@ -206,6 +216,12 @@ func (r *Record) transaction(w http.ResponseWriter, q *http.Request) {
 	}
 	r.repeats += len(bundle.List("entry")) - len(add)
 	for _, h := range add {
+		if h.instead > 0 {
+			h.id = r.resources[h.instead-1].id
+			h.body = h.withID(h.id)
+			r.resources[h.instead-1] = h
+			continue
+		}
 		for _, tok := range h.tokens {
 			r.places[place(h.typ, tok)] = append(r.places[place(h.typ, tok)], len(r.resources))
 		}
@@ -222,6 +238,15 @@ func (r *Record) plan(bundle *element.Value) (add []held, reply *element.Value, 
 	reply = element.NewObject(element.S("resourceType", "Bundle"), element.S("type", "transaction-response"))
 	for i, e := range bundle.List("entry") {
 		res := e.Get("resource")
+		if e.TextAt("request.method") == "PUT" && res != nil {
+			h, problem := r.change(e, res)
+			if problem != "" {
+				return nil, nil, 400, fmt.Sprintf("entry %d %s", i, problem)
+			}
+			add = append(add, h)
+			reply.Append("entry", element.NewObject(element.F("response", element.NewObject(element.S("status", "200 OK")))))
+			continue
+		}
 		if e.TextAt("request.method") != "POST" || res == nil || e.TextAt("request.url") != res.ResourceType() {
 			return nil, nil, 400, fmt.Sprintf("entry %d is no create of its own type", i)
 		}
@@ -248,7 +273,7 @@ func (r *Record) plan(bundle *element.Value) (add []held, reply *element.Value, 
 			id := "r" + strconv.Itoa(len(r.resources)+len(add)+1)
 			kept := res.Clone()
 			kept.SetString("id", id)
-			add = append(add, held{res.ResourceType(), id, tokens(res), kept.JSON()})
+			add = append(add, held{typ: res.ResourceType(), id: id, tokens: tokens(res), body: kept.JSON()})
 		}
 		reply.Append("entry", element.NewObject(element.F("response", element.NewObject(element.S("status", code)))))
 	}
@@ -256,6 +281,31 @@ func (r *Record) plan(bundle *element.Value) (add []held, reply *element.Value, 
 		return nil, nil, 400, "the transaction is empty"
 	}
 	return add, reply, 200, ""
+}
+
+// change is the conditional update of what carries an identifier; what nothing
+// carries is made.
+func (r *Record) change(e, res *element.Value) (held, string) {
+	token, ok := strings.CutPrefix(e.TextAt("request.url"), res.ResourceType()+"?identifier=")
+	token, err := url.QueryUnescape(token)
+	if !ok || err != nil || !has(tokens(res), token) {
+		return held{}, "is no update by an identifier that it carries"
+	}
+	if problem := r.check(res); problem != "" {
+		return held{}, problem
+	}
+	at := r.places[place(res.ResourceType(), token)]
+	if len(at) > 1 {
+		return held{}, "matches more than one"
+	}
+	h := held{typ: res.ResourceType(), id: "u" + strconv.Itoa(len(r.resources)+1), tokens: tokens(res)}
+	kept := res.Clone()
+	kept.SetString("id", h.id)
+	h.body = kept.JSON()
+	if len(at) == 1 {
+		h.instead = at[0] + 1
+	}
+	return h, ""
 }
 
 // check holds an entry against google/fhir and against what a record needs: a

@@ -92,6 +92,11 @@ func (g *Gate) Plan(r store.Reader, d store.Delivery, now time.Time) (outbound.P
 	if until := closed(d.Lane); until.After(now) {
 		return outbound.Plan{Do: outbound.Retry, Until: now.Add(5 * time.Second), Reason: "stopped, or at a quiet hour"}, nil
 	}
+	if outbound.IsCorrection(d.Key) {
+		// What puts a record right goes the way of what is wrong in it, whatever
+		// the person or the practice allow since.
+		return outbound.Plan{Do: outbound.Sent, Channel: d.Channel, Payload: d.Payload}, nil
+	}
 	t := g.table.Load()
 	p := t.Of(d.Lane)
 	channel, err := g.channel(r, p, d, now)
@@ -152,7 +157,7 @@ func (g *Gate) refuses(r store.SwitchReader, ods, channel string, now time.Time)
 // Next implements relay.Gate. What may have arrived by one channel is not sent
 // by another: it would stand in the record twice.
 func (g *Gate) Next(tx store.Tx, d store.Delivery, res outbound.Result, made []store.Attempt) (string, error) {
-	if !g.Outcome(d) {
+	if !g.Outcome(d) || outbound.IsCorrection(d.Key) {
 		return "", nil
 	}
 	reason := Refused

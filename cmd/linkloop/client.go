@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,11 +30,26 @@ const maxAnswer = 32 << 20
 
 // call sends a request and decodes the JSON answer into out.
 func (c *client) call(ctx context.Context, method, path string, out any) error {
+	return c.send(ctx, method, path, nil, out)
+}
+
+// send is call with a body, as JSON; nil is none.
+func (c *client) send(ctx context.Context, method, path string, in, out any) error {
+	var body []byte
+	if in != nil {
+		var err error
+		if body, err = json.Marshal(in); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(c.server, "/")+path, nil)
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(c.server, "/")+path, bytes.NewReader(body))
 	if err != nil {
 		return err
+	}
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
 	}
 	if c.tokenFile != "" {
 		token, err := os.ReadFile(c.tokenFile)
@@ -47,14 +63,14 @@ func (c *client) call(ctx context.Context, method, path string, out any) error {
 		return fmt.Errorf("%w\nIs linkloop running there? Start it with: linkloop serve", err)
 	}
 	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
 		return err
 	}
 	if res.StatusCode >= 300 {
-		return answerError(res.Status, body)
+		return answerError(res.Status, answer)
 	}
-	return json.Unmarshal(body, out)
+	return json.Unmarshal(answer, out)
 }
 
 // answerError words the OperationOutcome of a refusal.

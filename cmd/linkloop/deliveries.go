@@ -15,7 +15,7 @@ import (
 
 func deliveriesCommand() *cobra.Command {
 	c := &client{}
-	cmd := &cobra.Command{Use: "deliveries", Short: "What is owed to patient records: list, show, retry, hold"}
+	cmd := &cobra.Command{Use: "deliveries", Short: "What is owed to patient records: list, show, retry, hold, close, stop, report, recall"}
 	c.flags(cmd)
 
 	var stateFlag, practice, task string
@@ -39,7 +39,7 @@ func deliveriesCommand() *cobra.Command {
 			}
 			return w.Flush()
 		}}
-	list.Flags().StringVar(&stateFlag, "state", "", "only these: owed, leased, delivered, proven, dead or held")
+	list.Flags().StringVar(&stateFlag, "state", "", "only these: owed, leased, sent, delivered, proven, dead, held, withheld or closed")
 	list.Flags().StringVar(&practice, "practice", "", "only for this ODS code")
 	list.Flags().StringVar(&task, "task", "", "only of this Task id")
 	list.Flags().IntVar(&limit, "limit", 50, "how many, at most 1000")
@@ -62,7 +62,8 @@ func deliveriesCommand() *cobra.Command {
 				return nil
 			}}
 	}
-	cmd.AddCommand(list, show, act("retry", "Send dead or held deliveries again"), act("hold", "Stop owed deliveries until they are retried"), letterCommand(c))
+	cmd.AddCommand(list, show, act("retry", "Send dead, held or withheld deliveries again"), act("hold", "Stop owed deliveries until they are retried"), letterCommand(c),
+		closeDeliveries(c), stopPractice(c), startPractice(c), listStops(c), report(c), recallCommand(c))
 	return cmd
 }
 
@@ -72,13 +73,13 @@ func showDelivery(cmd *cobra.Command, c *client, id string, content bool) error 
 		return err
 	}
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "delivery  %d to practice %s by %s\nabout     Task/%s\nkey       %s\nstate     %s\nowed      %s\n",
-		d.ID, d.Practice, d.Channel, d.Task, d.Key, d.State, d.Created.Format("2006-01-02 15:04:05 MST"))
+	fmt.Fprintf(out, "delivery  %d to practice %s by %s\nabout     Task/%s\nkey       %s\nstate     %s %s\nowed      %s\n",
+		d.ID, d.Practice, d.Channel, d.Task, d.Key, d.State, d.Stage, d.Created.Format("2006-01-02 15:04:05 MST"))
 	if d.Reason != "" {
 		fmt.Fprintf(out, "reason    %s\n", d.Reason)
 	}
 	for _, a := range d.History {
-		fmt.Fprintf(out, "attempt %d %s: %s, status %d, %s\n", a.Number, a.Started.Format("2006-01-02 15:04:05.000"), a.State, a.Status, a.Reason)
+		fmt.Fprintf(out, "attempt %d %s: %s by %s, status %d, %s\n", a.Number, a.Started.Format("2006-01-02 15:04:05.000"), a.State, a.Channel, a.Status, a.Reason)
 		if content && a.Evidence != "" {
 			fmt.Fprintf(out, "  answer: %s\n", a.Evidence)
 		}

@@ -73,9 +73,9 @@ func (c *Channel) Deliver(ctx context.Context, d outbound.Delivery) outbound.Res
 		return outbound.Result{State: outbound.Dead, Reason: "the payload is not a transaction Bundle with entries"}
 	}
 	for i, e := range sent.List("entry") {
-		if e.TextAt("request.ifNoneExist") == "" || e.TextAt("resource.identifier.value") == "" {
+		if !repeatable(e) {
 			return outbound.Result{State: outbound.Dead,
-				Reason: fmt.Sprintf("entry %d of the payload is no conditional create with an identifier, so it could be neither repeated nor proven", i)}
+				Reason: fmt.Sprintf("entry %d of the payload is neither a conditional create nor a conditional update by an identifier it has, so it could be neither repeated nor proven", i)}
 		}
 	}
 	a, err := c.do(ctx, http.MethodPost, "", d.Payload)
@@ -89,6 +89,20 @@ func (c *Channel) Deliver(ctx context.Context, d outbound.Delivery) outbound.Res
 		return res
 	}
 	return c.prove(ctx, sent, a)
+}
+
+// repeatable reports whether an entry makes nothing when it is sent again: a
+// conditional create, or the conditional update of a correction.
+func repeatable(e *element.Value) bool {
+	if e.TextAt("resource.identifier.value") == "" {
+		return false
+	}
+	if e.TextAt("request.method") == http.MethodPut {
+		token, ok := strings.CutPrefix(e.TextAt("request.url"), e.Get("resource").ResourceType()+"?identifier=")
+		token, err := url.QueryUnescape(token)
+		return ok && err == nil && token == e.TextAt("resource.identifier.system")+"|"+e.TextAt("resource.identifier.value")
+	}
+	return e.TextAt("request.ifNoneExist") != ""
 }
 
 func (c *Channel) do(ctx context.Context, method, query string, body []byte) (exchange.Answer, error) {
@@ -156,7 +170,15 @@ func (c *Channel) prove(ctx context.Context, sent *element.Value, a exchange.Ans
 			return outbound.Result{State: outbound.Retry, Status: found.Status, Evidence: found.Evidence(),
 				Reason: "written, and the answer to reading it back is no searchset"}
 		}
-		switch n := matches(v, r.ResourceType(), system, value); {
+		want := ""
+		if e.TextAt("request.method") == http.MethodPut {
+			want = r.Str("status")
+		}
+		n, right := matches(v, r.ResourceType(), system, value, want)
+		switch {
+		case n == 1 && !right:
+			return outbound.Result{State: outbound.Retry, Status: found.Status, Evidence: found.Evidence(),
+				Reason: fmt.Sprintf("the peer accepted the change of entry %d and still has it as it was", i)}
 		case n == 0:
 			return outbound.Result{State: outbound.Retry, Status: found.Status, Evidence: a.Evidence(),
 				Reason: fmt.Sprintf("the peer accepted entry %d and does not find it", i)}
@@ -169,9 +191,10 @@ func (c *Channel) prove(ctx context.Context, sent *element.Value, a exchange.Ans
 }
 
 // matches counts what carries the identifier itself: a peer that does not know
-// the search parameter answers with everything it has.
-func matches(bundle *element.Value, typ, system, value string) int {
-	n := 0
+// the search parameter answers with everything it has. right is whether all of it
+// has the status that is wanted; empty wants none.
+func matches(bundle *element.Value, typ, system, value, status string) (n int, right bool) {
+	right = true
 	for _, e := range bundle.List("entry") {
 		r := e.Get("resource")
 		if r.ResourceType() != typ {
@@ -180,9 +203,10 @@ func matches(bundle *element.Value, typ, system, value string) int {
 		for _, id := range r.List("identifier") {
 			if id.Str("system") == system && id.Str("value") == value {
 				n++
+				right = right && (status == "" || r.Str("status") == status)
 				break
 			}
 		}
 	}
-	return n
+	return n, right
 }

@@ -1,0 +1,206 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/nhs"
+	"github.com/linkloop/linkloop/adapter/recall"
+	"github.com/linkloop/linkloop/adapter/routing"
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+// Acknowledge takes what a receiver says about an event of a channel.
+type Acknowledge func(ctx context.Context, channel, id, said string, evidence []byte) error
+
+// outgoingRoutes are the operator's hand on what leaves.
+func (g *Gateway) outgoingRoutes(a *gin.RouterGroup) {
+	a.GET("/stops", g.stops)
+	a.PUT("/stops/:practice", g.stop1)
+	a.DELETE("/stops/:practice", g.start)
+	a.POST("/deliveries/:id/close", g.closeDelivery)
+	a.POST("/acknowledgements/:channel", g.acknowledge)
+	a.GET("/reconciliation", g.reconciliation)
+	a.POST("/recalls", g.recall)
+}
+
+// StopView is a stop in the operator's API.
+type StopView struct {
+	Practice string    `json:"practice"` // ODS code, or * for everybody
+	Since    time.Time `json:"since"`
+	By       string    `json:"by"`
+	Reason   string    `json:"reason,omitempty"`
+}
+
+// stops: GET /admin/stops
+func (g *Gateway) stops(c *gin.Context) {
+	views := []StopView{}
+	err := g.cfg.Store.View(c.Request.Context(), func(r store.Reader) error {
+		all, err := routing.Stops(r.Switches())
+		views = views[:0]
+		for ods, s := range all {
+			views = append(views, StopView{ods, s.Since, s.By, s.Reason})
+		}
+		return err
+	})
+	g.answer(c, views, err)
+}
+
+// practice is the {practice} of the route: an ODS code, or all.
+func practice(c *gin.Context) (string, error) {
+	word := c.Param("practice")
+	if word == routing.Any || word == "all" {
+		return routing.Any, nil
+	}
+	code, why := nhs.ParseODS(word)
+	if why != nhs.Valid {
+		return "", fault.New(fault.Malformed, "practice", "an ODS code is expected, or all")
+	}
+	return code, nil
+}
+
+// stop1: PUT /admin/stops/{practice} with {"reason": …}. From the commit on no
+// delivery to the practice begins, on any instance; what is on the wire ends.
+func (g *Gateway) stop1(c *gin.Context) {
+	ods, err := practice(c)
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	var in struct {
+		Reason string `json:"reason"`
+	}
+	if err := g.decode(c, &in); err != nil {
+		g.fail(c, err)
+		return
+	}
+	if in.Reason == "" || len(in.Reason) > 500 {
+		g.fail(c, fault.New(fault.Malformed, "reason", "a reason of up to 500 bytes is expected"))
+		return
+	}
+	var s routing.Stop
+	err = g.cfg.Store.Decide(c.Request.Context(), func(tx store.Tx) error {
+		s = routing.Stop{Since: tx.Time(), By: caller(c).Name, Reason: in.Reason}
+		value, err := json.Marshal(s)
+		if err != nil {
+			return err
+		}
+		if err := tx.Switches().Set(routing.StopName(ods), value); err != nil {
+			return err
+		}
+		return tx.Ledger().Audit(store.AuditEvent{At: tx.Time(), Agent: caller(c).Name, Action: "stop", Entity: "practice/" + ods, Outcome: "success"})
+	})
+	g.answer(c, StopView{ods, s.Since, s.By, s.Reason}, err)
+}
+
+// start: DELETE /admin/stops/{practice}
+func (g *Gateway) start(c *gin.Context) {
+	ods, err := practice(c)
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	err = g.cfg.Store.Decide(c.Request.Context(), func(tx store.Tx) error {
+		have, err := tx.Switches().Get(routing.StopName(ods))
+		switch {
+		case err != nil:
+			return err
+		case have == nil:
+			return fault.New(fault.NotFound, "", "this practice is not stopped")
+		}
+		if err := tx.Switches().Set(routing.StopName(ods), nil); err != nil {
+			return err
+		}
+		return tx.Ledger().Audit(store.AuditEvent{At: tx.Time(), Agent: caller(c).Name, Action: "start", Entity: "practice/" + ods, Outcome: "success"})
+	})
+	if err == nil {
+		g.cfg.DeliveryDue()
+	}
+	g.answer(c, map[string]string{"practice": ods}, err)
+}
+
+// closeDelivery: POST /admin/deliveries/{id}/close with {"reason": …}: a human
+// saw to it by other means, such as a letter.
+func (g *Gateway) closeDelivery(c *gin.Context) {
+	id, err := number(c)
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	var in struct {
+		Reason string `json:"reason"`
+	}
+	if err := g.decode(c, &in); err != nil {
+		g.fail(c, err)
+		return
+	}
+	if in.Reason == "" || len(in.Reason) > 500 {
+		g.fail(c, fault.New(fault.Malformed, "reason", "how it was seen to is expected, in up to 500 bytes and without patient data"))
+		return
+	}
+	err = g.cfg.Store.Decide(c.Request.Context(), func(tx store.Tx) error {
+		d, err := tx.Deliveries().Get(id)
+		if err != nil {
+			return err
+		}
+		if d.State != store.Dead && d.State != store.Held && d.State != store.Withheld {
+			return fault.New(fault.IllegalMove, "", "a dead, held or withheld delivery can be closed; this one is %s", d.State)
+		}
+		was := d
+		d.State, d.Settled, d.Reason = store.Closed, tx.Time(), in.Reason
+		a := store.Attempt{Channel: d.Channel, Started: tx.Time(), Ended: tx.Time(), State: string(store.Closed), Reason: in.Reason}
+		if err := tx.Deliveries().Advance(d, a); err != nil {
+			return err
+		}
+		if err := g.cfg.Worklist.Told(tx, was, d); err != nil {
+			return err
+		}
+		return tx.Ledger().Audit(store.AuditEvent{At: tx.Time(), Agent: caller(c).Name, Action: "delivery closed", Entity: entity("delivery", id), Outcome: "success"})
+	})
+	g.answer(c, map[string]any{"id": id, "state": store.Closed}, err)
+}
+
+// acknowledge: POST /admin/acknowledgements/{channel} with {"id": …, "status": …}.
+// It is answered when it is on disk. The whole body is kept as it came.
+func (g *Gateway) acknowledge(c *gin.Context) {
+	body, err := g.body(c)
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	var in struct {
+		ID     string `json:"id"`
+		Status string `json:"status"`
+	}
+	if err := json.Unmarshal(body, &in); err != nil {
+		g.fail(c, fault.New(fault.Malformed, "", "JSON with id and status is expected"))
+		return
+	}
+	g.answer(c, map[string]string{"id": in.ID}, g.cfg.Acknowledge(c.Request.Context(), c.Param("channel"), in.ID, in.Status, body))
+}
+
+// recall: POST /admin/recalls with a recall.Order.
+func (g *Gateway) recall(c *gin.Context) {
+	var o recall.Order
+	if err := g.decode(c, &o); err != nil {
+		g.fail(c, err)
+		return
+	}
+	o.By = caller(c).Name
+	rep, err := g.cfg.Recall.Run(c.Request.Context(), o)
+	g.answer(c, rep, err)
+}
+
+// decode reads a small JSON body; unknown members are refused, so that a word
+// that is misspelt changes nothing in silence.
+func (g *Gateway) decode(c *gin.Context, into any) error {
+	body, err := g.body(c)
+	if err != nil {
+		return err
+	}
+	return strictJSON(body, into)
+}

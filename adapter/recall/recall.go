@@ -1,0 +1,289 @@
+// Package recall takes back or corrects what went out and turned out wrong: it
+// finds every outcome that carried a code, or was made with a list of codes or a
+// mapping, says what it would do, and owes the corrections by the channels that
+// the outcomes took. Everything it does is in the audit trail.
+package recall
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/nhs"
+	"github.com/linkloop/linkloop/adapter/outbound"
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+// Query selects outcomes. At least one of Code, List and Mapping is needed; what
+// is given must all hold.
+type Query struct {
+	Code     string    `json:"code,omitempty"`     // SNOMED CT id that it carried
+	List     string    `json:"list,omitempty"`     // sum of the list of codes that it was made with
+	Mapping  string    `json:"mapping,omitempty"`  // hash of the mapping of its referral
+	Practice string    `json:"practice,omitempty"` // ODS code
+	Since    time.Time `json:"since,omitzero"`     // owed at or after
+	Until    time.Time `json:"until,omitzero"`     // owed before
+}
+
+// Order is what is to be done about what a query finds.
+type Order struct {
+	ID      string `json:"id"` // names this recall; the same one again does nothing twice
+	Query   Query  `json:"query"`
+	Replace Code   `json:"replace,omitzero"` // takes the place of Query.Code; empty: it is taken back only
+	Reason  string `json:"reason"`           // told to the practices; without patient data
+	DryRun  bool   `json:"dryRun,omitempty"` // says what would be done
+	Letters bool   `json:"letters,omitempty"`
+	By      string `json:"-"` // who ordered it, for the audit trail
+}
+
+// Code is a code with the words for it.
+type Code struct {
+	Code    string `json:"code"`
+	Display string `json:"display"`
+}
+
+// What is done about one outcome.
+const (
+	Correct = "correct" // it may be in a record: a correction is owed
+	Recall  = "recall"  // it was never sent: it is taken back, and what is right is owed in its place
+	Known   = "known"   // this recall has seen to it already
+	Nothing = "nothing" // the code is in none of its entries
+)
+
+// Item is one outcome that was found.
+type Item struct {
+	Delivery int64     `json:"delivery"`
+	Task     string    `json:"task"`
+	Practice string    `json:"practice"`
+	Channel  string    `json:"channel"`
+	State    string    `json:"state"`
+	Owed     time.Time `json:"owed"`
+	Action   string    `json:"action"`
+	By       int64     `json:"correction,omitempty"` // delivery that carries the correction
+}
+
+// Report is what was found and done, or would be.
+type Report struct {
+	ID        string            `json:"id"`
+	DryRun    bool              `json:"dryRun"`
+	Found     int               `json:"found"`
+	Actions   map[string]int    `json:"actions"`
+	Practices map[string]int    `json:"practices"`
+	Items     []Item            `json:"items"`
+	Letters   map[string]string `json:"letters,omitempty"` // by practice; they hold patient data
+}
+
+// Service recalls.
+type Service struct {
+	Store store.Store
+	// Listed reports whether a code may leave: nothing is replaced by another
+	// code than one of the list.
+	Listed func(code string) bool
+	Owed   func() // called after corrections were owed
+}
+
+var name = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
+
+func (o Order) check(listed func(string) bool) error {
+	var issues []fault.Issue
+	bad := func(at, text string) { issues = append(issues, fault.Issue{Expression: at, Text: text}) }
+	if !name.MatchString(o.ID) {
+		bad("id", "a name of up to 40 lower-case letters, digits and hyphens is expected")
+	}
+	if o.Query.Code == "" && o.Query.List == "" && o.Query.Mapping == "" {
+		bad("query", "a code, a list or a mapping is needed")
+	}
+	if strings.TrimSpace(o.Reason) == "" || len(o.Reason) > 500 {
+		bad("reason", "the practices are told why, in up to 500 bytes")
+	}
+	if r := o.Replace; r.Code != "" {
+		if _, why := nhs.ParseConcept(r.Code); why != nhs.Valid || !listed(r.Code) {
+			bad("replace.code", "this is no code of the list of outcomes")
+		}
+		if r.Display == "" || o.Query.Code == "" || r.Code == o.Query.Code {
+			bad("replace", "it takes the place of another code, which query.code names, and has a display")
+		}
+	}
+	if len(issues) > 0 {
+		return &fault.Fault{Kind: fault.Unmappable, Issues: issues}
+	}
+	return nil
+}
+
+// Find lists the outcomes of a query, newest first. Corrections are not outcomes.
+func (s *Service) Find(ctx context.Context, q Query) ([]store.Delivery, error) {
+	var marks []string
+	for _, m := range []struct{ value, mark string }{
+		{q.Code, outbound.CodeMark(q.Code)}, {q.List, outbound.ListMark(q.List)}, {q.Mapping, outbound.MappingMark(q.Mapping)},
+	} {
+		if m.value != "" {
+			marks = append(marks, m.mark)
+		}
+	}
+	var found []store.Delivery
+	err := s.Store.View(ctx, func(r store.Reader) error {
+		found = nil
+		for i, mark := range marks {
+			list, err := all(r, store.DeliveryFilter{Mark: mark, Lane: q.Practice, Since: q.Since, Until: q.Until})
+			if err != nil {
+				return err
+			}
+			if i == 0 {
+				found = list
+				continue
+			}
+			has := make(map[int64]bool, len(list))
+			for _, d := range list {
+				has[d.ID] = true
+			}
+			found = slices.DeleteFunc(found, func(d store.Delivery) bool { return !has[d.ID] })
+		}
+		return nil
+	})
+	found = slices.DeleteFunc(found, func(d store.Delivery) bool { return outbound.IsCorrection(d.Key) })
+	return found, err
+}
+
+// all pages through a filter.
+func all(r store.Reader, f store.DeliveryFilter) (out []store.Delivery, err error) {
+	for f.Limit = 1000; ; {
+		page, err := r.Deliveries().List(f)
+		if err != nil || len(page) == 0 {
+			return out, err
+		}
+		out = append(out, page...)
+		f.Before = page[len(page)-1].ID
+	}
+}
+
+// step is how many outcomes one decision sees to.
+const step = 25
+
+// Run does what an order says, or with DryRun says what it would do. It may be
+// run again after it broke off.
+func (s *Service) Run(ctx context.Context, o Order) (Report, error) {
+	if err := o.check(s.Listed); err != nil {
+		return Report{}, err
+	}
+	found, err := s.Find(ctx, o.Query)
+	if err != nil {
+		return Report{}, err
+	}
+	rep := Report{ID: o.ID, DryRun: o.DryRun, Found: len(found), Actions: map[string]int{}, Practices: map[string]int{}, Items: []Item{}}
+	letters := newLetters(o)
+	for batch := range slices.Chunk(found, step) {
+		var items []Item
+		var told []note
+		err := s.Store.Decide(ctx, func(tx store.Tx) error {
+			items, told = nil, nil
+			for _, d := range batch {
+				item, n, err := s.one(tx, o, d.ID)
+				if err != nil {
+					return err
+				}
+				items, told = append(items, item), append(told, n)
+			}
+			return nil
+		})
+		if err != nil {
+			return rep, err
+		}
+		for i, item := range items {
+			rep.Items = append(rep.Items, item)
+			rep.Actions[item.Action]++
+			if item.Action != Nothing {
+				rep.Practices[item.Practice]++
+				letters.add(item.Practice, told[i])
+			}
+		}
+	}
+	if o.Letters {
+		rep.Letters = letters.texts()
+	}
+	err = s.Store.Decide(ctx, func(tx store.Tx) error {
+		action := "recall"
+		if o.DryRun {
+			action = "recall, dry run"
+		}
+		return tx.Ledger().Audit(store.AuditEvent{At: tx.Time(), Agent: o.By, Action: action, Entity: "recall/" + o.ID,
+			Outcome: fmt.Sprintf("%d found", len(found))})
+	})
+	if err == nil && !o.DryRun && s.Owed != nil {
+		s.Owed()
+	}
+	return rep, err
+}
+
+// one sees to one outcome.
+func (s *Service) one(tx store.Tx, o Order, id int64) (Item, note, error) {
+	d, err := tx.Deliveries().Get(id)
+	if err != nil {
+		return Item{}, note{}, err
+	}
+	item := Item{Delivery: d.ID, Task: d.Task, Practice: d.Lane, Channel: d.Channel, State: string(d.State), Owed: d.Created}
+	c, err := change(d, o, tx.Time())
+	if err != nil {
+		return Item{}, note{}, err
+	}
+	// What was tried may be there although its answer was lost.
+	sent := d.Attempts > 0 && d.State != store.Withheld || d.State == store.Leased
+	owe := store.Delivery{
+		Key: outbound.CorrectionKey(d.Key, o.ID), Lane: d.Lane, Channel: d.Channel, Task: d.Task, Patient: d.Patient,
+		Due: tx.Time(), Created: tx.Time(), Payload: c.correction, Marks: []string{"recall " + o.ID},
+	}
+	item.Action = Correct
+	if !sent {
+		item.Action, owe.Payload, owe.State, owe.Reason = Recall, c.instead, d.State, d.Reason
+		if d.State == store.Withheld || d.State == store.Closed {
+			owe.State = store.Held
+		}
+	}
+	done, err := tx.Deliveries().List(store.DeliveryFilter{Mark: "recall " + o.ID, Task: d.Task, Limit: 100})
+	if err != nil {
+		return Item{}, note{}, err
+	}
+	for _, k := range done {
+		if k.Key == owe.Key {
+			item.Action, item.By = Known, k.ID
+			return item, c.note, nil
+		}
+	}
+	if c.entries == 0 {
+		item.Action = Nothing
+		return item, c.note, nil
+	}
+	if o.DryRun {
+		return item, c.note, nil
+	}
+	if item.By, err = s.owe(tx, d, owe, sent, o); err != nil {
+		return Item{}, note{}, err
+	}
+	return item, c.note, tx.Ledger().Audit(store.AuditEvent{At: tx.Time(), Agent: o.By, Action: item.Action,
+		Entity: fmt.Sprintf("delivery/%d", d.ID), Outcome: "recall " + o.ID})
+}
+
+// owe owes the correction, and says on the record of the outcome what became of it.
+func (s *Service) owe(tx store.Tx, d, correction store.Delivery, sent bool, o Order) (int64, error) {
+	correction.Marks = append(correction.Marks, outbound.Marks(correction.Payload)...)
+	id := int64(0)
+	if correction.Payload != nil {
+		var err error
+		if id, _, err = tx.Deliveries().Owe(correction); err != nil {
+			return 0, err
+		}
+	}
+	a := store.Attempt{Channel: d.Channel, Started: tx.Time(), Ended: tx.Time(), State: string(outbound.Superseded),
+		Reason: fmt.Sprintf("recall %s: corrected by delivery %d", o.ID, id)}
+	switch d.State {
+	case store.Owed, store.Leased, store.Held, store.Dead, store.Withheld:
+		// It does not leave any more.
+		d.State, d.Stage, d.Settled = store.Closed, string(outbound.Recalled), tx.Time()
+		d.Reason, a.State = a.Reason, string(outbound.Recalled)
+		return id, tx.Deliveries().Advance(d, a)
+	}
+	return id, tx.Deliveries().Note(d.ID, a)
+}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/linkloop/linkloop/adapter/gateway"
+	"github.com/linkloop/linkloop/adapter/recall"
+)
+
+// reasoned makes a command that needs --reason.
+func reasoned(cmd *cobra.Command, reason *string, what string) *cobra.Command {
+	cmd.Flags().StringVar(reason, "reason", "", what+", without patient data")
+	_ = cmd.MarkFlagRequired("reason")
+	return cmd
+}
+
+func closeDeliveries(c *client) *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{Use: "close ID...", Short: "Say that a human saw to deliveries by other means, such as a letter", Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, id := range args {
+				var out struct{ State string }
+				if err := c.send(cmd.Context(), http.MethodPost, "/admin/deliveries/"+url.PathEscape(id)+"/close", map[string]string{"reason": reason}, &out); err != nil {
+					return fmt.Errorf("delivery %s: %w", id, err)
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", id, out.State)
+			}
+			return nil
+		}}
+	return reasoned(cmd, &reason, "how it was seen to")
+}
+
+func stopPractice(c *client) *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{Use: "stop PRACTICE", Short: "Send nothing more to a practice, or to all, from now on", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var out gateway.StopView
+			if err := c.send(cmd.Context(), http.MethodPut, "/admin/stops/"+url.PathEscape(args[0]), map[string]string{"reason": reason}, &out); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: stopped since %s\n", out.Practice, out.Since.Format("2006-01-02 15:04:05 MST"))
+			return nil
+		}}
+	return reasoned(cmd, &reason, "why, for whoever starts it again")
+}
+
+func startPractice(c *client) *cobra.Command {
+	return &cobra.Command{Use: "start PRACTICE", Short: "Send to a practice, or to all, again", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var out struct{ Practice string }
+			if err := c.call(cmd.Context(), http.MethodDelete, "/admin/stops/"+url.PathEscape(args[0]), &out); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: started\n", out.Practice)
+			return nil
+		}}
+}
+
+func listStops(c *client) *cobra.Command {
+	return &cobra.Command{Use: "stops", Short: "List the practices that get nothing", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var out []gateway.StopView
+			if err := c.call(cmd.Context(), http.MethodGet, "/admin/stops", &out); err != nil {
+				return err
+			}
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
+			fmt.Fprintln(w, "PRACTICE\tSINCE\tBY\tREASON")
+			for _, s := range out {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s.Practice, s.Since.Format("2006-01-02 15:04:05"), s.By, s.Reason)
+			}
+			return w.Flush()
+		}}
+}
+
+func report(c *client) *cobra.Command {
+	var since, until string
+	cmd := &cobra.Command{Use: "report", Short: "Owed, sent, proven, overdue: by practice, for yesterday or the days given", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			q := url.Values{}
+			for k, v := range map[string]string{"since": since, "until": until} {
+				if v != "" {
+					q.Set(k, v)
+				}
+			}
+			var rec gateway.Reconciliation
+			if err := c.call(cmd.Context(), http.MethodGet, "/admin/reconciliation?"+q.Encode(), &rec); err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			fmt.Fprintf(out, "from %s to %s\n", rec.Since.Format("2006-01-02"), rec.Until.Format("2006-01-02"))
+			w := tabwriter.NewWriter(out, 0, 4, 2, ' ', tabwriter.AlignRight)
+			fmt.Fprintln(w, "PRACTICE\tOWED\tWAITING\tSENT\tDELIVERED\tPROVEN\tOVERDUE\tHUMAN\tHELD\tWITHHELD\tCLOSED\t")
+			for _, l := range append(rec.Practices, rec.Total) {
+				fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", l.Practice, l.Owed, l.Waiting, l.Sent, l.Delivered, l.Proven, l.Overdue, l.Human, l.Held, l.Withheld, l.Closed)
+			}
+			if err := w.Flush(); err != nil {
+				return err
+			}
+			if o := rec.Oldest; o != nil {
+				fmt.Fprintf(out, "the oldest that is not settled: delivery %d, %s, owed since %s\n", o.Delivery, o.State, o.Owed.Format("2006-01-02 15:04"))
+			}
+			return nil
+		}}
+	cmd.Flags().StringVar(&since, "since", "", "first day, such as 2026-03-01; without it, yesterday")
+	cmd.Flags().StringVar(&until, "until", "", "day after the last one; without it, one day")
+	return cmd
+}
+
+func recallCommand(c *client) *cobra.Command {
+	var o recall.Order
+	var since, until, folder string
+	var yes bool
+	cmd := &cobra.Command{Use: "recall NAME", Short: "Find what went out with a code, a list or a mapping, and take it back or correct it", Args: cobra.ExactArgs(1),
+		Long: "Shows what it would do. With --yes it owes the corrections, by the channels that the outcomes took.\nThe same name again does nothing twice.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.ID, o.DryRun, o.Letters = args[0], !yes, folder != ""
+			for _, day := range []struct {
+				text string
+				into *time.Time
+			}{{since, &o.Query.Since}, {until, &o.Query.Until}} {
+				if day.text == "" {
+					continue
+				}
+				t, err := time.Parse("2006-01-02", day.text)
+				if err != nil {
+					return fmt.Errorf("%q is no day such as 2026-03-01", day.text)
+				}
+				*day.into = t
+			}
+			var rep recall.Report
+			if err := c.send(cmd.Context(), http.MethodPost, "/admin/recalls", o, &rep); err != nil {
+				return err
+			}
+			return showRecall(cmd, rep, folder)
+		}}
+	f := cmd.Flags()
+	f.StringVar(&o.Query.Code, "code", "", "SNOMED CT code that went out")
+	f.StringVar(&o.Query.List, "list", "", "sum of the list of codes it was made with")
+	f.StringVar(&o.Query.Mapping, "mapping", "", "hash of the mapping of its referral")
+	f.StringVar(&o.Query.Practice, "practice", "", "only to this ODS code")
+	f.StringVar(&since, "since", "", "only owed from this day on")
+	f.StringVar(&until, "until", "", "only owed before this day")
+	f.StringVar(&o.Replace.Code, "replace", "", "code of the list that takes its place; without it, it is taken back only")
+	f.StringVar(&o.Replace.Display, "display", "", "words for that code")
+	f.StringVar(&folder, "letters", "", "folder to write a letter for each practice into (they hold NHS numbers)")
+	f.BoolVar(&yes, "yes", false, "do it")
+	return reasoned(cmd, &o.Reason, "why, as the practices are told")
+}
+
+func showRecall(cmd *cobra.Command, rep recall.Report, folder string) error {
+	out := cmd.OutOrStdout()
+	what := "done"
+	if rep.DryRun {
+		what = "would be done (nothing was changed)"
+	}
+	fmt.Fprintf(out, "%d outcomes found at %d practices; %s:", rep.Found, len(rep.Practices), what)
+	for _, action := range []string{recall.Correct, recall.Recall, recall.Known, recall.Nothing} {
+		if n := rep.Actions[action]; n > 0 {
+			fmt.Fprintf(out, " %s %d", action, n)
+		}
+	}
+	fmt.Fprintln(out)
+	for ods, text := range rep.Letters {
+		file := filepath.Join(folder, "recall-"+rep.ID+"-"+filepath.Base(ods)+".txt")
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			return err
+		}
+		fmt.Fprintln(out, "letter", file)
+	}
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "DELIVERY\tPRACTICE\tTASK\tOWED SINCE\tSTATE\tACTION\tCORRECTION")
+	for _, i := range rep.Items {
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%d\n", i.Delivery, i.Practice, i.Task, i.Owed.Format("2006-01-02 15:04:05"), i.State, i.Action, i.By)
+	}
+	return w.Flush()
+}
