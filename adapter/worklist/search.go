@@ -33,9 +33,13 @@ func (s *Service) search(ctx context.Context, typ, path string, params url.Value
 		return nil, err
 	}
 	o.BaseURL, o.Now, o.Links = s.cfg.BaseURL, s.cfg.Now(), true
-	q, err := resource.Parse(s.cfg.Indexer, typ, params, o)
+	rest, met := s.adopted(typ, params)
+	q, err := resource.Parse(s.cfg.Indexer, typ, rest, o)
 	if err != nil {
 		return nil, err
+	}
+	for _, v := range met {
+		q.Self.Add("_profile", v)
 	}
 	var page store.Page
 	var included []store.Version
