@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -75,6 +76,7 @@ func TestCapabilityStatement(t *testing.T) {
 	})
 	t.Run("parameters", func(t *testing.T) { c.within(t).parameters(types) })
 	t.Run("includes", func(t *testing.T) { c.within(t).includes(types) })
+	t.Run("operations", func(t *testing.T) { c.within(t).operations() })
 	t.Run("system", func(t *testing.T) { c.within(t).system() })
 }
 
@@ -275,7 +277,7 @@ type claimedSearch struct {
 // malformed is a value that a parameter of the kind cannot take.
 var malformed = map[string]string{
 	"token": "|", "date": "yesterday", "quantity": "much", "composite": "half", "special": "here",
-	"string": ",", "uri": ",", "reference": ",",
+	"string": ",", "uri": ",", "reference": "Patient/no id",
 }
 
 // parameters makes a resource for each search parameter, and asks for it, for
@@ -447,6 +449,62 @@ func (c *claims) includes(types []*element.Value) {
 		}
 	}
 	t.Logf("%d references followed forward and back", followed)
+}
+
+// called is what an operation is called with so that it is done.
+func (c *claims) called(name, typ string) (path string, body []byte) {
+	switch name {
+	case "validate":
+		v, err := c.sampler.minimal(cmp.Or(typ, "Flag"))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		if typ != "" {
+			typ += "/"
+		}
+		return "/fhir/" + typ + "$validate", v.JSON()
+	case "claim", "release":
+		return "/fhir/" + typ + "/" + c.anchors[typ] + "/$" + name,
+			[]byte(`{"resourceType":"Parameters","parameter":[{"name":"owner","valueReference":{"reference":"Organization/` + c.anchors["Organization"] + `"}}]}`)
+	case "process-message":
+		return "/fhir/$process-message", []byte(`{"resourceType":"Bundle","type":"message"}`)
+	}
+	return "", nil
+}
+
+// operations calls each that is claimed.
+func (c *claims) operations() {
+	called := 0
+	call := func(typ string, o *element.Value) {
+		name := o.Str("name")
+		path, body := c.called(name, typ)
+		if path == "" {
+			c.t.Errorf("$%s is claimed, and nothing here calls it", name)
+			return
+		}
+		called++
+		// A message of nobody and a claim of what is no referral are refused, by the
+		// operation and not because there is none.
+		r := c.call("POST", path, body, "Content-Type", fhirJSON)
+		switch v := r.value(c.t); {
+		case r.status == 404 || r.status == 405 || r.status >= 500:
+			c.t.Errorf("$%s of %q: %d", name, typ, r.status)
+		case name == "validate" && (r.status != 200 || v.ResourceType() != "OperationOutcome" || v.TextAt("issue.severity") == "error"):
+			c.t.Errorf("$validate of a good %s: %d %s", typ, r.status, v.TextAt("issue.diagnostics"))
+		}
+	}
+	rest := c.statement.Get("rest").Items[0]
+	for _, o := range rest.List("operation") {
+		call("", o)
+	}
+	for _, r := range rest.List("resource") {
+		for _, o := range r.List("operation") {
+			call(r.Str("type"), o)
+		}
+	}
+	if called < 40 {
+		c.t.Errorf("%d operations are claimed", called)
+	}
 }
 
 // batched asks all queries in as few batch Bundles as they fit in.

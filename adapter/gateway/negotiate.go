@@ -53,6 +53,10 @@ const (
 // done for it.
 func (g *Gateway) negotiate(c *gin.Context) {
 	c.Writer.Header().Add("Vary", "Accept")
+	if asksContent(c) {
+		c.Set(formatKey, inJSON) // of a refusal
+		return
+	}
 	params := c.Request.URL.Query()
 	if err := choose(c, params["_format"], params["_pretty"]); err != nil {
 		g.fail(c, err)
@@ -253,6 +257,9 @@ func (f format) write(body []byte) ([]byte, error) {
 
 // fhirBody reads a resource and returns it in JSON; other content types are 415.
 func (g *Gateway) fhirBody(c *gin.Context) ([]byte, error) {
+	if isContent(c) {
+		return g.content(c)
+	}
 	media, ok := mediaOf(c.GetHeader("Content-Type"))
 	f, known := formatNamed(media)
 	if !ok || !known || !strings.Contains(media, "/") {

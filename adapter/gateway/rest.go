@@ -70,6 +70,10 @@ func (g *Gateway) version(c *gin.Context, v store.Version, err error) {
 		empty(c, http.StatusNotModified)
 		return
 	}
+	if asksContent(c) {
+		g.showContent(c, v)
+		return
+	}
 	if v, err = g.cfg.Worklist.Show(v, c.Request.URL.Query()); err != nil {
 		g.fail(c, err)
 		return

@@ -362,7 +362,13 @@ func (p *parser) reference(d *Parameter, key, modifier, v string) ([]string, err
 		if modifier != "" && !strings.Contains("/"+v, "/"+modifier+"/") {
 			return nil, malformed(key, "the type in the reference is not that of the modifier")
 		}
+		if !referring(v) {
+			return nil, malformed(key, "an id, Type/id or an address is expected")
+		}
 		return []string{v}, nil
+	}
+	if !isID(v) {
+		return nil, malformed(key, "an id, Type/id or an address is expected; an id is 1 to 64 letters, digits, dashes and dots")
 	}
 	if modifier != "" {
 		return []string{modifier + "/" + v}, nil

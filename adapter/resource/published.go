@@ -86,3 +86,18 @@ func (c Canonical) Find(ix *Indexer, typ string) (Query, error) {
 func escaped(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `,`, `\,`, `|`, `\|`, `$`, `\$`).Replace(s)
 }
+
+// referring reports whether a text can be a reference: an address or Type/id.
+func referring(v string) bool {
+	if strings.Contains(v, ":") {
+		return !strings.ContainsAny(v, " \t\r\n")
+	}
+	typ, id, _ := strings.Cut(v, "/")
+	return isID(id) && typ != "" && strings.Trim(typ, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+}
+
+// isID reports whether a text can be a logical id.
+// https://hl7.org/fhir/R4/datatypes.html#id
+func isID(v string) bool {
+	return v != "" && len(v) <= 64 && strings.Trim(v, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") == ""
+}
