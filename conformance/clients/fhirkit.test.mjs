@@ -256,7 +256,7 @@ test('history of an instance and a type', async () => {
   await refusal(client.history({ resourceType: 'Flag', id: 'never-was' }), 404);
 });
 
-test('history of the system', { todo: 'GET [base]/_history is not served' }, async () => {
+test('history of the system', async () => {
   const made = await make('system-history');
   const all = await client.history();
   assert.equal(all.type, 'history');
@@ -275,7 +275,7 @@ test('resolve: relative, absolute, contained, in a Bundle', async () => {
   assert.equal((await client.resolve({ reference: task.focus.reference, context: bundle })).resourceType, 'ServiceRequest');
 });
 
-test('operation', { todo: '$validate is not served' }, async () => {
+test('operation', async () => {
   const resource = flag('validated');
   const input = { resourceType: 'Parameters', parameter: [{ name: 'resource', resource }] };
   const good = await client.operation({ name: 'validate', resourceType: 'Flag', input });
@@ -284,7 +284,20 @@ test('operation', { todo: '$validate is not served' }, async () => {
   input.parameter[0].resource = { ...resource, status: 'no such status' };
   const bad = await client.operation({ name: '$validate', resourceType: 'Flag', input });
   assert.ok(bad.issue.some((i) => i.severity === 'error' && i.expression[0] === 'Flag.status'), JSON.stringify(bad));
-  await refusal(client.operation({ name: '$no-such', resourceType: 'Flag', input }), 404);
+  const statement = new CapabilityTool(await client.capabilityStatement());
+  assert.ok(statement.capabilityContents({ resourceType: 'Flag', capabilityType: 'operation' }).some((o) => o.name === 'validate'));
+  await refusal(client.operation({ name: '$no-such', resourceType: 'Flag', input }), 405, 'not-supported');
+});
+
+test('operation of an instance: a claim', async () => {
+  const task = await refer(house);
+  const input = { resourceType: 'Parameters', parameter: [{ name: 'owner', valueReference: { reference: 'Organization/harbour' } }] };
+  const claim = () => client.operation({ name: 'claim', resourceType: 'Task', id: task.id, input });
+  const won = await claim();
+  assert.equal(won.status, 'accepted');
+  assert.equal((await claim()).meta.versionId, won.meta.versionId, 'a claim that is sent again is answered as before');
+  input.parameter[0].valueReference.reference = 'Organization/elsewhere';
+  await refusal(claim(), 409, 'conflict');
 });
 
 test('smartAuthMetadata', async () => {
