@@ -98,7 +98,10 @@ func TestConditionalChange(t *testing.T) {
 	withID := func(id string, body []byte) []byte {
 		return bytes.Replace(body, []byte(`"resourceType":"ServiceRequest"`), []byte(`"resourceType":"ServiceRequest","id":"`+id+`"`), 1)
 	}
-	h.refused(put("u1", withID("mine", wanted("u1", "company"))), 400, "value", "id")
+	if got := h.want(put("u0", withID("mine", wanted("u0", "company"))), 201).value(t).ID(); got != "mine" {
+		t.Errorf("an update that nothing meets made %s, not the id that it says", got)
+	}
+	h.refused(put("u1", withID("mine", wanted("u1", "company"))), 409, "conflict", "another")
 	h.refused(put("u1", wanted("u1", "company"), "If-Match", `W/"1"`), 412, "", "no version")
 	made := h.want(put("u1", wanted("u1", "company")), 201).value(t)
 	again := h.want(put("u1", wanted("u1", "a walk")), 200).value(t)

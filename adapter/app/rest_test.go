@@ -138,7 +138,39 @@ func TestPutMakesWhatIsNotThere(t *testing.T) {
 	h.refused(h.call("PUT", "/fhir/Patient/chosen", []byte(person), "Content-Type", fhirJSON), 409, "conflict", "Patient/")
 	h.want(h.call("PUT", "/fhir/Patient/chosen", []byte(`{"resourceType":"Patient","id":"chosen","name":[{"family":"Canarybird"}]}`), "Content-Type", fhirJSON), 201)
 
-	// In a Bundle, and with a condition that nothing meets.
+	// With a condition that nothing meets, the id of the body is taken, unless it
+	// is somebody else's.
+	wish := func(id, code string) []byte {
+		return fmt.Appendf(nil, `{"resourceType":"Location","id":%q,"identifier":[{"system":"urn:test:place","value":%q}]}`, id, code)
+	}
+	at := "/fhir/Location?identifier=urn:test:place|"
+	r = h.want(h.call("PUT", at+"p1", wish("place-1", "p1"), "Content-Type", fhirJSON), 201)
+	if got := r.value(t).ID(); got != "place-1" {
+		t.Errorf("the id is %s", got)
+	}
+	h.want(h.call("PUT", at+"p1", wish("place-1", "p1"), "Content-Type", fhirJSON), 200)
+	h.refused(h.call("PUT", at+"p2", wish("place-1", "p2"), "Content-Type", fhirJSON), 409, "conflict", "another")
+	h.refused(h.post("transaction", ask("PUT", "Location?identifier=urn:test:place|p2", "", `"resource":`+string(wish("place-1", "p2")))), 409, "conflict", "another")
+	answers(t, h.post("transaction", ask("PUT", "Location?identifier=urn:test:place|p2", "", `"resource":`+string(wish("place-2", "p2")))), "transaction-response", "201")
+
+	// A whole referral put at once, in any order of its parts.
+	entry := func(body string) string {
+		v, err := element.Parse([]byte(body), element.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ask("PUT", v.ResourceType()+"/"+v.ID(), "", `"resource":`+body)
+	}
+	all := []string{
+		entry(`{"resourceType":"Task","id":"put-task","status":"requested","intent":"order","authoredOn":"2026-03-02T09:00:00Z","focus":{"reference":"ServiceRequest/put-request"},"for":{"reference":"Patient/put-patient"},
+			"requester":{"reference":"Organization/put-practice"},"code":{"coding":[{"system":"http://hl7.org/fhir/CodeSystem/task-code","code":"fulfill"}]}}`),
+		entry(`{"resourceType":"ServiceRequest","id":"put-request","status":"active","intent":"order","authoredOn":"2026-03-02","code":{"text":"company"},"subject":{"reference":"Patient/put-patient"},"requester":{"reference":"Organization/put-practice"}}`),
+		entry(`{"resourceType":"Patient","id":"put-patient","name":[{"family":"Canarybird"}]}`),
+		entry(`{"resourceType":"Organization","id":"put-practice","name":"Oakwood Surgery"}`),
+	}
+	answers(t, h.post("transaction", all...), "transaction-response", "201", "201", "201", "201")
+
+	// In a Bundle.
 	answers(t, h.post("transaction", ask("PUT", "Flag/b1", `"ifNoneMatch":"*"`, `"resource":`+string(flagOf("b1", "active"))), ask("PUT", "Flag/mine.1", "", `"resource":`+inactive)),
 		"transaction-response", "201", "200")
 	h.refused(h.post("transaction", ask("PUT", "Flag/b1", `"ifNoneMatch":"*"`, `"resource":`+string(flagOf("b1", "active")))), 412, "conflict", "already")

@@ -38,11 +38,11 @@ func (g *Gateway) searching(c *gin.Context, search func(ctx context.Context, par
 	}
 	params.Del("_format")
 	params.Del("_pretty")
-	handling := preferencesOf(c).handling
-	if handling != "" {
-		applied(c, "handling="+handling)
+	strict := preferencesOf(c).handling == "strict" // lenient is what holds for those who say nothing, too
+	if strict {
+		applied(c, "handling=strict")
 	}
-	g.bundle(c, func(ctx context.Context) ([]byte, error) { return search(ctx, params, handling == "strict") })
+	g.bundle(c, func(ctx context.Context) ([]byte, error) { return search(ctx, params, strict) })
 }
 
 // searchAll serves GET [base] and POST [base]/_search, over the types of _type.

@@ -31,6 +31,7 @@ type entry struct {
 	inTransaction bool
 	exists        bool // a condition found the resource
 	made          bool // the id is new
+	comes         bool // of a PUT: there is nothing with the id yet
 	refersTo      []store.Key
 }
 
@@ -225,6 +226,8 @@ func (s *Service) put(ctx context.Context, who Caller, e entry) (a answer, err e
 	switch {
 	case e.made && strings.TrimSpace(e.ifMatch) != "":
 		return a, fault.New(fault.VersionConflict, "ifMatch", "no resource meets the condition, so there is no version to match")
+	case e.made && e.resource.ID() != "":
+		a.version, made, err = s.makeAs(ctx, who, e.key.Type, e.key.ID, e.resource.JSON())
 	case e.made:
 		a.version, made, err = s.create(ctx, who, e.key.Type, e.resource.JSON(), creation{id: e.key.ID})
 	case e.key.ID == "":

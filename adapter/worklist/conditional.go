@@ -75,9 +75,9 @@ func theOne(tx store.Tx, q *resource.Query, place string) (v store.Version, foun
 }
 
 // UpdateOne is an update of the one resource that meets the condition, search
-// parameters as in a URL. None: it is created, with an id of ours, and made is
-// true; a body that has an id is refused then, because ids are ours to give.
-// Several: fault.VersionConflict. Looking and changing are one decision.
+// parameters as in a URL. None: it is created, with the id of the body or one of
+// ours, and made is true. Several: fault.VersionConflict. Looking and changing
+// are one decision.
 // https://hl7.org/fhir/R4/http.html#cond-update
 func (s *Service) UpdateOne(ctx context.Context, who Caller, c Change, condition string) (v store.Version, made bool, err error) {
 	q, err := s.condition(c.Type, condition, inURL)
@@ -95,10 +95,11 @@ func (s *Service) UpdateOne(ctx context.Context, who Caller, c Change, condition
 		}
 		made = !found
 		switch id := body.ID(); {
-		case !found && id != "":
-			return badID(c.Type, "no resource meets the condition, and the id of a new one is given by this server: leave it out")
 		case !found && strings.TrimSpace(c.IfMatch) != "":
 			return fault.New(fault.VersionConflict, "If-Match", "no resource meets the condition, so there is no version to match")
+		case !found && id != "":
+			v, _, err = in.makeAs(ctx, who, c.Type, id, c.Body)
+			return err
 		case !found:
 			v, _, err = in.create(ctx, who, c.Type, c.Body, creation{})
 			return err

@@ -50,6 +50,18 @@ func (s *Service) Put(ctx context.Context, who Caller, c Change) (v store.Versio
 	return v, made && err == nil, err
 }
 
+// makeAs makes a resource with an id of the client's, because nothing met the
+// condition of an update; that the id is taken by what does not meet it is
+// fault.Conflict.
+func (s *Service) makeAs(ctx context.Context, who Caller, typ, id string, body []byte) (v store.Version, made bool, err error) {
+	v, made, err = s.create(ctx, who, typ, body, creation{id: id, put: &Change{Type: typ, ID: id}})
+	if errors.Is(err, errPresent) {
+		err = &fault.Fault{Kind: fault.Conflict, Issues: []fault.Issue{{Expression: typ + ".id",
+			Text: "no resource meets the condition, and the id in the resource is that of another one"}}}
+	}
+	return v, made, err
+}
+
 // from is the version that a put says it was made from: by If-Match, else by the
 // resource itself; 0 when neither says.
 func (c Change) from(v *element.Value) (int64, error) {

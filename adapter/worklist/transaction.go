@@ -68,7 +68,7 @@ func (s *Service) transaction(ctx context.Context, who Caller, list []*element.V
 		for i := range entries {
 			entries[i].resource = read[i].resource.Clone() // rewritten below, and the decision may run again
 		}
-		t := &transaction{service: in, tx: tx, entries: entries, found: map[string]store.Key{}}
+		t := &transaction{service: in, tx: tx, entries: entries, found: map[string]store.Key{}, gone: map[store.Key]bool{}}
 		if err := t.identify(); err != nil {
 			return err
 		}
@@ -103,30 +103,38 @@ type transaction struct {
 	tx      store.Tx
 	entries []entry
 	found   map[string]store.Key // by conditional reference
+	gone    map[store.Key]bool   // deleted by an entry
 }
 
 // identify finds out which resource each entry is about: conditions are met by
-// what was there before, and what is made gets its id. No resource is written
-// twice.
+// what was there before and is not deleted here, as deletions come first, and
+// what is made gets its id. No resource is written twice.
 func (t *transaction) identify() error {
 	writes := map[store.Key]bool{}
 	conditions := map[string]bool{}
+	for _, deletions := range []bool{true, false} {
+		for i := range t.entries {
+			e := &t.entries[i]
+			if e.method == "GET" || (e.method == "DELETE") != deletions {
+				continue
+			}
+			if err := t.identifyOne(e, conditions); err != nil {
+				return located(err, i)
+			}
+			if e.exists && e.method == "POST" || e.key.ID == "" {
+				continue // nothing is written
+			}
+			if writes[e.key] {
+				return located(fault.New(fault.Malformed, "", "another entry of the transaction writes the same resource"), i)
+			}
+			writes[e.key] = true
+			if deletions {
+				t.gone[e.key] = true
+			}
+		}
+	}
 	for i := range t.entries {
-		e := &t.entries[i]
-		e.inTransaction = true
-		if e.method == "GET" {
-			continue
-		}
-		if err := t.identifyOne(e, conditions); err != nil {
-			return located(err, i)
-		}
-		if e.exists && e.method == "POST" || e.key.ID == "" {
-			continue // nothing is written
-		}
-		if writes[e.key] {
-			return located(fault.New(fault.Malformed, "", "another entry of the transaction writes the same resource"), i)
-		}
-		writes[e.key] = true
+		t.entries[i].inTransaction = true
 	}
 	return nil
 }
@@ -145,9 +153,12 @@ func (t *transaction) identifyOne(e *entry, conditions map[string]bool) error {
 		if err != nil {
 			return err
 		}
-		if found {
+		if found && (e.method == "DELETE" || !t.gone[one.Key]) {
 			e.key, e.exists = one.Key, true
 			return nil
+		}
+		if e.method == "DELETE" {
+			return nil // there is nothing to delete
 		}
 		if same := e.key.Type + "?" + condition; conditions[same] {
 			return fault.New(fault.Malformed, "", "another entry of the transaction has the same condition")
@@ -155,14 +166,20 @@ func (t *transaction) identifyOne(e *entry, conditions map[string]bool) error {
 			conditions[same] = true
 		}
 	}
-	if e.key.ID == "" && (e.method == "POST" || e.method == "PUT") {
-		if e.method == "PUT" && e.resource.ID() != "" {
-			return badID(e.key.Type, "no resource meets the condition, and the id of a new one is given by this server: leave it out")
+	switch {
+	case e.method == "PUT" && e.key.ID != "":
+		cur, err := t.tx.Resources().Get(e.key)
+		if err != nil && fault.KindOf(err) != fault.NotFound {
+			return err
 		}
+		e.comes = err != nil || cur.Deleted
+	case e.method == "PUT" && e.resource.ID() != "":
+		e.key.ID, e.made, e.comes = e.resource.ID(), true, true
+	case e.key.ID == "" && (e.method == "POST" || e.method == "PUT"):
 		if e.key.ID = t.service.cfg.NationalID(e.resource); e.key.ID == "" {
 			e.key.ID = uuid.NewString()
 		}
-		e.made = true
+		e.made, e.comes = true, e.method == "PUT"
 	}
 	return nil
 }
@@ -265,6 +282,9 @@ func (r *rewriter) reference(x *element.Value) {
 		return
 	}
 	typ, query, conditional := strings.Cut(x.Text, "?")
+	if of, id, relative := strings.Cut(x.Text, "/"); relative { // what a PUT of this transaction makes, perhaps
+		r.to = append(r.to, store.Key{Type: of, ID: id})
+	}
 	switch {
 	case strings.HasPrefix(x.Text, "urn:uuid:"):
 		r.err = fault.New(fault.Malformed, "", "a reference names a urn:uuid that is the fullUrl of no entry")
@@ -342,21 +362,21 @@ func (t *transaction) resolve(typ, query string) (store.Key, error) {
 		return store.Key{}, err
 	}
 	one, found, err := theOne(t.tx, q, "reference")
-	if err == nil && !found {
+	if err == nil && (!found || t.gone[one.Key]) {
 		err = fault.New(fault.VersionConflict, "reference", "no resource meets a conditional reference")
 	}
 	t.found[typ+"?"+query] = one.Key
 	return one.Key, err
 }
 
-// order is DELETE, POST, PUT and PATCH, GET; of the POSTs, what others refer
-// to comes first, so that rules about references find it. Of the changes those
-// of Tasks do: they say why they end, and their requests follow.
+// order is DELETE, POST, PUT and PATCH, GET; of what is made, by POST or PUT,
+// what others refer to comes first, so that rules about references find it. Of
+// the changes those of Tasks do: they say why they end, and their requests follow.
 func (t *transaction) order() []int {
 	var out []int
 	byKey := map[store.Key]int{}
 	for i, e := range t.entries {
-		if e.method == "POST" {
+		if e.method == "POST" || e.comes {
 			byKey[e.key] = i
 		}
 	}
@@ -374,10 +394,11 @@ func (t *transaction) order() []int {
 		}
 		out = append(out, i)
 	}
-	changes := func(e entry) bool { return e.method == "PUT" || e.method == "PATCH" }
+	changes := func(e entry) bool { return (e.method == "PUT" || e.method == "PATCH") && !e.comes }
 	for _, next := range []func(entry) bool{
 		func(e entry) bool { return e.method == "DELETE" },
 		func(e entry) bool { return e.method == "POST" },
+		func(e entry) bool { return e.comes },
 		func(e entry) bool { return changes(e) && e.key.Type == "Task" },
 		func(e entry) bool { return changes(e) && e.key.Type != "Task" },
 		func(e entry) bool { return e.method == "GET" },
@@ -386,7 +407,7 @@ func (t *transaction) order() []int {
 			if !next(e) {
 				continue
 			}
-			if e.method == "POST" {
+			if e.method == "POST" || e.comes {
 				visit(i)
 			} else {
 				out = append(out, i)
