@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
@@ -51,7 +52,9 @@ func (g *Gate) Check(ctx context.Context, v *element.Value, base []fault.Issue) 
 		return nil
 	}
 	issues := g.library.Check(ctx, v, g.byType[v.ResourceType()], Checking{Base: base, Extensible: g.extensible})
-	return slices.DeleteFunc(issues, func(is fault.Issue) bool { return is.Severity == "information" })
+	issues = slices.DeleteFunc(issues, func(is fault.Issue) bool { return is.Severity == "information" })
+	slices.SortStableFunc(issues, func(a, b fault.Issue) int { return strings.Compare(a.Severity, b.Severity) }) // errors first
+	return issues
 }
 
 // Report is Check for somebody who asks what is wrong with a resource: with
@@ -67,7 +70,7 @@ func (g *Gate) Report(ctx context.Context, v *element.Value, base []fault.Issue,
 			profiles = append(profiles, c)
 		}
 	}
-	return g.library.CheckClaims(ctx, v, profiles, Checking{Base: base, Extensible: true})
+	return g.library.CheckClaims(ctx, v, profiles, Checking{Base: base, Extensible: true, Advice: true})
 }
 
 // Broken reports whether issues have an error among them.

@@ -67,6 +67,7 @@ type constraint struct {
 	key      string
 	severity string
 	human    string
+	advice   bool // best practice, not a rule
 	expr     *fhirpath.Expression
 	why      string
 }
@@ -238,8 +239,14 @@ func (l *Library) binding(b *element.Value) *binding {
 	return out
 }
 
+// bestPractice marks a constraint that is advice.
+const bestPractice = "http://hl7.org/fhir/StructureDefinition/elementdefinition-bestpractice"
+
 func compileConstraint(c *element.Value, expr string) *constraint {
 	out := &constraint{key: c.Str("key"), severity: c.Str("severity"), human: c.Str("human")}
+	for _, x := range c.List("extension") {
+		out.advice = out.advice || x.Str("url") == bestPractice && x.TextAt("valueBoolean") == "true"
+	}
 	if expr == "" {
 		out.why = "it has no FHIRPath"
 		return out

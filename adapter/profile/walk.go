@@ -26,6 +26,9 @@ type Checking struct {
 	// Extensible says so, as a warning, where a code is not in a value set
 	// that may be extended.
 	Extensible bool
+	// Advice says so where best practice is not followed, such as that there
+	// should be a narrative (dom-6).
+	Advice bool
 	// Base are issues that are known already, so that none is told twice.
 	Base []fault.Issue
 }
@@ -573,6 +576,9 @@ func (w *walk) resolve(it part) *element.Value {
 
 // rule evaluates an invariant at a value.
 func (w *walk) rule(r *constraint, it part) {
+	if r.advice && !w.how.Advice {
+		return
+	}
 	if r.why != "" {
 		w.note("the rule " + r.key + " (" + r.human + "): " + r.why)
 		return
