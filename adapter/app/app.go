@@ -126,6 +126,10 @@ func (a *App) wire(key []byte) error {
 	if err != nil {
 		return err
 	}
+	gate, err := newGate(a.cfg.Validation, a.log)
+	if err != nil {
+		return err
+	}
 	senders, err := a.firstSenders()
 	if err != nil {
 		return err
@@ -135,7 +139,7 @@ func (a *App) wire(key []byte) error {
 	indexer := resource.NewIndexer(derive(key, "index"))
 	base := a.BaseURL() + "/fhir"
 	a.intake, err = intake.New(intake.Config{
-		Store: a.store, Indexer: indexer, Senders: senders, Rules: rules, IDKey: derive(key, "identity"),
+		Store: a.store, Indexer: indexer, Senders: senders, Rules: rules, Gate: gate, IDKey: derive(key, "identity"),
 		BaseURL: base, Now: a.now, Log: a.log, Workflow: workflow,
 		// The two serve each other: the worklist asks the intake for ids, and a
 		// sender who cancels ends a Task as the worklist would.
@@ -159,7 +163,7 @@ func (a *App) wire(key []byte) error {
 	}
 	a.outgoing.gate.Consents.Indexer, a.outgoing.gate.Consents.BaseURL = indexer, base
 	a.worklist = worklist.New(worklist.Config{
-		Store: a.store, Indexer: indexer, Workflow: workflow, Rules: rules, Outcomes: outcomes, Interim: a.cfg.Workflow.Interim, BaseURL: base,
+		Store: a.store, Indexer: indexer, Workflow: workflow, Rules: rules, Gate: gate, Outcomes: outcomes, Interim: a.cfg.Workflow.Interim, BaseURL: base,
 		Respond: a.respond, ResponseChannel: responseChannel,
 		Channel: channelName, NationalID: a.intake.NationalID, Owed: a.relay.Notify, Now: a.now, Log: a.log,
 	})
@@ -193,7 +197,8 @@ func prefixes(networks []string) []netip.Prefix {
 func (a *App) clients(cfg config.Config) []gateway.Client {
 	out := make([]gateway.Client, 0, len(cfg.Clients))
 	for _, c := range cfg.Clients {
-		x := gateway.Client{Name: c.Name, TokenSHA256: c.TokenSHA256, Role: gateway.Role(c.Role), Senders: c.Senders}
+		x := gateway.Client{Name: c.Name, TokenSHA256: c.TokenSHA256, Role: gateway.Role(c.Role), Senders: c.Senders,
+			Lenient: c.Validation == config.ValidationFlag}
 		if c.Organization != "" {
 			x.OrganizationID = a.intake.OrganizationID(c.Organization)
 		}
