@@ -54,7 +54,7 @@ func TestMain(m *testing.M) {
 
 // writeUntilKilled prints the name of each decision after it was acknowledged.
 func writeUntilKilled(place string) {
-	s, err := sqlite.Open(context.Background(), sqlite.Config{Path: place, CheckpointPages: 100, WALPages: 200})
+	s, err := sqlite.Open(context.Background(), sqlite.Config{Path: place, CheckpointPages: 100, WALPages: 200, FreshRows: 60})
 	if err != nil {
 		fmt.Println("open:", err)
 		return
