@@ -179,6 +179,9 @@ func TestUrnsAreExplained(t *testing.T) {
 	}
 	for _, folder := range []string{"adapter/intake", "adapter/outcome", "adapter/demo"} {
 		for _, urn := range inCode(t, folder, `"(urn:linkloop:[a-z:-]+)"`) {
+			if strings.HasSuffix(urn, ":") {
+				urn += "..." // what follows is made while it runs
+			}
 			if !strings.Contains(string(b), "`"+urn+"`") {
 				t.Errorf("%s (%s) is not in DIVERGENCES.md", urn, folder)
 			}
