@@ -150,7 +150,7 @@ func (a *App) wire(key []byte) error {
 		return err
 	}
 	a.files = batch.New(batch.Config{
-		Intake: a.intake, Parallel: a.cfg.Files.Parallel, MaxMessage: int64(a.cfg.HTTP.BodyLimit), Observe: a.metrics.Intake, Now: a.now,
+		Intake: a.intake, Parallel: a.cfg.Files.Parallel, MaxMessage: int64(a.cfg.HTTP.BodyLimit), Observe: a.metrics.Intake, Keep: a.keepReceipt, Now: a.now,
 	})
 	a.inbox = inbox.New(inbox.Config{
 		Taker: a.files, Poll: a.cfg.Files.Poll, Settle: a.cfg.Files.Settle, TimeLimit: a.cfg.Files.TimeLimit,

@@ -37,7 +37,9 @@ type Config struct {
 	Parallel   int                       // messages of one file in work at once; they share commits
 	MaxMessage int64                     // bytes of a file that is one message
 	Observe    func(sender, kind string) // hears how each message ended; may be nil
-	Now        func() time.Time
+	// Keep keeps the receipt of each file; nil: they are not kept.
+	Keep func(ctx context.Context, k Kept) error
+	Now  func() time.Time
 }
 
 // Taker takes files.
@@ -65,7 +67,7 @@ func (t *Taker) Take(ctx context.Context, f File) *Receipt {
 	sender, ok := t.cfg.Intake.Sender(f.Sender)
 	if !ok {
 		r.receipt.refuse(fault.New(fault.NotFound, "", "no sender of this name is configured"))
-		return r.end()
+		return r.end(ctx)
 	}
 	var cut error
 	if s, many := sender.Format.(inbound.Splitter); many {
@@ -75,7 +77,7 @@ func (t *Taker) Take(ctx context.Context, f File) *Receipt {
 		cut = r.all(ctx, t.small(sender, f.Body))
 	}
 	r.receipt.close(ctx, cut)
-	return r.end()
+	return r.end(ctx)
 }
 
 // small is a file that is one message, or one envelope of messages.
@@ -296,11 +298,12 @@ func (r *run) note(p inbound.Part, res intake.Result, issues []fault.Issue) {
 	}
 }
 
-// end puts the receipt in order.
-func (r *run) end() *Receipt {
+// end puts the receipt in order and keeps it.
+func (r *run) end(ctx context.Context) *Receipt {
 	c := r.receipt
 	slices.SortFunc(c.Entries, func(a, b Entry) int { return cmp.Compare(a.Number, b.Number) })
 	c.Ended = r.t.cfg.Now()
+	r.t.keep(ctx, c)
 	return c
 }
 

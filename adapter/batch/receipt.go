@@ -37,6 +37,7 @@ const (
 // Receipt says what became of a file. It holds numbers, places and reasons, and
 // nothing of what the messages say.
 type Receipt struct {
+	ID       string    `json:"id,omitempty"` // by which it is read later; empty: it was not kept
 	Status   Status    `json:"status"`
 	Reason   string    `json:"reason,omitempty"` // why it is not complete
 	Sender   string    `json:"sender"`

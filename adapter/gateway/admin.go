@@ -248,18 +248,26 @@ func number(c *gin.Context) (int64, error) {
 
 // window reads before and limit.
 func window(c *gin.Context) (before int64, limit int, err error) {
-	limit = 50
 	if s := c.Query("before"); s != "" {
 		if before, err = strconv.ParseInt(s, 10, 64); err != nil || before < 1 {
 			return 0, 0, fault.New(fault.Malformed, "before", "an id is expected")
 		}
 	}
-	if s := c.Query("limit"); s != "" {
-		if limit, err = strconv.Atoi(s); err != nil || limit < 1 || limit > 1000 {
-			return 0, 0, fault.New(fault.Malformed, "limit", "a number from 1 to 1000 is expected")
-		}
+	limit, err = limitOf(c)
+	return before, limit, err
+}
+
+// limitOf reads how many a list may hold.
+func limitOf(c *gin.Context) (int, error) {
+	s := c.Query("limit")
+	if s == "" {
+		return 50, nil
 	}
-	return before, limit, nil
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > 1000 {
+		return 0, fault.New(fault.Malformed, "limit", "a number from 1 to 1000 is expected")
+	}
+	return n, nil
 }
 
 func causeType(f *fault.Fault) string {

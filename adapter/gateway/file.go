@@ -68,15 +68,10 @@ func (g *Gateway) file(c *gin.Context, sender string) {
 	if status == http.StatusServiceUnavailable {
 		c.Header("Retry-After", "1")
 	}
-	if wantsCSV(c.GetHeader("Accept")) {
-		c.Header("Content-Type", "text/csv; charset=utf-8")
-		c.Status(status)
-		_ = receipt.WriteCSV(c.Writer) // an error here is a caller who hung up
-		return
+	if receipt.ID != "" {
+		c.Header("Location", g.cfg.BaseURL+receiptPath(sender, receipt.ID))
 	}
-	c.Header("Content-Type", "application/json; charset=utf-8")
-	c.Status(status)
-	_ = receipt.WriteJSON(c.Writer)
+	writeReceipt(c, receipt, status)
 }
 
 // wantsCSV reports whether a caller asks for a receipt in rows.

@@ -24,8 +24,8 @@ import (
 	"github.com/linkloop/linkloop/adapter/fhir"
 	"github.com/linkloop/linkloop/adapter/inbound/fhirmsg"
 	"github.com/linkloop/linkloop/adapter/intake"
-	"github.com/linkloop/linkloop/adapter/recall"
 	"github.com/linkloop/linkloop/adapter/resource"
+	"github.com/linkloop/linkloop/adapter/recall"
 	"github.com/linkloop/linkloop/adapter/rollout"
 	"github.com/linkloop/linkloop/adapter/store"
 	"github.com/linkloop/linkloop/adapter/worklist"
@@ -176,6 +176,7 @@ func (g *Gateway) routes(r *gin.Engine) {
 	a := r.Group("/admin", g.authenticate, g.operator, g.share)
 	a.GET("/messages", g.messages)
 	a.GET("/messages/:id", g.message)
+	g.receiptRoutes(in, a)
 	a.POST("/messages/replay", g.replaySet)
 	a.POST("/messages/:id/replay", g.replay)
 	a.GET("/mappings", g.mappings)

@@ -36,7 +36,7 @@ func root() *cobra.Command {
 		SilenceErrors: true,
 		Version:       app.Version,
 	}
-	cmd.AddCommand(serveCommand(), demoCommand(), mappingCommand(), messagesCommand(), deliveriesCommand(), codesCommand(), measuresCommand(),
+	cmd.AddCommand(serveCommand(), demoCommand(), mappingCommand(), messagesCommand(), receiptsCommand(), deliveriesCommand(), codesCommand(), measuresCommand(),
 		timelineCommand(), sendCommand(), doctorCommand(), configCommand(), loadCommand(), backupCommand(), restoreCommand(), compactCommand())
 	return cmd
 }

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"path"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/linkloop/linkloop/adapter/app"
+	"github.com/linkloop/linkloop/config"
+)
+
+// TestReceipts lists and shows what became of a file.
+func TestReceipts(t *testing.T) {
+	cfg := config.Default()
+	cfg.HTTP.Listen, cfg.Admin.Listen, cfg.Data.Folder = "127.0.0.1:0", "127.0.0.1:0", t.TempDir()
+	cfg.Senders = []config.Sender{{Name: "tpp", Mapping: "tpp-srreferralout"}}
+	a, err := app.New(t.Context(), cfg, app.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Start()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := a.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	res, err := http.Post(a.BaseURL()+"/intake/tpp", "text/csv", strings.NewReader("Nothing,That,Is,Known\n1,2,3,4\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	id := path.Base(res.Header.Get("Location"))
+	if len(id) != 36 {
+		t.Fatalf("the upload is answered with %d and the receipt %q", res.StatusCode, id)
+	}
+	server := "--server=" + a.BaseURL()
+	for _, tc := range []struct {
+		args  []string
+		words []string
+	}{
+		{[]string{"receipts", "list", server}, []string{id, "tpp", "refused"}},
+		{[]string{"receipts", "list", "--sender", "tpp", server}, []string{id}},
+		{[]string{"receipts", "show", id, server}, []string{id, `"status": "refused"`, `"reason"`}},
+		{[]string{"receipts", "show", "--csv", id, server}, []string{"number,line,message", "refused"}},
+	} {
+		out, err := run(t, tc.args...)
+		if err != nil {
+			t.Fatalf("%v: %v", tc.args, err)
+		}
+		says(t, out, tc.words...)
+	}
+	if _, err := run(t, "receipts", "show", "none", server); err == nil || !strings.Contains(err.Error(), "404") {
+		t.Errorf("an unknown receipt: %v", err)
+	}
+}
