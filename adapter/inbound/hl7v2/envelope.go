@@ -100,6 +100,9 @@ func (o *opener) line(body []byte, start, end int) error {
 		o.inside = false
 	case headed(line, "BHS"):
 		o.finish(body, start)
+		if len(o.batches) >= o.limit { // empty ones cost an answer each, too
+			return fault.New(fault.TooLarge, "", "more than %d batches in one file", o.limit)
+		}
 		o.batches = append(o.batches, enclosing{header: headerText(line), announced: -1})
 		o.inside = true
 	case trailer(line, "BTS") && o.inside:

@@ -96,6 +96,9 @@ func TestOpenLimit(t *testing.T) {
 	if _, err := f.Open([]byte(numbered("A") + numbered("B") + numbered("C"))); fault.KindOf(err) != fault.TooLarge {
 		t.Errorf("three messages of at most two: %v", err)
 	}
+	if _, err := f.Open([]byte(strings.Repeat("BHS|^~\\&\r", 3))); fault.KindOf(err) != fault.TooLarge {
+		t.Errorf("three batches of nothing: %v", err)
+	}
 }
 
 // TestModes: which acknowledgements follow from MSH-15 and MSH-16.
