@@ -46,7 +46,7 @@ func TestBaRSReads(t *testing.T) {
 	for query, want := range map[string]string{
 		"": "4", "?context=" + url.QueryEscape(barsTarget): "4",
 		"?context=" + url.QueryEscape(barsTarget) + "&context=" + url.QueryEscape("https://fhir.nhs.uk/CodeSystem/usecases-categories-bars|a5t1"): "2",
-		"?context=" + url.QueryEscape("https://fhir.nhs.uk/Id/dos-service-id|1"):                                                                 "0",
+		"?context=" + url.QueryEscape("https://fhir.nhs.uk/Id/dos-service-id|1"):                                                                  "0",
 	} {
 		found := h.want(get("MessageDefinition"+query), 200).value(t)
 		if found.Str("type") != "searchset" || found.TextAt("total") != want {
@@ -76,7 +76,9 @@ func TestBaRSReads(t *testing.T) {
 			number = id.Str("value")
 		}
 	}
-	of := func(system, number string) string { return "ServiceRequest?patient:identifier=" + url.QueryEscape(system+"|"+number) }
+	of := func(system, number string) string {
+		return "ServiceRequest?patient:identifier=" + url.QueryEscape(system+"|"+number)
+	}
 	for _, c := range []struct {
 		path  string
 		who   []string
