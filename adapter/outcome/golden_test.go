@@ -32,14 +32,19 @@ func shipped(t testing.TB) *outcome.List {
 	if err != nil {
 		t.Fatal(err)
 	}
-	measures, err := measure.Load(mappings.FS(), "measures")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Use(measures); err != nil {
+	if err := l.Use(shippedMeasures(t)); err != nil {
 		t.Fatal(err)
 	}
 	return l
+}
+
+func shippedMeasures(t testing.TB) *measure.Set {
+	t.Helper()
+	set, err := measure.Load(mappings.FS(), "measures")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
 }
 
 var now = time.Date(2026, 7, 1, 14, 30, 0, 0, time.FixedZone("BST", 3600))

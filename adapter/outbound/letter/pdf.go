@@ -177,7 +177,7 @@ func cell(column int, text string) string {
 	case column == 1:
 		return "only one score"
 	}
-	return "none"
+	return "no comparison" // "none" would read as no change
 }
 
 // row sets cells side by side. first is whether the first cell heads the row.
