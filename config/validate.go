@@ -29,6 +29,7 @@ func (c Config) check(before Problems) Problems {
 	k.choices()
 	k.workflow()
 	k.senders()
+	k.systems()
 	k.clients()
 	k.records()
 	k.channels()

@@ -44,32 +44,6 @@ func (k *checker) senders() {
 	}
 }
 
-// answers checks what a sender of the NHS Booking and Referral Standard is
-// known by, and where its answers go.
-func (k *checker) answers(at string, s Sender) {
-	if system, value, _ := strings.Cut(s.BaRSTarget, "|"); s.BaRSTarget != "" && (system == "" || value == "") {
-		k.add(at+".bars_target", "is not of the form system|value", "such as https://fhir.nhs.uk/Id/dos-service-id|2000012345")
-	}
-	for i, state := range s.AnswerStates {
-		k.choice(fmt.Sprintf("%s.answer_states[%d]", at, i+1), state, "accepted", "rejected", "did-not-attend", "completed")
-	}
-	for i, h := range s.AnswerHeaders {
-		if h.Name == "" {
-			k.add(fmt.Sprintf("%s.answer_headers[%d].name", at, i+1), "is missing", "")
-		}
-	}
-	if s.AnswerTokenFile != "" && s.AnswerTokenEnv != "" {
-		k.add(at+".answer_token_env", "is set together with answer_token_file", "keep one of the two")
-	}
-	if s.AnswerURL == "" {
-		return
-	}
-	u := k.baseURL(at+".answer_url", s.AnswerURL)
-	if u != nil && u.Scheme == "http" && !Loopback(u.Hostname()) && !s.AnswerAllowPlainHTTP {
-		k.add(at+".answer_url", "would send patient data unprotected over the network", "use https://, or answer_allow_plain_http: true on a test network")
-	}
-}
-
 func (k *checker) clients() {
 	names, tokens := seen{}, seen{}
 	for i, c := range k.config.Clients {

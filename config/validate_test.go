@@ -128,6 +128,39 @@ func TestValidate(t *testing.T) {
 		}, []string{"mllp.frame_memory", "mllp.max_connections", "mllp.listeners[1].listen", "mllp.listeners[1].sender", "mllp.listeners[1].certificate_file",
 			"mllp.listeners[2].listen", "mllp.listeners[2].key_file", "mllp.listeners[2].allowed_peers[1]", "mllp.listeners[2].allowed_peers[2]", "mllp.listeners[2].client_names", "mllp.listeners[2].client_names[1]"}},
 		{"HL7 answer", func(c *config.Config) { c.Senders[0].HL7Answer = "nak" }, []string{"senders[1].hl7_answer"}},
+		{"a BaRS sender that is answered", func(c *config.Config) {
+			s := &c.Senders[0]
+			s.BaRSTarget, s.BaRSVersions, s.BaRSUseCases = "https://fhir.nhs.uk/Id/dos-service-id|1", []string{"1.5.0"}, []string{"a5t1"}
+			s.AnswerURL, s.AnswerStates = "https://bars.example.nhs.uk/FHIR/R4/$process-message", []string{"accepted", "rejected", "did-not-attend", "completed"}
+			s.AnswerHeaders, s.AnswerTokenFile = []config.Header{{Name: "NHSD-Requesting-Software", Value: "eyJ9"}}, "/run/secrets/token"
+		}, nil},
+		{"BaRS half done", func(c *config.Config) {
+			s := &c.Senders[0]
+			s.BaRSVersions, s.BaRSUseCases = []string{"1.5.0", " "}, []string{"a5t1 "}
+			s.AnswerStates, s.AnswerHeaders = []string{"accepted"}, []config.Header{{Name: "X", Value: "1"}}
+			s.AnswerTokenFile, s.AnswerTokenEnv = "f", "E"
+		}, []string{"senders[1].bars_versions", "senders[1].bars_versions[2]", "senders[1].bars_use_cases", "senders[1].bars_use_cases[1]",
+			"senders[1].answer_states", "senders[1].answer_headers", "senders[1].answer_token_file", "senders[1].answer_token_env"}},
+		{"a BaRS target without a system", func(c *config.Config) { c.Senders[0].BaRSTarget = "2000012345" }, []string{"senders[1].bars_target"}},
+		{"a BaRS target without a value", func(c *config.Config) { c.Senders[0].BaRSTarget = "urn:x|" }, []string{"senders[1].bars_target"}},
+		{"answers of nobody", func(c *config.Config) {
+			s := &c.Senders[0]
+			s.AnswerURL, s.AnswerStates = "https://bars.example", []string{"refused"}
+			s.AnswerHeaders = []config.Header{{Value: "1"}, {Name: "No header"}, {Name: "X", Value: "a\r\nb"}, {Name: "X-Good", Value: "a\tb"}}
+		}, []string{"senders[1].answer_states[1]", "senders[1].answer_headers[1].name", "senders[1].answer_headers[2].name", "senders[1].answer_headers[3].value"}},
+		{"answers unprotected", func(c *config.Config) { c.Senders[0].AnswerURL = "http://bars.example" }, []string{"senders[1].answer_url"}},
+		{"answers unprotected on a test network", func(c *config.Config) {
+			c.Senders[0].AnswerURL, c.Senders[0].AnswerAllowPlainHTTP = "http://bars.example", true
+		}, nil},
+		{"answers on this machine", func(c *config.Config) { c.Senders[0].AnswerURL = "http://127.0.0.1:9000/answers" }, nil},
+		{"answers to a file", func(c *config.Config) { c.Senders[0].AnswerURL = "file:///tmp/answers" }, []string{"senders[1].answer_url"}},
+		{"naming systems", func(c *config.Config) {
+			c.Systems = []config.System{{URI: "https://fhir.nhs.uk/Id/ods-organization-code", Also: []string{"https://fhir.nhs.uk/Id/ods-organisation-code", "http://FHIR.nhs.uk/id/ods-organization-code/"}},
+				{URI: "https://fhir.nhs.uk/Id/nhs-number"}}
+		}, nil},
+		{"naming systems that are one", func(c *config.Config) {
+			c.Systems = []config.System{{URI: "https://a.example/id", Also: []string{"https://b.example/id", ""}}, {URI: "http://A.example/id/"}, {URI: "urn:c", Also: []string{"https://B.example/ID"}}, {Also: []string{"x"}}, {URI: "urn:c"}}
+		}, []string{"systems[1].also[2]", "systems[2].uri", "systems[3].also[1]", "systems[4].uri", "systems[5].uri"}},
 		{"records", func(c *config.Config) {
 			c.Records = []config.Record{{}, {ODS: "a", BaseURL: "https://a"}, {ODS: "A81001", BaseURL: "ftp://a"}, {ODS: "A81001", BaseURL: "http://a"}}
 		}, []string{"records[1].ods", "records[1].base_url", "records[2].ods", "records[3].base_url", "records[4].ods", "records[4].base_url"}},
