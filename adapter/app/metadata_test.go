@@ -23,6 +23,13 @@ func TestMetadata(t *testing.T) {
 	h.want(h.call("GET", "/fhir/metadata?mode=normative", nil), 200)
 	h.refused(h.call("GET", "/fhir/metadata?mode=terminology", nil), 400, "not-supported", "terminology")
 	h.refused(h.call("GET", "/fhir/metadata?mode=x", nil), 400, "", "normative")
+	short := h.want(h.call("GET", "/fhir/metadata?_summary=true", nil), 200)
+	if v := short.value(t); v.TextAt("meta.tag.code") != "SUBSETTED" || v.TextAt("fhirVersion") != "4.0.1" || v.At("rest.resource.searchParam") != nil && len(short.body) >= len(r.body) {
+		t.Errorf("the summary has %d bytes of %d", len(short.body), len(r.body))
+	}
+	if v := h.want(h.call("GET", "/fhir/metadata?_elements=software", nil), 200).value(t); v.Get("rest") != nil || v.Get("software") == nil {
+		t.Error("_elements does not count")
+	}
 	if v := r.value(t); v.TextAt("software.name") != "linkloop" || v.TextAt("implementation.url") != h.base+"/fhir" || v.TextAt("rest.security.cors") != "false" ||
 		v.At("rest.security.service") != nil {
 		t.Errorf("of a house where everybody is trusted: %s, %s, %s", v.TextAt("software.name"), v.TextAt("implementation.url"), v.Get("rest").Items[0].Get("security").JSON())

@@ -214,7 +214,9 @@ func (s *sampler) value(t fhir.Type, codes []string, target string) (v *element.
 	day := time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, n).Format(time.DateOnly)
 	coding := element.NewObject(element.S("system", "urn:sample:"+word), element.S("code", word))
 	token := "urn:sample:" + word + "|" + word
-	amount := func() *element.Value { return element.NewObject(element.F("value", element.NewNumber(strconv.Itoa(n)))) }
+	amount := func() *element.Value {
+		return element.NewObject(element.F("value", element.NewNumber(strconv.Itoa(n))))
+	}
 	switch t.Name() {
 	case "CodeableConcept":
 		return element.NewObject(element.F("coding", element.NewArray(coding))), token, "none", nil

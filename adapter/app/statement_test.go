@@ -76,6 +76,7 @@ func TestCapabilityStatement(t *testing.T) {
 	})
 	t.Run("parameters", func(t *testing.T) { c.within(t).parameters(types) })
 	t.Run("includes", func(t *testing.T) { c.within(t).includes(types) })
+	t.Run("profiles", func(t *testing.T) { c.within(t).profiles(types) })
 	t.Run("operations", func(t *testing.T) { c.within(t).operations() })
 	t.Run("system", func(t *testing.T) { c.within(t).system() })
 }
@@ -108,6 +109,27 @@ func (c *claims) hold(list []*element.Value) {
 func (c *claims) write(method, path string, v *element.Value, headers ...string) response {
 	c.t.Helper()
 	return c.call(method, path, v.JSON(), append([]string{"Content-Type", fhirJSON}, headers...)...)
+}
+
+// profiles holds a resource against each profile that is claimed of its type;
+// whether it meets it is not asked here.
+func (c *claims) profiles(types []*element.Value) {
+	claimed := 0
+	for _, r := range types {
+		for _, p := range r.All("supportedProfile") {
+			claimed++
+			typ := r.Str("type")
+			v := c.want(c.call("GET", "/fhir/"+typ+"/"+c.anchors[typ]+"/$validate?profile="+url.QueryEscape(p.Text), nil), 200).value(c.t)
+			for _, is := range v.List("issue") {
+				if code := is.Str("code"); code == "not-found" || code == "not-supported" {
+					c.t.Errorf("%s of %s is claimed: %s", p.Text, typ, is.Str("diagnostics"))
+				}
+			}
+		}
+	}
+	if claimed == 0 {
+		c.t.Error("no profile is claimed, and the house has some of its own")
+	}
 }
 
 // interactions does each one that is claimed of a type, and sees those refused

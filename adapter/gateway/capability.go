@@ -22,7 +22,7 @@ type statement struct {
 // statementFor derives the statement for a base, and for the clients of now.
 func (g *Gateway) statementFor(base string) *statement {
 	s := g.surface
-	s.Base = base
+	s.Base, s.Profiles = base, g.cfg.Worklist.Profiles
 	if len(g.auth.Load().byHash) > 0 {
 		s.Security = "bearer token (RFC 6750), given out by the operator"
 	}

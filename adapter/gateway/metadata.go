@@ -6,6 +6,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/store"
 )
 
 // metadata serves GET [base]/metadata, to everybody.
@@ -29,5 +30,10 @@ func (g *Gateway) metadata(c *gin.Context) {
 		empty(c, http.StatusNotModified)
 		return
 	}
-	g.show(c, http.StatusOK, s.body)
+	part, err := g.cfg.Worklist.Show(store.Version{Key: store.Key{Type: "CapabilityStatement"}, Body: s.body}, c.Request.URL.Query())
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	g.show(c, http.StatusOK, part.Body)
 }

@@ -22,6 +22,9 @@ type Surface struct {
 	Interactions []string
 	// Operations are those that are called.
 	Operations []Operation
+	// Profiles lists the profiles of a type that resources can be held against;
+	// nil: there are none.
+	Profiles func(typ string) []string
 	// UpdateCreate says that an update makes what is not there.
 	UpdateCreate bool
 	// Security says in a line how callers prove who they are; empty: nobody has to.
@@ -133,6 +136,11 @@ func (s Surface) capability(d *Definition) *element.Value {
 		conditionalDelete = "single"
 	}
 	r := element.NewObject(element.S("type", d.Type))
+	if s.Profiles != nil {
+		for _, canonical := range s.Profiles(d.Type) {
+			r.Append("supportedProfile", element.NewString(canonical))
+		}
+	}
 	appendObjects(r, "interaction", "code", verbs)
 	r.Set("versioning", element.NewString("versioned-update"))
 	r.Set("readHistory", element.NewBool(s.can("vread")))
