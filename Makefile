@@ -16,6 +16,9 @@ ROUNDS      ?= 5
 STORES      ?= sqlite,postgres
 # How the tests of the client libraries report: spec, tap, dot.
 REPORTER    ?= spec
+# Deliveries of the chaos suite, and those owed to a practice that is down.
+CHAOS       ?= 10000
+OUTAGE      ?= 100000
 # Numbers of referrals to measure at.
 SIZES       ?= 10000,100000,1000000
 # How often sixteen identical requests are sent at once.
@@ -81,6 +84,12 @@ crash: build ## Kill servers under load ROUNDS (5) times on each of STORES; noth
 .PHONY: contention
 contention: ## Let 200 clients claim, update and cancel the same 50 Tasks, on both stores
 	$(GO) test -count=1 -v -timeout 2h -run '^TestContention$$' ./adapter/app -contenders 200 -contested 50
+
+.PHONY: chaos
+chaos: ## Owe CHAOS (10000) deliveries to peers that break every promise, for twelve simulated days, with crashes; drill an outage and a recall; print the reports
+	$(GO) test -count=1 -v -timeout 1h -run '^Test(Chaos|Outage)$$' ./adapter/relay -chaos $(CHAOS) -outage $(OUTAGE)
+	$(GO) test -count=1 -v -timeout 1h -run '^TestDrill$$' ./adapter/recall
+	$(GO) test -run '^$$' -bench '^Benchmark(Deliveries|Added)' ./adapter/relay
 
 .PHONY: growth
 growth: ## Measure a store (STORE=postgres, else the embedded one) at SIZES (10000,100000,1000000) referrals: 13 GB and half an hour

@@ -1,0 +1,284 @@
+package recall_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/nhs"
+	"github.com/linkloop/linkloop/adapter/outbound"
+	"github.com/linkloop/linkloop/adapter/outbound/fhirapi"
+	"github.com/linkloop/linkloop/adapter/outbound/outboundtest"
+	"github.com/linkloop/linkloop/adapter/recall"
+	"github.com/linkloop/linkloop/adapter/recordtest"
+	"github.com/linkloop/linkloop/adapter/relay"
+	"github.com/linkloop/linkloop/adapter/store"
+	"github.com/linkloop/linkloop/adapter/store/sqlite"
+)
+
+const (
+	wrong = "390893007"       // Referral to physical activity program
+	right = "975131000000104" // Signposting
+)
+
+// outcome is a coded entry and a letter about a made-up person.
+func outcome(task, code, display string) []byte {
+	subject := element.F("subject", element.NewObject(element.S("reference", "Patient?identifier="+strings.ReplaceAll(nhs.SystemNHSNumber, "/", "%2F")+"%7C"+outboundtest.Patient)))
+	procedure := element.NewObject(element.S("resourceType", "Procedure"), element.S("status", "completed"),
+		element.F("code", element.NewObject(element.F("coding", element.NewArray(element.NewObject(
+			element.S("system", nhs.SystemSNOMED), element.S("code", code), element.S("display", display)))), element.S("text", display))),
+		subject, element.S("performedDateTime", "2026-03-02"))
+	letter := element.NewObject(element.S("resourceType", "DocumentReference"), element.S("status", "current"), subject,
+		element.F("content", element.NewArray(element.NewObject(element.F("attachment", element.NewObject(
+			element.S("contentType", "text/plain"), element.S("data", "TGV0dGVy")))))))
+	return outboundtest.Transaction(outboundtest.Create(task+".activity", procedure), outboundtest.Create(task+".summary", letter))
+}
+
+// TestDrill: of 10,000 outcomes 137 carry a wrong code. They are found, corrected
+// in the record by the channel they took, told to their practices, and nothing
+// else is touched. hazard:wrong-code hazard:stale-mapping
+func TestDrill(t *testing.T) {
+	const total, bad, practices = 10_000, 137, 9
+	began := time.Now()
+	cfg := sqlite.DefaultConfig()
+	cfg.Path = t.TempDir()
+	s, err := sqlite.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	record := recordtest.NewRecord()
+	record.Know(nhs.SystemNHSNumber, outboundtest.Patient)
+	srv := httptest.NewServer(record)
+	defer srv.Close()
+	fc := fhirapi.DefaultConfig()
+	fc.BaseURL = srv.URL
+	ch, err := fhirapi.New(fc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	isBad := func(i int) bool { return i%73 == 5 && i/73 < bad }
+	// All are on the books as proven; the record itself holds the wrong ones and
+	// some of the others, because it looks at each entry closely.
+	inRecord := 0
+	for from := 0; from < total; from += 500 {
+		if err := s.Decide(t.Context(), func(tx store.Tx) error {
+			for i := from; i < from+500; i++ {
+				code, display := right, "Signposting"
+				if isBad(i) {
+					code, display = wrong, "Referral to physical activity program"
+				}
+				d := store.Delivery{Key: fmt.Sprintf("Task/t%d/outcome", i), Lane: fmt.Sprintf("A8100%d", i%practices), Channel: "fhirapi",
+					Task: fmt.Sprint("t", i), Patient: "p", Payload: outcome(fmt.Sprint("t", i), code, display)}
+				d.Marks = append(outbound.Marks(d.Payload), outbound.ListMark("list-1"))
+				id, _, err := tx.Deliveries().Owe(d)
+				if err != nil {
+					return err
+				}
+				if d.ID, d.State = id, store.Proven; i == 5 {
+					continue // one that was not sent yet
+				}
+				if err := tx.Deliveries().Advance(d, store.Attempt{Channel: d.Channel, State: "proven"}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deliver := func(i int, code, display string) {
+		if res := ch.Deliver(t.Context(), outbound.Delivery{ID: 1, Payload: outcome(fmt.Sprint("t", i), code, display)}); res.State != outbound.Proven {
+			t.Fatalf("seeding: %+v", res)
+		}
+		inRecord++
+	}
+	for i := range total {
+		if isBad(i) && i != 5 {
+			deliver(i, wrong, "Referral to physical activity program")
+		} else if i%500 == 1 {
+			deliver(i, right, "Signposting")
+		}
+	}
+	seeded := time.Since(began)
+
+	var mu sync.Mutex
+	owed := 0
+	service := &recall.Service{Store: s, Listed: func(c string) bool { return c == right }, Owed: func() { mu.Lock(); owed++; mu.Unlock() }}
+	order := recall.Order{ID: "drill", Query: recall.Query{Code: wrong}, Replace: recall.Code{Code: right, Display: "Signposting"},
+		Reason: "a mapping gave the wrong code", DryRun: true, Letters: true, By: "operator"}
+	began = time.Now()
+	dry, err := service.Run(t.Context(), order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	drySeconds := time.Since(began)
+	if dry.Found != bad || dry.Actions[recall.Correct] != bad-1 || dry.Actions[recall.Recall] != 1 || owed != 0 {
+		t.Fatalf("dry run: %d found, %v", dry.Found, dry.Actions)
+	}
+	if n := counts(t, s)[store.Proven]; n != total-1 {
+		t.Errorf("the dry run changed something: %d proven", n)
+	}
+	began = time.Now()
+	order.DryRun = false
+	rep, err := service.Run(t.Context(), order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := time.Since(began)
+	again, err := service.Run(t.Context(), order)
+	if err != nil || again.Actions[recall.Known] != bad {
+		t.Errorf("again: %v, %v", again.Actions, err)
+	}
+
+	// The corrections go the way of the outcomes.
+	rc := relay.DefaultConfig()
+	rc.Workers = 8
+	r, err := relay.New(rc, relay.Parts{Store: s, Channels: map[string]outbound.Channel{"fhirapi": ch}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { r.Run(ctx); close(done) }()
+	for range 3000 {
+		if c := counts(t, s); c[store.Owed]+c[store.Leased] == 0 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	cancel()
+	<-done
+	if c := counts(t, s); c[store.Proven] != total-1+bad || c[store.Closed] != 1 || c[store.Dead] != 0 {
+		t.Errorf("after the corrections: %v", c)
+	}
+
+	// In the record each wrong entry is in error, with the right one beside it,
+	// and nothing else has changed.
+	tally := record.Tally()
+	if want := inRecord + bad - 1 + 1; tally.ByType["Procedure"] != want || tally.Doubled != 0 {
+		t.Errorf("%d Procedures, want %d; %d doubled", tally.ByType["Procedure"], want, tally.Doubled)
+	}
+	errors, rightly := 0, 0
+	for _, e := range all(t, srv.URL).List("entry") {
+		p := e.Get("resource")
+		code := p.TextAt("code.coding.code")
+		switch inError := p.Str("status") == "entered-in-error"; {
+		case inError && code == wrong:
+			errors++
+		case !inError && code == right:
+			rightly++
+		default:
+			t.Errorf("a Procedure %s is %s with code %s", p.TextAt("identifier.value"), p.Str("status"), code)
+		}
+	}
+	if errors != bad-1 || rightly != inRecord+1 {
+		t.Errorf("%d in error, want %d; %d right, want %d", errors, bad-1, rightly, inRecord+1)
+	}
+	lines := 0
+	for _, text := range rep.Letters {
+		lines += strings.Count(text, "- NHS number 999 000 0379: Referral to physical activity program, 02-Mar-2026; it reads now: Signposting\n")
+	}
+	if len(rep.Letters) != practices || lines != bad {
+		t.Errorf("%d letters with %d lines", len(rep.Letters), lines)
+	}
+	t.Logf("%d outcomes, %d wrong at %d practices: seeded in %s, dry run %s, corrections owed in %s; %d corrected, %d taken back before they left, %d letters",
+		total, bad, len(rep.Practices), seeded.Round(time.Millisecond), drySeconds.Round(time.Millisecond), ran.Round(time.Millisecond),
+		rep.Actions[recall.Correct], rep.Actions[recall.Recall], len(rep.Letters))
+}
+
+func counts(t *testing.T, s store.Store) (out map[store.DeliveryState]int64) {
+	t.Helper()
+	if err := s.View(t.Context(), func(r store.Reader) (err error) {
+		out, err = r.Deliveries().Counts()
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestQueries: what a query says must all hold.
+func TestQueries(t *testing.T) {
+	cfg := sqlite.DefaultConfig()
+	cfg.Path = t.TempDir()
+	s, err := sqlite.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	day := func(n int) time.Time { return time.Date(2026, 3, n, 12, 0, 0, 0, time.UTC) }
+	if err := s.Decide(t.Context(), func(tx store.Tx) error {
+		for i, m := range []string{"code 1|list a", "code 1|list b|mapping m", "code 2|list a", "code 1|list a"} {
+			key := fmt.Sprintf("Task/t%d/outcome", i)
+			if i == 3 {
+				key = outbound.CorrectionKey("Task/t0/outcome", "x")
+			}
+			if _, _, err := tx.Deliveries().Owe(store.Delivery{Key: key, Lane: fmt.Sprint("P", i%2), Created: day(i + 1), Marks: strings.Split(m, "|")}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	service := &recall.Service{Store: s, Listed: func(string) bool { return false }}
+	for _, c := range []struct {
+		q    recall.Query
+		want string
+	}{
+		{recall.Query{Code: "1"}, "[2 1]"},
+		{recall.Query{Code: "1", List: "a"}, "[1]"},
+		{recall.Query{List: "a"}, "[3 1]"},
+		{recall.Query{Mapping: "m"}, "[2]"},
+		{recall.Query{Code: "1", Practice: "P1"}, "[2]"},
+		{recall.Query{Code: "1", Since: day(2)}, "[2]"},
+		{recall.Query{Code: "1", Until: day(2)}, "[1]"},
+		{recall.Query{Code: "9"}, "[]"},
+	} {
+		found, err := service.Find(t.Context(), c.q)
+		ids := []int64{}
+		for _, d := range found {
+			ids = append(ids, d.ID)
+		}
+		if err != nil || fmt.Sprint(ids) != c.want {
+			t.Errorf("%+v: %v, %v, want %s", c.q, ids, err, c.want)
+		}
+	}
+	for name, o := range map[string]recall.Order{
+		"no name":    {Query: recall.Query{Code: "1"}, Reason: "x"},
+		"no query":   {ID: "a", Reason: "x"},
+		"no reason":  {ID: "a", Query: recall.Query{Code: "1"}},
+		"not listed": {ID: "a", Query: recall.Query{Code: "1"}, Reason: "x", Replace: recall.Code{Code: right, Display: "d"}},
+	} {
+		if _, err := service.Run(t.Context(), o); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+}
+
+// all is every Procedure of a record.
+func all(t *testing.T, base string) *element.Value {
+	t.Helper()
+	res, err := http.Get(base + "/Procedure")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := element.Parse(b, element.Limits{Bytes: 64 << 20, Nodes: 10_000_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
