@@ -646,3 +646,75 @@ func TestSummaries(t *testing.T) {
 	cut := h.want(h.call("GET", "/fhir/Location/a?_elements=name", nil), 200)
 	h.refused(h.call("PUT", "/fhir/Location/a", cut.body, "Content-Type", fhirJSON), 422, "", "SUBSETTED")
 }
+
+// TestSortByKeys: several keys and any kind of parameter, with pages that go on
+// where they ended although resources change in between.
+// https://hl7.org/fhir/R4/search.html#sort
+func TestSortByKeys(t *testing.T) {
+	h := open(t, nil)
+	for _, body := range []string{
+		`{"resourceType":"Location","id":"a","status":"active","name":"Zebra hall","address":{"city":"Otley"}}`,
+		`{"resourceType":"Location","id":"b","status":"inactive","name":"ábaco","address":{"city":"Leeds"}}`,
+		`{"resourceType":"Location","id":"c","status":"active","name":"Market","address":{"city":"Leeds"}}`,
+		`{"resourceType":"Location","id":"d","name":"Market"}`,
+		`{"resourceType":"Location","id":"e","status":"active","address":{"city":"Otley"}}`,
+	} {
+		_, id, _ := strings.Cut(body, `"id":"`)
+		h.want(h.call("PUT", "/fhir/Location/"+id[:1], []byte(body), "Content-Type", fhirJSON), 201)
+	}
+	walk := func(query string, between func()) string {
+		t.Helper()
+		var ids []string
+		for path := "/fhir/Location?" + query; path != ""; {
+			v := h.want(h.call("GET", path, nil), 200).value(t)
+			for _, e := range v.List("entry") {
+				ids = append(ids, e.TextAt("resource.id"))
+			}
+			path = ""
+			for _, l := range v.List("link") {
+				if l.Str("relation") == "next" {
+					path = strings.TrimPrefix(l.Str("url"), h.base)
+				}
+			}
+			if len(ids) > 20 {
+				t.Fatal("paging does not end")
+			}
+			if between != nil {
+				between()
+				between = nil
+			}
+		}
+		return strings.Join(ids, "")
+	}
+	for query, want := range map[string]string{
+		"_sort=name":                      "bcdae", // what has none comes last, both ways
+		"_sort=-name":                     "acdbe",
+		"_sort=address-city,name":         "bcaed",
+		"_sort=-address-city,-name":       "aecbd",
+		"_sort=status,-name,_lastUpdated": "acebd",
+		"_sort=status,-_id":               "ecabd",
+		"_sort=-_id":                      "edcba",
+		"_sort=-status,_lastUpdated":      "baced",
+		"_sort=name&status=active":        "cae",
+	} {
+		for _, count := range []string{"", "&_count=1", "&_count=2"} {
+			if got := walk(query+count, nil); got != want {
+				t.Errorf("%s%s: %s, want %s", query, count, got, want)
+			}
+		}
+	}
+	if v := h.want(h.call("GET", "/fhir/Location?_sort=name&_count=2&_total=accurate", nil), 200).value(t); v.TextAt("total") != "5" && v.Get("total").Text != "5" {
+		t.Errorf("the total is %s", v.Get("total").JSON())
+	}
+	// The last one of the first page is renamed: the second begins where it stood.
+	got := walk("_sort=name&_count=2", func() {
+		h.want(h.call("PUT", "/fhir/Location/c", []byte(`{"resourceType":"Location","id":"c","name":"Aaa"}`), "Content-Type", fhirJSON), 200)
+	})
+	if got != "bcdae" {
+		t.Errorf("with a change in between: %s", got)
+	}
+	for _, bad := range []string{"_sort=name&_cursor=x", "_sort=name&_cursor=k1.nobody", "_sort=name&_cursor=k0.a", "_sort=name&_sort=status", "_sort=name,nothing", "_sort="} {
+		h.refused(h.call("GET", "/fhir/Location?"+bad, nil), 400, "", "")
+	}
+	h.refused(h.call("GET", "/fhir?_type=Location,Patient&_sort=name", nil), 400, "", "")
+}

@@ -84,25 +84,6 @@ func (p *parser) lastUpdated(value string) error {
 	return nil
 }
 
-// sort takes one key: the time of the last update or a date parameter.
-func (p *parser) sort(value string) error {
-	if p.sorted {
-		return fault.New(fault.Unsupported, "_sort", "one key is supported")
-	}
-	p.sorted = true
-	name, desc := strings.CutPrefix(value, "-")
-	if name == "_lastUpdated" || name == "_lastupdated" {
-		p.out.Query.Order = Order{Descending: desc}
-		return nil
-	}
-	d, ok := p.def.Parameter(name)
-	if !ok || d.Kind != Date {
-		return fault.New(fault.Unsupported, "_sort", "_lastUpdated and these are supported, one at a time: %s", strings.Join(p.def.names(Date), ", "))
-	}
-	p.out.Query.Order = Order{Param: p.ix.term(p.def.Type, name, ""), Descending: desc}
-	return nil
-}
-
 // include reads Type:parameter or Type:parameter:target of _include and
 // _revinclude; a star is every reference parameter.
 // https://hl7.org/fhir/R4/search.html#include

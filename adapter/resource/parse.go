@@ -64,7 +64,8 @@ func (i Include) References(v *element.Value) []string {
 // Search is a search as understood.
 type Search struct {
 	Query    Query
-	Links    []Link // to be answered before the query
+	Links    []Link    // to be answered before the query
+	Keys     []SortKey // the order, where the query does not say it
 	Includes []Include
 	Elements []string      // of each match, these and what must be there; nil: everything
 	Text     bool          // _summary=text

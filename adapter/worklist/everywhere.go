@@ -40,7 +40,7 @@ func (s *Service) SearchAll(ctx context.Context, params url.Values, strict bool)
 		if searches[i], err = resource.Parse(s.cfg.Indexer, typ, each, o); err != nil {
 			return nil, err
 		}
-		if searches[i].Query.Order.Param != 0 {
+		if searches[i].Query.Order.Param != 0 || searches[i].Keys != nil {
 			return nil, fault.New(fault.Unsupported, "_sort", "a search over several types is sorted by _lastUpdated")
 		}
 		if err := resume(&searches[i].Query, params.Get(resource.CursorParameter)); err != nil {

@@ -49,7 +49,7 @@ func (s *Service) search(ctx context.Context, typ, path string, params url.Value
 		if err != nil {
 			return err
 		}
-		if page, err = r.Resources().Search(whole.Query); err != nil {
+		if page, err = found(r, whole); err != nil {
 			return err
 		}
 		included, more, err = s.include(r, q.Includes, page.Versions)
