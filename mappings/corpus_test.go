@@ -4,9 +4,11 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -31,12 +33,14 @@ func TestCorpus(t *testing.T) {
 	if _, err := os.Stat(corpus); err != nil {
 		t.Skip("the corpus is not present")
 	}
+	covered := map[string]bool{}
 	var got strings.Builder
 	got.WriteString("What the shipped mappings make of published samples. Written by go test ./mappings -run TestCorpus -update\n")
 	for _, c := range []struct {
 		files, mapping string
 		change         [2]string // what is changed before the sample is read, and into what
 		why            string
+		wrapped        bool // the sample is a ServiceRequest, and a message is put around it
 	}{
 		{files: "hl7v2/*.hl7", mapping: "hl7v2-ref"},
 		{files: "bars/*.xml", mapping: "bars-r4"},
@@ -47,6 +51,8 @@ func TestCorpus(t *testing.T) {
 		{files: "stu3/*.json", mapping: "ers-json"},
 		{files: "sdohcc/examples/ServiceRequest-*.json", mapping: "bars-r4"},
 		{files: "sdohcc/examples/ServiceRequest-*.json", mapping: "generic-json"},
+		{files: "sdohcc/examples/ServiceRequest-*.json", mapping: "bars-r4", wrapped: true, why: "in a message"},
+		{files: "r4-examples/json/servicerequest-*.json", mapping: "bars-r4", wrapped: true, why: "in a message"},
 	} {
 		files, err := filepath.Glob(filepath.FromSlash(corpus + c.files))
 		if err != nil || len(files) == 0 {
@@ -60,7 +66,13 @@ func TestCorpus(t *testing.T) {
 			}
 			name, _ := filepath.Rel(filepath.FromSlash(corpus), file)
 			fmt.Fprintf(&got, "\n%s with %s", filepath.ToSlash(name), c.mapping)
-			if c.why != "" {
+			covered[filepath.ToSlash(name)] = true
+			switch {
+			case c.wrapped:
+				body = fmt.Appendf(nil, `{"resourceType":"Bundle","id":"m1","type":"message","entry":[{"resource":{"resourceType":"MessageHeader",`+
+					`"eventCoding":{"code":"servicerequest-request"},"source":{"endpoint":"urn:example:sender"}}},{"resource":%s}]}`, body)
+				got.WriteString(", " + c.why)
+			case c.why != "":
 				changed := strings.Replace(string(body), c.change[0], c.change[1], 1)
 				if changed == string(body) {
 					t.Errorf("%s: there is no %s", name, c.change[0])
@@ -72,6 +84,7 @@ func TestCorpus(t *testing.T) {
 			became(t, &got, c.mapping, body)
 		}
 	}
+	everySample(t, covered)
 	if *update {
 		if err := os.MkdirAll(filepath.Dir(corpusGolden), 0o755); err != nil {
 			t.Fatal(err)
@@ -91,6 +104,45 @@ func TestCorpus(t *testing.T) {
 				t.Fatalf("%s, line %d\nwant %q\ngot  %q", corpusGolden, i+1, w[min(i, len(w)-1)], g[min(i, len(g)-1)])
 			}
 		}
+	}
+}
+
+// referralSample tells a sample of a referral: an HL7 v2 REF, or FHIR that holds
+// a ServiceRequest or, in STU3, a ReferralRequest.
+var referralSample = regexp.MustCompile(`\|REF\^I1[2-5]|"resourceType"\s*:\s*"(ServiceRequest|ReferralRequest)"|<(ServiceRequest|ReferralRequest)[ >]`)
+
+// everySample fails for a sample of a referral in the corpus that no mapping was
+// tried with. Definitions and packages hold no samples; the official examples
+// of R4 are there in JSON and XML, and are the same.
+func everySample(t *testing.T, covered map[string]bool) {
+	t.Helper()
+	samples := 0
+	err := filepath.WalkDir(filepath.FromSlash(corpus), func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, _ := filepath.Rel(filepath.FromSlash(corpus), path)
+		name = filepath.ToSlash(name)
+		switch name {
+		case "r4-definitions", "r4-examples/xml", "packages", "itk3-profiles", "bars/bars-conformance", "sdohcc/capability", "patch":
+			return filepath.SkipDir
+		}
+		switch filepath.Ext(name) {
+		case ".json", ".xml", ".hl7", ".csv":
+		default:
+			return nil
+		}
+		body, err := os.ReadFile(path)
+		if err != nil || !referralSample.Match(body) {
+			return err
+		}
+		if samples++; !covered[name] {
+			t.Errorf("%s is a sample of a referral that no mapping was tried with", name)
+		}
+		return nil
+	})
+	if err != nil || samples < 30 {
+		t.Errorf("%d samples, %v", samples, err)
 	}
 }
 
