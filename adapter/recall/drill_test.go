@@ -276,7 +276,7 @@ func all(t *testing.T, base string) *element.Value {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := element.Parse(b, element.Limits{Bytes: 64 << 20, Nodes: 10_000_000})
+	v, err := element.Parse(b, element.Limits{Bytes: 64 << 20, Depth: 40, Nodes: 10_000_000})
 	if err != nil {
 		t.Fatal(err)
 	}
