@@ -43,7 +43,7 @@ func outcome(task, code, display string) []byte {
 
 // TestDrill: of 10,000 outcomes 137 carry a wrong code. They are found, corrected
 // in the record by the channel they took, told to their practices, and nothing
-// else is touched. hazard:wrong-code hazard:stale-mapping
+// else is touched.
 func TestDrill(t *testing.T) {
 	const total, bad, practices = 10_000, 137, 9
 	began := time.Now()
@@ -205,8 +205,8 @@ func counts(t *testing.T, s store.Store) (out map[store.DeliveryState]int64) {
 	return out
 }
 
-// TestQueries: what a query says must all hold.
-func TestQueries(t *testing.T) {
+// TestHazardStaleMapping: what a query says must all hold.
+func TestHazardStaleMapping(t *testing.T) {
 	cfg := sqlite.DefaultConfig()
 	cfg.Path = t.TempDir()
 	s, err := sqlite.Open(t.Context(), cfg)

@@ -126,9 +126,8 @@ var (
 	unknown  = outbound.Result{State: outbound.Dead, Stage: outbound.Refused, Reason: "the patient is not known here"}
 )
 
-// TestAcknowledgements goes through what a peer may say, in every order.
-// hazard:lost hazard:false-proof
-func TestAcknowledgements(t *testing.T) {
+// TestHazardFalseProofAcknowledgements goes through what a peer may say, in every order.
+func TestHazardFalseProofAcknowledgements(t *testing.T) {
 	ack := func(id string, res outbound.Result) outbound.Acknowledgement {
 		return outbound.Acknowledgement{ID: id, Echo: "echo-K", Result: res}
 	}
@@ -181,9 +180,9 @@ func TestCorrelation(t *testing.T) {
 	d.until(c, "delivered in-practice-workflow")
 }
 
-// TestOrphans: what belongs to nothing known is kept word by word in front of a
+// TestHazardLostAcknowledgement: what belongs to nothing known is kept word by word in front of a
 // human, and finds its delivery when that becomes known.
-func TestOrphans(t *testing.T) {
+func TestHazardLostAcknowledgement(t *testing.T) {
 	hold := make(chan struct{})
 	ch := channel(func(ctx context.Context, d outbound.Delivery) outbound.Result {
 		<-hold
@@ -219,9 +218,9 @@ func TestOrphans(t *testing.T) {
 	}
 }
 
-// TestOverdue: what is not acknowledged in time is in front of a human; a word
-// that comes later still counts. hazard:late
-func TestOverdue(t *testing.T) {
+// TestHazardLateAcknowledgement: what is not acknowledged in time is in front of a human; a word
+// that comes later still counts.
+func TestHazardLateAcknowledgement(t *testing.T) {
 	d := newDesk(t, carrier(), nil, nil)
 	id, other := d.owe("A"), d.owe("B")
 	d.until(id, "sent accepted-for-transport")
@@ -241,9 +240,9 @@ func TestOverdue(t *testing.T) {
 	d.until(other, "sent collected")
 }
 
-// TestUnknownSend: an attempt of which nobody knows what became of it is called
-// so, and an acknowledgement ends the trying. hazard:doubled
-func TestUnknownSend(t *testing.T) {
+// TestHazardDoubledAfterUnknownSend: an attempt of which nobody knows what became of it is called
+// so, and an acknowledgement ends the trying.
+func TestHazardDoubledAfterUnknownSend(t *testing.T) {
 	var calls atomic.Int32
 	ch := channel(func(_ context.Context, d outbound.Delivery) outbound.Result {
 		calls.Add(1)

@@ -267,7 +267,6 @@ func (w *world) settle() {
 // TestChaos: for days peers break every promise they can, and processes of ours
 // die. Nothing is lost, nothing stands in a record twice, and everything is
 // proven, acknowledged, or in front of a human.
-// hazard:lost hazard:doubled hazard:late hazard:false-proof
 func TestChaos(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 11))
 	w := &world{t: t}

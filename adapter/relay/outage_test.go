@@ -137,7 +137,6 @@ func heap() int {
 
 // TestOutage: what piles up for a practice that is down keeps nobody else
 // waiting, takes no memory, and drains at the agreed pace when it is back.
-// hazard:late
 func TestOutage(t *testing.T) {
 	const perSecond = 50
 	l := newLine(t, func(c *relay.Config) { c.PerSecond = perSecond })

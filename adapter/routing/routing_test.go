@@ -90,9 +90,9 @@ const outcome = `{"resourceType":"Bundle","type":"transaction","entry":[
 {"resource":{"resourceType":"QuestionnaireResponse","item":[{"text":"WORDS"}]}},
 {"resource":{"resourceType":"DocumentReference","identifier":[{"system":"s","value":"3"}],"content":[{"attachment":{"data":"TEVUVEVS"}}]}}]}`
 
-// TestTrim: what a practice or a person does not want does not leave, free text
-// least of all. hazard:disclosure
-func TestTrim(t *testing.T) {
+// TestHazardDisclosureOfFreeText: what a practice or a person does not want does not leave, free text
+// least of all.
+func TestHazardDisclosureOfFreeText(t *testing.T) {
 	table, err := routing.NewTable(nil, map[string]string{"975131000000104": "signposting", "871711000000103": "referral"}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -193,9 +193,8 @@ func sharing(code string) string {
 	return `"status":"active","provision":{"code":[{"coding":[{"system":"` + routing.SystemSharing + `","code":"` + code + `"}]}]}`
 }
 
-// TestConsent: what the person said last counts at the time of sending.
-// hazard:disclosure
-func TestConsent(t *testing.T) {
+// TestHazardDisclosureWithoutConsent: what the person said last counts at the time of sending.
+func TestHazardDisclosureWithoutConsent(t *testing.T) {
 	h := newGate(t)
 	d := store.Delivery{Lane: "A81001", Channel: "fhirapi", Patient: "p", Payload: []byte(outcome)}
 	want := func(what string, do outbound.State, entries int) {
@@ -229,9 +228,9 @@ func TestConsent(t *testing.T) {
 	want("a correction", outbound.Sent, 5)
 }
 
-// TestRoute: the next channel is tried for the reasons that were agreed, and
-// never for what may have arrived. hazard:doubled
-func TestRoute(t *testing.T) {
+// TestHazardDoubledByFallBack: the next channel is tried for the reasons that were agreed, and
+// never for what may have arrived.
+func TestHazardDoubledByFallBack(t *testing.T) {
 	h := newGate(t,
 		routing.Practice{ODS: "A81001", Hops: []routing.Hop{{Channel: "a"}, {Channel: "b", FallBack: []string{routing.Refused, routing.GivenUp}}, {Channel: "c"}}, CodesOnly: true, GroupsOff: []string{"signposting"}})
 	d := store.Delivery{Lane: "A81001", Channel: "fhirapi", Payload: []byte(outcome)}
