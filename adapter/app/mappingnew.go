@@ -8,9 +8,11 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/tools/txtar"
 
+	"github.com/linkloop/linkloop/adapter/inbound"
 	"github.com/linkloop/linkloop/adapter/mapping"
 	"github.com/linkloop/linkloop/adapter/scaffold"
 	"github.com/linkloop/linkloop/mappings"
@@ -36,10 +38,12 @@ func NewMapping(name, format string, sample []byte) (*Scaffolded, error) {
 	if format == "" {
 		format = detect(sample)
 	}
-	if format == "csv" {
-		sample = firstRow(sample)
-	}
 	f := Formats()[format]
+	src := scaffold.Source{Name: name, Format: format, Year: time.Now().Year()}
+	doubt := ""
+	if format == "csv" {
+		f, src.CSV, sample, doubt = rowsOf(sample)
+	}
 	if f == nil {
 		return nil, fmt.Errorf("there is no format %q: say one of %s with --format", format, strings.Join(formatNames(), ", "))
 	}
@@ -57,7 +61,11 @@ func NewMapping(name, format string, sample []byte) (*Scaffolded, error) {
 		p = scaffold.Sample(msg.Tree)
 		out.Files, err = copyShipped(out.Base, name)
 	default:
-		p = scaffold.Propose(name, format, msg.Type, msg.Tree, time.Now().Year())
+		src.Type = msg.Type
+		if doubt != "" {
+			src.Doubts = []string{doubt}
+		}
+		p = scaffold.Propose(src, msg.Tree)
 		out.Found, out.Unused, out.Checks = p.Found, p.Unused, p.Checks
 		out.Files = append(out.Files, txtar.File{Name: "mapping.yaml", Data: p.Mapping})
 		for _, t := range []string{"sex.json", "priority.json"} {
@@ -69,7 +77,11 @@ func NewMapping(name, format string, sample []byte) (*Scaffolded, error) {
 	if err != nil {
 		return nil, err
 	}
-	anonymous := p.Anonymous(sample)
+	text := string(sample)
+	if !utf8.Valid(sample) {
+		text = inbound.FromWindows1252(sample)
+	}
+	anonymous := inEncoding(string(p.Anonymous([]byte(text))), sample)
 	again, err := f.Decode(anonymous)
 	if err != nil {
 		return nil, fmt.Errorf("the sample could not be made anonymous: with made-up values in it, it cannot be read any more (%w); write an example with made-up values and start from that", err)
@@ -221,23 +233,6 @@ func detect(sample []byte) string {
 		return "json"
 	}
 	return "csv"
-}
-
-// firstRow is the header of a file and its first row; line ends in quotation
-// marks belong to the row.
-func firstRow(file []byte) []byte {
-	rows, open := 0, false
-	for i, c := range file {
-		switch {
-		case c == '"':
-			open = !open
-		case c == '\n' && !open:
-			if rows++; rows == 2 {
-				return file[:i+1]
-			}
-		}
-	}
-	return file
 }
 
 func formatNames() []string {

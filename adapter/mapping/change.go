@@ -194,7 +194,11 @@ func leafText(v *element.Value) string {
 func WriteChanges(w io.Writer, older, newer string, changes []Change) error {
 	rows := make([][]string, 0, len(changes))
 	for _, c := range changes {
-		rows = append(rows, []string{c.Path, side(c.Old), side(c.New)})
+		path := c.Path
+		if strings.HasSuffix(c.Key, "]") { // one of several that $each made
+			path = c.Key + " " + path
+		}
+		rows = append(rows, []string{path, side(c.Old), side(c.New)})
 	}
 	return writeTable(w, []string{"ELEMENT", strings.ToUpper(older), strings.ToUpper(newer)}, rows)
 }

@@ -17,7 +17,7 @@ func TestDates(t *testing.T) {
     dateTime: <- in | dateTime
     instant: <- in | instant
     short: <- in | date("d MMM yyyy")
-    long: <- in | dateTime("dd/MM/yyyy HH:mm")
+    long: <- in | dateTime("dd/MM/yyyy HH:mm", "dd.MM.yyyy H:mm")
 `)
 	for _, tc := range []struct{ in, date, dateTime, instant string }{
 		{"1970", "1970", "1970", ""},
@@ -75,6 +75,8 @@ func TestDates(t *testing.T) {
 		"4 Juli 2026":      {"", ""},
 		"14/07/2026 09:05": {"", "2026-07-14T09:05:00+01:00"},
 		"14/07/2026 9:05":  {"", ""},
+		"14.07.2026 9:05":  {"", "2026-07-14T09:05:00+01:00"},
+		"14.07.2026 19:05": {"", "2026-07-14T19:05:00+01:00"},
 		"7/14/2026 09:05":  {"", ""},
 	} {
 		msg := message.NewTree(4, nil)

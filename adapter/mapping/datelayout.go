@@ -13,7 +13,7 @@ import (
 // date("dd MMM yyyy").
 type layout []string
 
-var layoutParts = []string{"yyyy", "yy", "MMMM", "MMM", "MM", "M", "dd", "d", "HH", "mm", "ss"}
+var layoutParts = []string{"yyyy", "yy", "MMMM", "MMM", "MM", "M", "dd", "d", "HH", "H", "mm", "ss"}
 
 // short reports a layout whose year has two digits.
 func (l layout) short() bool { return slices.Contains(l, "yy") }
@@ -55,8 +55,8 @@ func parseLayout(s string) (layout, error) {
 			}
 		}
 		if c := part[0]; c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' {
-			if len(part) == 1 && part != "M" && part != "d" {
-				return nil, fmt.Errorf("a date is written with yyyy, yy, M, MM, MMM, MMMM, d, dd, HH, mm and ss, not with %q", part)
+			if len(part) == 1 && part != "M" && part != "d" && part != "H" {
+				return nil, fmt.Errorf("a date is written with yyyy, yy, M, MM, MMM, MMMM, d, dd, H, HH, mm and ss, not with %q", part)
 			}
 			if strings.Contains(seen, part[:1]) {
 				return nil, fmt.Errorf("%s stands twice", part)
@@ -92,7 +92,7 @@ func (l layout) read(s string, pivot int) (moment, bool) {
 			into = &m.month
 		case "dd", "d":
 			into = &m.day
-		case "HH":
+		case "HH", "H":
 			into = &m.hour
 		case "mm":
 			into = &m.minute

@@ -157,7 +157,7 @@ var functionList = []function{
 		try: [3]string{"addressCounty", "12 Mill Lane, Leeds, West Yorkshire LS13 2AB", "West Yorkshire"}},
 	{name: "addressPostcode", says: "the UK postcode in an address of one text", one: plain(func(s string) string { return parseAddress(s).postcode }),
 		try: [3]string{"addressPostcode", "12 Mill Lane, Leeds ls132ab", "LS13 2AB"}},
-	{name: "phone", says: "a telephone number, digits only: 07700900123, +33123456789, 01632960001 ext. 12; a text without one is reported, so ask contactSystem first where words may come", one: phone,
+	{name: "phone", says: "a telephone number, digits only: 07700900123, +33123456789, 01632960001 ext. 12; with other words beside it the text stays as it is, and one without a number is reported", one: phone,
 		try: [3]string{"phone", "+44 (0)7700 900123", "07700900123"}},
 	{name: "contactSystem", says: "phone, email, url or fax, by what the text looks like", one: plain(contactSystem),
 		try: [3]string{"contactSystem", "someone@example.org", "email"}},

@@ -99,13 +99,24 @@ func quoted(name string) string {
 // hl7Name would be read as a segment of HL7 v2.
 var hl7Name = regexp.MustCompile(`^[A-Z][A-Z0-9]{2}(-[0-9]+)?$`)
 
+// short are words that senders leave letters out of.
+var short = map[string]string{
+	"nm": "name", "dt": "date", "ts": "timestamp", "sx": "sex", "pri": "priority", "prio": "priority", "txt": "text", "req": "request",
+	"src": "source", "addr": "address", "pat": "patient", "pt": "patient", "num": "number", "nr": "number", "dest": "destination",
+	"prac": "practice", "fn": "forename", "sn": "surname", "desc": "description",
+}
+
 // words splits a name as people write names: camelCase, snake_case, spaces.
 func words(name string) []string {
 	var out []string
 	var b strings.Builder
 	flush := func() {
 		if b.Len() > 0 {
-			out = append(out, strings.ToLower(b.String()))
+			w := strings.ToLower(b.String())
+			if long := short[w]; long != "" {
+				w = long
+			}
+			out = append(out, w)
 			b.Reset()
 		}
 	}
@@ -162,7 +173,7 @@ func (f field) about() about {
 	switch {
 	case has(f.above, []string{"kin", "nok", "carer", "guardian", "emergency"}) || has(f.words, []string{"kin", "nok", "carer", "guardian"}):
 		return ofOther
-	case f.either("referrer", "referring", "referredby", "refby", "gp", "doctor", "clinician", "practitioner", "practice", "surgery", "sender", "requester", "author"):
+	case f.either("referrer", "referring", "referredby", "refby", "gp", "doctor", "clinician", "practitioner", "practice", "surgery", "sender", "source", "requester", "author", "by"):
 		return ofReferrer
 	case f.either("provider", "recipient", "referredto", "destination", "receiver"):
 		return ofService
@@ -238,7 +249,7 @@ func kindOf(f field) kind {
 		return nhsNumber
 	case isDate && f.says("dob", "birth", "birthdate", "dateofbirth", "born"):
 		return birthDate
-	case isDate && f.either("created", "sent", "authored", "referral", "referred", "submitted", "requested", "issued", "event", "received", "timestamp"):
+	case isDate && f.either("created", "sent", "authored", "referral", "referred", "submitted", "requested", "request", "issued", "event", "received", "timestamp"):
 		return madeAt
 	case isDate && f.says("date", "datetime", "time", "when"):
 		return otherDate
@@ -253,6 +264,8 @@ func kindOf(f field) kind {
 		return postcode
 	case f.says("phone", "telephone", "tel", "mobile", "telno", "cell") || phoneLike.MatchString(f.value):
 		return phone
+	case !strings.ContainsFunc(f.value, unicode.IsLetter) && f.says("name", "surname", "forename", "given", "family", "title"):
+		return unclear
 	case f.says("surname", "familyname", "lastname", "family") || f.says("last") && f.says("name"):
 		return familyName
 	case f.says("forename", "givenname", "firstname", "given", "forenames") || f.says("first") && f.says("name"):
@@ -265,6 +278,10 @@ func kindOf(f field) kind {
 		if _, bad := nhs.ParseODS(f.value); bad == nhs.Valid {
 			return odsCode
 		}
+	case practiceLike.MatchString(f.value) && f.either("org", "source", "practice", "surgery", "gp", "code"):
+		return odsCode
+	case f.says("name") && surgeryLike.MatchString(f.value):
+		return orgName
 	case f.says("name") && f.either("practice", "surgery", "organisation", "organization", "org", "service") || f.says("practice", "surgery", "organisation", "organization"):
 		return orgName
 	case f.says("priority", "urgency", "urgent"):
@@ -283,12 +300,12 @@ func kindOf(f field) kind {
 		return referralID
 	case f.says("id", "messageid", "uuid", "identifier") && len(f.above) == 0:
 		return messageID
-	case f.says("name") || f.says("fullname", "patientname", "client") || len(f.words) > 0 && f.words[len(f.words)-1] == "name",
+	case f.says("name") || f.says("full", "whole") && f.under("name") || f.says("fullname", "patientname", "client") || len(f.words) > 0 && f.words[len(f.words)-1] == "name",
 		(f.says("referrer", "doctor", "clinician", "gp") && strings.Contains(f.value, " ")):
 		return fullName
 	case f.under("need", "needs", "problem", "problems", "diagnosis", "diagnoses", "reasons") && f.says("text", "display", "description", "term", "label"):
 		return needText
-	case f.says("reason", "notes", "note", "comment", "comments", "details", "description", "story", "history", "text", "narrative", "information", "summary", "concern", "concerns", "need", "needs", "presenting"),
+	case f.says("reason", "notes", "note", "comment", "comments", "details", "description", "story", "history", "text", "narrative", "information", "summary", "concern", "concerns", "need", "needs", "presenting", "free"),
 		len(f.value) > 60 && strings.Count(f.value, " ") > 6:
 		return reasonText
 	}
@@ -302,13 +319,13 @@ var layouts = []struct{ mapping, golang string }{
 	{"", "20060102"}, {"", "20060102150405"},
 	{"dd/MM/yyyy", "02/01/2006"}, {"dd-MM-yyyy", "02-01-2006"}, {"dd.MM.yyyy", "02.01.2006"},
 	{"dd MMM yyyy", "02 Jan 2006"}, {"dd-MMM-yyyy", "02-Jan-2006"},
-	{"dd/MM/yyyy HH:mm", "02/01/2006 15:04"}, {"dd/MM/yyyy HH:mm:ss", "02/01/2006 15:04:05"},
-	{"yyyy-MM-dd HH:mm:ss", "2006-01-02 15:04:05"}, {"yyyy-MM-dd HH:mm", "2006-01-02 15:04"},
-	{"dd MMM yyyy HH:mm", "02 Jan 2006 15:04"},
+	{"dd/MM/yyyy H:mm", "02/01/2006 15:04"}, {"dd/MM/yyyy H:mm:ss", "02/01/2006 15:04:05"},
+	{"yyyy-MM-dd H:mm:ss", "2006-01-02 15:04:05"}, {"yyyy-MM-dd H:mm", "2006-01-02 15:04"},
+	{"dd MMM yyyy H:mm", "02 Jan 2006 15:04"},
 	{"d/M/yyyy", "2/1/2006"}, {"d.M.yyyy", "2.1.2006"}, {"d MMM yyyy", "2 Jan 2006"}, {"d MMMM yyyy", "2 January 2006"},
-	{"dd/MM/yy", "02/01/06"}, {"dd-MM-yy", "02-01-06"}, {"dd.MM.yy", "02.01.06"}, {"d/M/yy", "2/1/06"},
+	{"dd/MM/yy", "02/01/06"}, {"dd-MM-yy", "02-01-06"}, {"dd.MM.yy", "02.01.06"}, {"d/M/yy", "2/1/06"}, {"d.M.yy", "2.1.06"},
 	{"dd MMM yy", "02 Jan 06"}, {"dd-MMM-yy", "02-Jan-06"}, {"d MMM yy", "2 Jan 06"},
-	{"dd/MM/yy HH:mm", "02/01/06 15:04"}, {"dd.MM.yy HH:mm", "02.01.06 15:04"}, {"dd-MMM-yy HH:mm", "02-Jan-06 15:04"},
+	{"dd/MM/yy H:mm", "02/01/06 15:04"}, {"dd.MM.yy H:mm", "02.01.06 15:04"}, {"dd-MMM-yy H:mm", "02-Jan-06 15:04"},
 }
 
 // layoutOf is the layout that a text is a date in; its index.
@@ -331,12 +348,16 @@ func (w *writer) dated(f field, function string) string {
 	}
 	args := strconv.Quote(layouts[i].mapping)
 	if strings.Contains(layouts[i].mapping, "yy") && !strings.Contains(layouts[i].mapping, "yyyy") {
-		first := w.year - w.year%100
+		first := w.Year - w.Year%100
 		if kindOf(f) == birthDate {
-			first = w.year - 99
+			first = w.Year - 99
 		}
 		args += fmt.Sprintf(`, "yy from %d"`, first)
-		w.doubt("%s has years of two digits, taken for %d to %d: ask the sender; who is older than that would be taken for a child", f.path, first, first+99)
+		who := ""
+		if kindOf(f) == birthDate {
+			who = "; who is older than that would be taken for a child"
+		}
+		w.doubt("%s has years of two digits, taken for %d to %d: ask the sender%s", f.path, first, first+99, who)
 	}
 	return " | " + function + "(" + args + ")"
 }

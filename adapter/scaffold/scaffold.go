@@ -26,16 +26,25 @@ type Proposal struct {
 // Guess is a value that was recognised.
 type Guess struct{ Path, As string }
 
-// Propose proposes a mapping of the name for messages like the sample, which
-// has the format and the message type. By the year, that of the sample, years of
-// two digits are read.
-func Propose(name, format, messageType string, t *message.Tree, year int) *Proposal {
-	w := &writer{name: name, format: format, kind: messageType, year: year, all: proposable(t), used: map[string]bool{}}
+// Source is what is known of a sender beside its sample.
+type Source struct {
+	Name   string // of the mapping
+	Format string
+	Type   string   // of the message; empty: any
+	Year   int      // of the sample: by it years of two digits are read
+	CSV    string   // the csv block; empty: none is needed
+	Doubts []string // what a person must look at already
+}
+
+// Propose proposes a mapping for messages like the sample.
+func Propose(src Source, t *message.Tree) *Proposal {
+	format := src.Format
+	w := &writer{Source: src, all: proposable(t), used: map[string]bool{}, first: src.Doubts}
 	if format == "json" || format == "xml" {
 		w.each = several(fields(t, true))
 	}
-	if w.kind == "" {
-		w.kind = "*"
+	if w.Type == "" {
+		w.Type = "*"
 	}
 	w.write()
 	p := &Proposal{Mapping: []byte(w.head() + w.b.String()), Vocabulary: w.tables, Found: w.found, Checks: w.unsure, swaps: swaps(fields(t, true), false)}
@@ -97,18 +106,17 @@ func (p *Proposal) Leaks(t *message.Tree) []string {
 
 // writer writes mapping.yaml.
 type writer struct {
-	name, format, kind string
-	year               int
-	all                []field
-	used               map[string]bool
-	found              []Guess
-	tables             map[string][]byte
-	b                  strings.Builder
-	unsure             []string
-	first              []string // of what is not sure: without it nothing works
-	number             string   // path of the number of the referral
-	each               string   // list of a document of which each item is a message
-	reaches            bool     // an ODS code leads to the record of a practice
+	Source
+	all     []field
+	used    map[string]bool
+	found   []Guess
+	tables  map[string][]byte
+	b       strings.Builder
+	unsure  []string
+	first   []string // of what is not sure: without it nothing works
+	number  string   // path of the number of the referral
+	each    string   // list of a document of which each item is a message
+	reaches bool     // an ODS code leads to the record of a practice
 }
 
 // take is the first unused field of the kind about somebody; ok is false when
@@ -188,14 +196,17 @@ func (w *writer) head() string {
 			fmt.Fprintf(&b, "#   %s\n", strings.Join(strings.Fields(r), " "))
 		}
 	}
-	fmt.Fprintf(&b, "\nmapping: %s\ntitle: Referrals of %s\nversion: 0.1.0\nformat: %s\naccepts: ['%s']\n\n", w.name, w.name, w.format, strings.ReplaceAll(w.kind, "'", "''"))
+	fmt.Fprintf(&b, "\nmapping: %s\ntitle: Referrals of %s\nversion: 0.1.0\nformat: %s\naccepts: ['%s']\n\n", w.Name, w.Name, w.Format, strings.ReplaceAll(w.Type, "'", "''"))
+	if w.CSV != "" {
+		b.WriteString(w.CSV + "\n")
+	}
 	if w.each != "" {
-		fmt.Fprintf(&b, "%s:\n  each: %s\n", w.format, flowed(w.each))
+		fmt.Fprintf(&b, "%s:\n  each: %s\n", w.Format, flowed(w.each))
 		if strings.HasPrefix(w.number, w.each+".") {
 			fmt.Fprintf(&b, "  id: %s\n", flowed(w.number))
 		}
 		b.WriteString("\n")
 	}
-	fmt.Fprintf(&b, "constants:\n  # The namespace of the sender's own referral numbers: a URL that it owns, if it has one.\n  referralSystem: urn:linkloop:sender:%s:referral\n\nresources:\n", w.name)
+	fmt.Fprintf(&b, "constants:\n  # The namespace of the sender's own referral numbers: a URL that it owns, if it has one.\n  referralSystem: urn:linkloop:sender:%s:referral\n\nresources:\n", w.Name)
 	return b.String()
 }

@@ -78,7 +78,7 @@ var kindWords = []string{
 	"flat", "house", "street", "road", "lane", "avenue", "close", "drive", "court",
 	"name", "address", "postcode", "dob", "born", "number", "contact", "kin", "reason", "consent", "interpreter", "risk",
 	"and", "or", "of", "the", "for", "to", "with", "in", "at", "by", "is", "no", "not", "yes", "none", "unknown", "urgent", "routine",
-	"t", "z", "a", "b", "c", "s", "via", "ref", "id", "am", "pm",
+	"t", "z", "a", "b", "c", "s", "m", "h", "w", "via", "ref", "id", "am", "pm",
 }
 
 // titles stand in names and say nothing of who it is.

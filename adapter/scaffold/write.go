@@ -3,6 +3,7 @@ package scaffold
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -64,6 +65,8 @@ func (w *writer) patient() {
 	}
 	if f, ok := w.take(birthDate, ofPatient); ok {
 		w.line(2, "birthDate: %s", rule(f.path+w.dated(f, "date")))
+	} else if parts, ok := w.birthParts(); ok {
+		w.line(2, "birthDate: %s", rule(strings.Join(parts, " and ")+` | join("-") | date("yyyy-M-d")`))
 	} else {
 		w.unsure = append(w.unsure, "no birth date was found in the sample")
 	}
@@ -90,6 +93,27 @@ func (w *writer) patient() {
 	}
 }
 
+// birthParts are the paths of year, month and day of a birth date that stands in
+// three members.
+func (w *writer) birthParts() ([]string, bool) {
+	var out []string
+	for _, names := range [][]string{{"y", "yyyy", "year"}, {"m", "mm", "month"}, {"d", "dd", "day"}} {
+		i := slices.IndexFunc(w.all, func(f field) bool {
+			return !w.used[f.path] && f.list == "" && f.about() == ofPatient && f.under("dob", "birth", "birthdate", "dateofbirth", "born") && f.says(names...)
+		})
+		if i < 0 {
+			return nil, false
+		}
+		out = append(out, w.all[i].path)
+	}
+	for _, f := range w.all {
+		if slices.Contains(out, f.path) {
+			w.mark(f, birthDate)
+		}
+	}
+	return out, true
+}
+
 // The two parts of a name with an ODS code in brackets behind it.
 const (
 	bracketedCode = ` | part("(", 2) | part(")", 1) | ods`
@@ -108,6 +132,7 @@ func (w *writer) names() {
 			w.line(3, "  text: %s", rule(f.path+" | text"+why))
 			w.line(3, "  family: %s", rule(f.path+" | familyName"))
 			w.line(3, "  given: %s", rule(f.path+" | givenNames"))
+			w.line(3, "  prefix: [%s]", quotedRule(f.path+" | namePrefix"))
 			w.unsure = append(w.unsure, f.path+" holds the whole name; surname and forenames are taken apart by rule")
 			return
 		}
@@ -199,6 +224,16 @@ func (w *writer) address() {
 	}
 	w.line(2, "address:")
 	w.line(3, "- use: home")
+	if len(lines) == 1 && !hasPlace && !hasCode && !hasShire && lines[0].list == "" && postcodeIn.MatchString(lines[0].value) {
+		at := lines[0].path
+		w.line(3, "  text: %s", rule(at+` | text | lines | join(", ")`))
+		w.line(3, "  line: %s", rule(at+" | addressLines"))
+		w.line(3, "  city: %s", rule(at+" | addressTown"))
+		w.line(3, "  district: %s", rule(at+" | addressCounty"))
+		w.line(3, "  postalCode: %s", rule(at+" | addressPostcode"))
+		w.unsure = append(w.unsure, at+" holds the whole address; lines, town and postcode are taken apart by rule")
+		return
+	}
 	if len(lines) > 0 {
 		var paths []string
 		for _, f := range lines {

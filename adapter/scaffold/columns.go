@@ -1,0 +1,96 @@
+package scaffold
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/linkloop/linkloop/adapter/nhs"
+)
+
+// nothings are what people write where there is nothing to write.
+var nothings = []string{"n/a", "n/k", "na", "nk", "not known", "not given", "not recorded", "not stated", "unknown", "(unknown)", "none", "nil", "-", "--", "tbc", "null"}
+
+// MeansNothing reports a text that says that there is no value.
+func MeansNothing(text string) bool { return slices.Contains(nothings, strings.ToLower(text)) }
+
+var (
+	nameLike     = regexp.MustCompile(`^(?:\p{Lu}[\p{Lu}'’-]+, ?\p{Lu}\p{L}+|(?i:mr|mrs|ms|miss|mx|dr|prof)\.? \p{L})`)
+	practiceLike = regexp.MustCompile(`^[A-HJ-NPVWY][0-9]{5}$`)
+	numberLike   = regexp.MustCompile(`^[A-Za-z]{0,6}[-/]?[0-9][0-9/-]{2,}[A-Za-z]?$`)
+	professional = regexp.MustCompile(`(?i)^(?:dr|nurse|sister|gp)\b`)
+)
+
+// looks is a name for a column by the looks of a value, or "".
+func looks(v string) string {
+	v = strings.TrimSpace(v)
+	_, wrong := nhs.ParseNumber(v)
+	layout, isDate := layoutOf(v)
+	switch {
+	case v == "" || MeansNothing(v):
+		return ""
+	case wrong == nhs.Valid:
+		return "NHSNumber"
+	case emailLike.MatchString(v):
+		return "Email"
+	case isDate:
+		at, err := time.Parse(layouts[layout].golang, v)
+		if err == nil && time.Since(at) > 15*365*24*time.Hour || at.After(time.Now().AddDate(1, 0, 0)) {
+			return "Born"
+		}
+		return "ReferralDate"
+	case postcodeLike.MatchString(v):
+		return "Postcode"
+	case strings.ContainsAny(v, ",\n") && postcodeIn.MatchString(v):
+		return "Address"
+	case phoneLike.MatchString(v):
+		return "Phone"
+	case phoneIn.MatchString(v):
+		return "Contact"
+	case practiceLike.MatchString(v):
+		return "PracticeCode"
+	case surgeryLike.MatchString(v) && len(v) < 60 && !strings.Contains(v, "\n"):
+		return "PracticeName"
+	case professional.MatchString(v) && len(v) < 60:
+		return "Referrer"
+	case nameLike.MatchString(v) && len(v) < 80:
+		return "Name"
+	case numberLike.MatchString(v):
+		return "ReferralNo"
+	case slices.Contains([]string{"m", "f", "male", "female"}, strings.ToLower(v)):
+		return "Sex"
+	case slices.Contains([]string{"routine", "urgent", "r", "u"}, strings.ToLower(v)):
+		return "Priority"
+	case len(v) > 20 && strings.Count(v, " ") > 2:
+		return "Notes"
+	}
+	return ""
+}
+
+var postcodeIn = regexp.MustCompile(`(?i)\b[A-Z]{1,2}[0-9][A-Z0-9]? ?[0-9][A-Z]{2}\b`)
+
+// IsData reports a row of values, not of names of columns.
+func IsData(cells []string) bool {
+	return slices.ContainsFunc(cells, func(c string) bool {
+		return slices.Contains([]string{"NHSNumber", "Email", "Born", "ReferralDate", "Postcode", "Phone"}, looks(c))
+	})
+}
+
+// ColumnNames names the columns of a row by the looks of its cells; what looks
+// like nothing is column7. No name stands twice.
+func ColumnNames(cells []string) []string {
+	var out []string
+	for i, c := range cells {
+		name := looks(c)
+		if name == "" {
+			name = fmt.Sprintf("column%d", i+1)
+		}
+		for n, base := 2, name; slices.Contains(out, name); n++ {
+			name = fmt.Sprintf("%s%d", base, n)
+		}
+		out = append(out, name)
+	}
+	return out
+}
