@@ -23,6 +23,9 @@ func (k *checker) workflow() {
 	if n := len(w.Approvers); n > 0 && n < codes.Needed || n == 0 && (w.Codes != "" || w.Measures != "" || w.Approval != "") {
 		k.add("workflow.approvers", "are not two people", "a list of outcome codes or measures of one's own, and an approval, need two approvers with a key each")
 	}
+	if len(w.Approvers) > 0 && w.Codes == "" && w.Measures == "" && w.Approval == "" {
+		k.add("workflow.approval", "is missing while approvers are named", "write the path of the file with their signatures under the shipped rules")
+	}
 	events := seen{}
 	for i, e := range w.Interim {
 		at := fmt.Sprintf("workflow.interim[%d]", i+1)

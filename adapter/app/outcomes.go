@@ -62,8 +62,9 @@ func ReadOutcomeRules(w config.Workflow) (*OutcomeRules, error) {
 }
 
 // approvalFile is where the approval stands: where the configuration says, else
-// beside the list of one's own. The shipped rules alone need none, because they
-// are part of the program, unless approvers are named.
+// beside the list of one's own, or else beside the folder of measures. The
+// shipped rules alone need none, because they are part of the program, unless
+// the configuration names a file.
 func approvalFile(w config.Workflow) string {
 	switch {
 	case w.Approval != "":
@@ -72,8 +73,6 @@ func approvalFile(w config.Workflow) string {
 		return filepath.Join(filepath.Dir(w.Codes), "approval.yaml")
 	case w.Measures != "":
 		return filepath.Join(w.Measures, "..", "approval.yaml")
-	case len(w.Approvers) > 0:
-		return "approval.yaml"
 	}
 	return ""
 }

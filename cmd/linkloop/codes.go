@@ -51,7 +51,7 @@ func codesCommand() *cobra.Command {
 				return err
 			}
 			if r.File == "" {
-				fmt.Fprintln(out, "These are the rules that are part of the program; no approvers are configured, so none are asked for.")
+				fmt.Fprintln(out, "These are the rules that are part of the program; no approval is configured, so none is asked for.")
 				return nil
 			}
 			fmt.Fprintf(out, "Approved by %s (%s).\n", strings.Join(r.By, " and "), r.File)
@@ -117,7 +117,7 @@ func approveCodes(out io.Writer, r *app.OutcomeRules, name, keyFile string) erro
 		return errors.New("--name and --key are needed")
 	}
 	if r.File == "" {
-		return errors.New("no approvers are configured, so nothing is asked for; name two in workflow.approvers")
+		return errors.New("no approval is configured, so none is asked for; set workflow.codes or workflow.approval, and name two workflow.approvers")
 	}
 	pem, err := os.ReadFile(keyFile)
 	if err != nil {

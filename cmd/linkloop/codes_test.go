@@ -126,7 +126,7 @@ func TestCodesList(t *testing.T) {
 		t.Fatal(err)
 	}
 	says(t, out, "part of the program")
-	if _, err := run(t, "codes", "approve", "--name", "ada", "--key", "x"); err == nil || !strings.Contains(err.Error(), "no approvers") {
+	if _, err := run(t, "codes", "approve", "--name", "ada", "--key", "x"); err == nil || !strings.Contains(err.Error(), "no approval") {
 		t.Errorf("%v", err)
 	}
 }
