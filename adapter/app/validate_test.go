@@ -234,3 +234,13 @@ func TestProfilesThatDoNotLoad(t *testing.T) {
 		}
 	}
 }
+
+// TestValidateXML: Parameters and the answer may be XML, too.
+func TestValidateXML(t *testing.T) {
+	h := open(t, nil)
+	const body = `<Parameters xmlns="http://hl7.org/fhir"><parameter><name value="resource"/><resource><Patient><gender value="mal"/></Patient></resource></parameter></Parameters>`
+	r := h.want(h.call("POST", "/fhir/Patient/$validate", []byte(body), "Content-Type", "application/fhir+xml"), 200)
+	if s := string(r.body); !strings.Contains(s, `<expression value="Patient.gender"/>`) || !strings.Contains(s, "male") {
+		t.Errorf("the answer is %s", s)
+	}
+}

@@ -191,6 +191,8 @@ func (w *walk) note(text string) {
 // of not having it.
 func (w *walk) named(v *element.Value, canonical, severity string) {
 	p, why := w.l.Profile(canonical)
+	const long = 300 // of what a client sends, no more is sent back
+	canonical = canonical[:min(len(canonical), long)]
 	if p == nil {
 		w.report(severity, "not-found", canonical, "not checked against "+canonical+": "+why)
 		return
