@@ -126,9 +126,15 @@ func envelope(sender intake.Sender, body []byte) (*inbound.Envelope, error) {
 // enclosed are the messages of a file that is one envelope, in one lane.
 func enclosed(body []byte, env *inbound.Envelope) iter.Seq2[inbound.Part, error] {
 	return func(yield func(inbound.Part, error) bool) {
-		at, line := 0, 1
+		at, line, parts := 0, 1, true
 		for i, m := range env.Messages {
-			if from := bytes.Index(body[at:], m); from >= 0 {
+			// Of a document that is taken apart no message stands in it whole.
+			from := -1
+			if parts {
+				from = bytes.Index(body[at:], m)
+				parts = from >= 0
+			}
+			if parts {
 				line += lines(body[at : at+from])
 				at += from
 			}

@@ -11,6 +11,12 @@ type Envelope struct {
 	Answer func(at time.Time, replies []Reply) Reply
 }
 
+// Bounds on the envelopes of documents that are taken apart.
+const (
+	MaxEnclosed = 5_000    // messages of one document
+	MaxOpened   = 64 << 20 // bytes of all its messages, each with the rest of the document
+)
+
 // Enveloper is a Format whose messages may come several in one body, and which
 // has an answer of its own for that. Each message has its own fate.
 //

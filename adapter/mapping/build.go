@@ -120,8 +120,13 @@ func (e *eval) value(t *template) *element.Value {
 	} else {
 		e.push(t)
 	}
+	return e.popped(t.rule, base, list)
+}
+
+// popped takes the top of the stack off: as an array, or its first.
+func (e *eval) popped(rule int32, base int, list bool) *element.Value {
 	if list {
-		return e.newArray(t.rule, base)
+		return e.newArray(rule, base)
 	}
 	var v *element.Value
 	if len(e.stack) > base {
@@ -163,15 +168,7 @@ func (e *eval) push(t *template) {
 func (e *eval) reference(t *template) *element.Value {
 	base := len(e.stack)
 	e.references(t)
-	if t.list {
-		return e.newArray(t.rule, base)
-	}
-	var v *element.Value
-	if len(e.stack) > base {
-		v = e.stack[base]
-	}
-	e.stack = e.stack[:base]
-	return v
+	return e.popped(t.rule, base, t.list)
 }
 
 // requireReference notes that none of the targets was made.

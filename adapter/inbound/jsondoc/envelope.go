@@ -12,12 +12,6 @@ import (
 
 var _ inbound.Enveloper = Format{}
 
-// Bounds on one envelope.
-const (
-	maxMessages = 5_000
-	maxOpened   = 64 << 20 // bytes of all its messages, each with the rest of the document
-)
-
 // Open takes the list of Options.Each apart. Each item is a message: the
 // document as it is, with that item alone in the list, so that what stands
 // around the list is kept with it and paths are those of the whole. A document
@@ -38,10 +32,10 @@ func (f Format) Open(body []byte) (*inbound.Envelope, error) {
 		return nil, nil
 	}
 	around := len(body) - (l.to - l.from)
-	if n := len(l.items); n > maxMessages {
-		return nil, fault.New(fault.TooLarge, f.o.Each.String(), "more than %d items in one document", maxMessages)
-	} else if n*around+(l.to-l.from) > maxOpened {
-		return nil, fault.New(fault.TooLarge, f.o.Each.String(), "the items, each with the rest of the document, are more than %d bytes", maxOpened)
+	if n := len(l.items); n > inbound.MaxEnclosed {
+		return nil, fault.New(fault.TooLarge, f.o.Each.String(), "more than %d items in one document", inbound.MaxEnclosed)
+	} else if n*around+(l.to-l.from) > inbound.MaxOpened {
+		return nil, fault.New(fault.TooLarge, f.o.Each.String(), "the items, each with the rest of the document, are more than %d bytes", inbound.MaxOpened)
 	}
 	env := &inbound.Envelope{Answer: answer}
 	for _, it := range l.items {

@@ -3,7 +3,6 @@ package jsondoc_test
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -84,19 +83,11 @@ func verdict(r inbound.Reply) (bool, error) {
 	if err := d.Decode(&receipt); err != nil {
 		return false, err
 	}
-	switch receipt.Status {
-	case "accepted", "duplicate":
-		if len(receipt.Errors) > 0 {
-			return false, errors.New("accepted with errors")
-		}
-		return true, nil
-	case "refused":
-		if len(receipt.Errors) == 0 || receipt.Errors[0].Reason == "" || receipt.Task != "" {
-			return false, errors.New("refused without a reason")
-		}
-		return false, nil
+	said := inboundtest.Receipt{Status: receipt.Status, Task: receipt.Task}
+	for _, e := range receipt.Errors {
+		said.Reasons = append(said.Reasons, e.Reason)
 	}
-	return false, fmt.Errorf("status %q", receipt.Status)
+	return said.Accepted()
 }
 
 func TestReceipt(t *testing.T) {
@@ -187,21 +178,8 @@ func FuzzDecode(f *testing.F) {
 				t.Fatal("accepted what is not JSON")
 			}
 		}
-		for _, a := range []inbound.Answer{{}, {Fault: fault.New(fault.Profile, "a.b", "text")}} {
-			if accepted, err := verdict(format.Reply(m, a)); err != nil || accepted != (a.Fault == nil) {
-				t.Fatalf("reply: accepted %v, %v", accepted, err)
-			}
-		}
+		inboundtest.CheckReplies(t, format, m, "a.b", verdict)
 	})
 }
 
-func BenchmarkDecode(b *testing.B) {
-	f := jsondoc.New()
-	b.SetBytes(int64(len(sample)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := f.Decode([]byte(sample)); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
+func BenchmarkDecode(b *testing.B) { inboundtest.BenchmarkDecode(b, jsondoc.New(), []byte(sample)) }

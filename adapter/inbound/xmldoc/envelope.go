@@ -14,12 +14,6 @@ import (
 
 var _ inbound.Enveloper = Format{}
 
-// Bounds on one envelope.
-const (
-	maxMessages = 5_000
-	maxOpened   = 64 << 20 // bytes of all its messages, each with the rest of the document
-)
-
 // Open takes the elements of Options.Each apart. Each is a message: the document
 // as it is without the others, so that what stands around them, declarations of
 // namespaces above all, is kept with it and paths are those of the whole. A
@@ -47,11 +41,11 @@ func (f Format) Open(body []byte) (*inbound.Envelope, error) {
 	if l.find() != nil || l.items == 0 {
 		return nil, nil
 	}
-	if l.items > maxMessages {
-		return nil, fault.New(fault.TooLarge, f.o.Each.String(), "more than %d of these elements in one document", maxMessages)
+	if l.items > inbound.MaxEnclosed {
+		return nil, fault.New(fault.TooLarge, f.o.Each.String(), "more than %d of these elements in one document", inbound.MaxEnclosed)
 	}
 	env := &inbound.Envelope{Answer: answer(l.soap)}
-	left := maxOpened
+	left := inbound.MaxOpened
 	l.root.each(nil, len(l.names), func(chain []int) bool {
 		one := l.root.only(make([]byte, 0, min(len(body), 64<<10)), body, chain)
 		if left -= len(one); left < 0 {
@@ -61,7 +55,7 @@ func (f Format) Open(body []byte) (*inbound.Envelope, error) {
 		return true
 	})
 	if left < 0 {
-		return nil, fault.New(fault.TooLarge, f.o.Each.String(), "the elements, each with the rest of the document, are more than %d bytes", maxOpened)
+		return nil, fault.New(fault.TooLarge, f.o.Each.String(), "the elements, each with the rest of the document, are more than %d bytes", inbound.MaxOpened)
 	}
 	return env, nil
 }

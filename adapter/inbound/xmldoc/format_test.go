@@ -173,19 +173,11 @@ func verdict(r inbound.Reply) (bool, error) {
 	} else if err := xml.Unmarshal(r.Body, rec); err != nil {
 		return false, err
 	}
-	switch rec.Status {
-	case "accepted", "duplicate":
-		if len(rec.Errors) > 0 {
-			return false, errors.New("accepted with errors")
-		}
-		return true, nil
-	case "refused":
-		if len(rec.Errors) == 0 || rec.Errors[0].Reason == "" || rec.Task != "" {
-			return false, errors.New("refused without a reason")
-		}
-		return false, nil
+	said := inboundtest.Receipt{Status: rec.Status, Task: rec.Task}
+	for _, e := range rec.Errors {
+		said.Reasons = append(said.Reasons, e.Reason)
 	}
-	return false, fmt.Errorf("status %q", rec.Status)
+	return said.Accepted()
 }
 
 func decode(t *testing.T, f xmldoc.Format, body string) *inbound.Message {
@@ -341,21 +333,8 @@ func FuzzDecode(f *testing.F) {
 				t.Fatalf("the standard library refuses what was taken: %v", err)
 			}
 		}
-		for _, a := range []inbound.Answer{{}, {Fault: fault.New(fault.Profile, "/a/b", "text")}} {
-			if accepted, err := verdict(format.Reply(m, a)); err != nil || accepted != (a.Fault == nil) {
-				t.Fatalf("reply: accepted %v, %v", accepted, err)
-			}
-		}
+		inboundtest.CheckReplies(t, format, m, "/a/b", verdict)
 	})
 }
 
-func BenchmarkDecode(b *testing.B) {
-	f := xmldoc.New()
-	b.SetBytes(int64(len(sample)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := f.Decode([]byte(sample)); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
+func BenchmarkDecode(b *testing.B) { inboundtest.BenchmarkDecode(b, xmldoc.New(), []byte(sample)) }
