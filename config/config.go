@@ -5,24 +5,25 @@ import "time"
 // Config is everything that a deployment may choose. Its zero value is not
 // useful; start from Default or Load.
 type Config struct {
-	HTTP       HTTP       `mapstructure:"http"`
-	MLLP       MLLP       `mapstructure:"mllp"`
-	Files      Files      `mapstructure:"files"`
-	Admin      Admin      `mapstructure:"admin"`
-	Data       Data       `mapstructure:"data"`
-	Retention  Retention  `mapstructure:"retention"`
-	Mappings   Mappings   `mapstructure:"mappings"`
-	Workflow   Workflow   `mapstructure:"workflow"`
-	Validation Validation `mapstructure:"validation"`
-	Relay      Relay      `mapstructure:"relay"`
-	Sharing    Sharing    `mapstructure:"sharing"`
-	Log        Log        `mapstructure:"log"`
-	Senders    []Sender   `mapstructure:"senders"`
-	Clients    []Client   `mapstructure:"clients"`
-	Records    []Record   `mapstructure:"records"`
-	Channels   []Channel  `mapstructure:"channels"`
-	Practices  []Practice `mapstructure:"practices"`
-	Systems    []System   `mapstructure:"systems"`
+	HTTP       HTTP         `mapstructure:"http"`
+	MLLP       MLLP         `mapstructure:"mllp"`
+	Files      Files        `mapstructure:"files"`
+	Admin      Admin        `mapstructure:"admin"`
+	Data       Data         `mapstructure:"data"`
+	Retention  Retention    `mapstructure:"retention"`
+	Mappings   Mappings     `mapstructure:"mappings"`
+	Workflow   Workflow     `mapstructure:"workflow"`
+	Validation Validation   `mapstructure:"validation"`
+	Relay      Relay        `mapstructure:"relay"`
+	Sharing    Sharing      `mapstructure:"sharing"`
+	Log        Log          `mapstructure:"log"`
+	Senders    []Sender     `mapstructure:"senders"`
+	Clients    []Client     `mapstructure:"clients"`
+	Records    []Record     `mapstructure:"records"`
+	Channels   []Channel    `mapstructure:"channels"`
+	Practices  []Practice   `mapstructure:"practices"`
+	Escalation []Escalation `mapstructure:"escalation"`
+	Systems    []System     `mapstructure:"systems"`
 
 	places places // where each value that is not a default came from
 }
@@ -171,28 +172,38 @@ const (
 	KindFHIR    = "fhir"
 	KindHL7v2   = "hl7v2"
 	KindWebhook = "webhook"
+	KindMail    = "mail"
 )
+
+// Escalation is one rung of the ladder by which people hear of what waits for a
+// human.
+type Escalation struct {
+	After   time.Duration `mapstructure:"after"`
+	Channel string        `mapstructure:"channel"`
+}
 
 // Channel is one way by which outcomes leave, beside the records.
 type Channel struct {
-	Name            string `mapstructure:"name"`
-	Kind            string `mapstructure:"kind"`
-	URL             string `mapstructure:"url"`
-	Address         string `mapstructure:"address"`
-	Message         string `mapstructure:"message"`
-	Application     string `mapstructure:"application"`
-	SecretFile      string `mapstructure:"secret_file"`
-	SecretEnv       string `mapstructure:"secret_env"`
-	TokenURL        string `mapstructure:"token_url"`
-	ClientID        string `mapstructure:"client_id"`
-	KeyID           string `mapstructure:"key_id"`
-	Algorithm       string `mapstructure:"algorithm"`
-	KeyFile         string `mapstructure:"key_file"`
-	Scope           string `mapstructure:"scope"`
-	CAFile          string `mapstructure:"ca_file"`
-	CertificateFile string `mapstructure:"certificate_file"`
-	CertificateKey  string `mapstructure:"certificate_key_file"`
-	AllowPlain      bool   `mapstructure:"allow_plain"`
+	Name            string   `mapstructure:"name"`
+	Kind            string   `mapstructure:"kind"`
+	URL             string   `mapstructure:"url"`
+	Address         string   `mapstructure:"address"`
+	From            string   `mapstructure:"from"`
+	To              []string `mapstructure:"to"`
+	Message         string   `mapstructure:"message"`
+	Application     string   `mapstructure:"application"`
+	SecretFile      string   `mapstructure:"secret_file"`
+	SecretEnv       string   `mapstructure:"secret_env"`
+	TokenURL        string   `mapstructure:"token_url"`
+	ClientID        string   `mapstructure:"client_id"`
+	KeyID           string   `mapstructure:"key_id"`
+	Algorithm       string   `mapstructure:"algorithm"`
+	KeyFile         string   `mapstructure:"key_file"`
+	Scope           string   `mapstructure:"scope"`
+	CAFile          string   `mapstructure:"ca_file"`
+	CertificateFile string   `mapstructure:"certificate_file"`
+	CertificateKey  string   `mapstructure:"certificate_key_file"`
+	AllowPlain      bool     `mapstructure:"allow_plain"`
 
 	// Secret is what SecretFile or SecretEnv held when the configuration was
 	// loaded: the bearer token of kind fhir, the signing secret of kind webhook.

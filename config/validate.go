@@ -34,6 +34,7 @@ func (c Config) check(before Problems) Problems {
 	k.records()
 	k.channels()
 	k.practices()
+	k.escalation()
 	k.choice("sharing.without", k.config.Sharing.Without, "nothing", "codes-only", "summary", "all")
 	return k.found
 }

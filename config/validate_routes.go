@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"time"
 )
 
 // channels checks the ways by which outcomes leave.
@@ -16,10 +17,13 @@ func (k *checker) channels() {
 		if c.Name == RecordChannel || c.Name == "bars" {
 			k.add(at+".name", "is the name of a channel that is always there", "choose another one")
 		}
-		k.choice(at+".kind", c.Kind, KindFHIR, KindHL7v2, KindWebhook)
-		if c.Kind == KindHL7v2 {
+		k.choice(at+".kind", c.Kind, KindFHIR, KindHL7v2, KindWebhook, KindMail)
+		switch c.Kind {
+		case KindHL7v2:
 			k.mllpChannel(at, c)
-		} else {
+		case KindMail:
+			k.mailChannel(at, c)
+		default:
 			k.webChannel(at, c)
 		}
 		if c.SecretFile != "" && c.SecretEnv != "" {
@@ -45,6 +49,28 @@ func (k *checker) mllpChannel(at string, c Channel) {
 	}
 	if c.CAFile == "" && c.CertificateFile == "" && !c.AllowPlain && !Loopback(host) {
 		k.add(at+".address", "would send patient data unprotected over the network", "set ca_file for TLS, or allow_plain: true where the network is protected otherwise")
+	}
+}
+
+func (k *checker) mailChannel(at string, c Channel) {
+	if host, _, err := net.SplitHostPort(c.Address); err != nil || host == "" {
+		k.add(at+".address", "is not of the form host:port", "such as smtp.example.nhs.uk:587")
+	}
+	if c.From == "" || len(c.To) == 0 {
+		k.add(at+".to", "is missing, or from is", "say who is told, and by whom")
+	}
+}
+
+// escalation checks who is told of what waits for a human.
+func (k *checker) escalation() {
+	for i, e := range k.config.Escalation {
+		at := fmt.Sprintf("escalation[%d]", i+1)
+		k.between(at+".after", e.After, 0, 90*24*time.Hour)
+		if !slices.ContainsFunc(k.config.Channels, func(c Channel) bool {
+			return c.Name == e.Channel && (c.Kind == KindWebhook || c.Kind == KindMail)
+		}) {
+			k.add(at+".channel", "names no channel of kind webhook or mail", "")
+		}
 	}
 }
 
@@ -86,6 +112,9 @@ func (k *checker) practices() {
 		k.unique(codes, at+".ods", p.ODS)
 		used := seen{}
 		for j, name := range p.Route {
+			if slices.ContainsFunc(k.config.Channels, func(c Channel) bool { return c.Name == name && c.Kind == KindMail }) {
+				k.add(fmt.Sprintf("%s.route[%d]", at, j+1), "is mail, which carries alerts only", "")
+			}
 			entry := fmt.Sprintf("%s.route[%d]", at, j+1)
 			k.unique(used, entry, name)
 			if !slices.Contains(known, name) {

@@ -271,6 +271,7 @@ func (a *App) Start() {
 		a.keepRetention(ctx)
 	}()
 	a.running.Go(func() { a.keepIndex(ctx) })
+	a.running.Go(func() { a.escalate(ctx) })
 	if a.mllp != nil {
 		a.running.Go(func() {
 			if err := a.mllp.Serve(); err != nil {

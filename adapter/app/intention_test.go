@@ -148,6 +148,7 @@ func TestLifeOfAReferral(t *testing.T) {
 			v = h.one("Task?_id=" + task)
 
 			cancelled := h.want(h.send(w, w.message("cancel", 4, thursday, "")), 200)
+			h.settled()
 			v = h.one("Task?_id=" + task)
 			if v.Str("status") != "cancelled" || v.TextAt("statusReason.text") != "Is in good company now." || v.TextAt("owner.reference") != "Organization/ours" {
 				t.Errorf("the Task is %s because of %q", v.Str("status"), v.TextAt("statusReason.text"))

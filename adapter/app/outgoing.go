@@ -14,11 +14,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/linkloop/linkloop/adapter/escalation"
 	"github.com/linkloop/linkloop/adapter/exchange"
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/outbound"
 	"github.com/linkloop/linkloop/adapter/outbound/fhirapi"
 	"github.com/linkloop/linkloop/adapter/outbound/hl7v2"
+	"github.com/linkloop/linkloop/adapter/outbound/mail"
 	"github.com/linkloop/linkloop/adapter/outbound/webhook"
 	"github.com/linkloop/linkloop/adapter/recall"
 	"github.com/linkloop/linkloop/adapter/routing"
@@ -116,6 +118,11 @@ func channelOf(c config.Channel, r config.Relay) (outbound.Channel, error) {
 			hc.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 		}
 		return hl7v2.New(hc)
+	case config.KindMail:
+		return mail.New(mail.Config{
+			Address: c.Address, From: c.From, To: c.To, Password: c.Secret.Reveal(), TLS: secured, AllowPlain: c.AllowPlain,
+			ConnectTimeout: r.ConnectTimeout, RequestTimeout: r.RequestTimeout, Text: escalation.Text,
+		})
 	case config.KindWebhook:
 		wc := webhook.DefaultConfig()
 		wc.URL, wc.Secret, wc.TLS, wc.Await = c.URL, []byte(c.Secret.Reveal()), secured, r.AckWithin
@@ -217,4 +224,13 @@ func (a *App) recalls() *recall.Service {
 		_, ok := list.Find(code)
 		return ok
 	}}
+}
+
+// escalate tells people of what waits for them until ctx ends.
+func (a *App) escalate(ctx context.Context) {
+	w := &escalation.Watcher{Store: a.store, Every: time.Minute, Owed: a.relay.Notify, Log: a.log}
+	for _, e := range a.cfg.Escalation {
+		w.Steps = append(w.Steps, escalation.Step{After: e.After, Channel: e.Channel})
+	}
+	w.Run(ctx)
 }

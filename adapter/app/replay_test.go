@@ -45,6 +45,7 @@ func TestReplayNeverDuplicates(t *testing.T) {
 			}
 		}
 	}
+	h.settled()
 	before := h.everything()
 	messages := h.want(h.call("GET", "/admin/messages?limit=100", nil), 200).value(h.t).Items
 	if len(messages) != 8 {

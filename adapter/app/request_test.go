@@ -141,6 +141,7 @@ func TestEndedRequestStays(t *testing.T) {
 	h := open(t, nil)
 	p := h.pairOf(h.unowned(250), 0)
 	h.want(p.set("revoked"), 200)
+	h.settled()
 	h.refused(p.set("active"), 422, "business-rule", "taken up again")
 	h.refused(p.move(0, "accepted"), 422, "business-rule", "cancelled")
 	twin := h.want(h.call("GET", "/fhir/Task/"+p.tasks[0], nil), 200).value(t)

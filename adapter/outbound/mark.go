@@ -43,3 +43,6 @@ func CorrectionKey(key, recall string) string { return key + correction + recall
 
 // IsCorrection reports whether a key is that of a correction.
 func IsCorrection(key string) bool { return strings.Contains(key, correction) }
+
+// AlertKey begins the key of an alert to people.
+const AlertKey = "alert/"

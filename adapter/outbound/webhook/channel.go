@@ -18,6 +18,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/linkloop/linkloop/adapter/element"
@@ -81,9 +82,12 @@ func (c *Channel) Deliver(ctx context.Context, d outbound.Delivery) outbound.Res
 	if err != nil || data.Kind != element.Object {
 		return outbound.Result{State: outbound.Dead, Stage: outbound.Refused, Reason: "the payload is no JSON object"}
 	}
-	id := ID(d.Key)
+	id, kind := ID(d.Key), c.cfg.Type
+	if strings.HasPrefix(d.Key, outbound.AlertKey) {
+		kind = "alert"
+	}
 	body := element.NewObject(
-		element.S("type", c.cfg.Type), element.S("id", id), element.S("timestamp", d.Created.UTC().Format(time.RFC3339)),
+		element.S("type", kind), element.S("id", id), element.S("timestamp", d.Created.UTC().Format(time.RFC3339)),
 		element.S("task", d.Task), element.S("practice", d.Destination), element.F("data", data)).JSON()
 	at := strconv.FormatInt(c.cfg.Now().Unix(), 10)
 	header := http.Header{
