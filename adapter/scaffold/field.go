@@ -50,6 +50,9 @@ func fields(t *message.Tree, every bool) []field {
 				g := f
 				g.above = append(append([]string(nil), f.above...), f.words...)
 				g.words = words(c.Name())
+				if c.Name() == "$text" { // of an XML element with attributes: its own name says what it is
+					g.words, g.above = f.words, f.above
+				}
 				g.path = join(f.path, c.Name())
 				if f.list != "" {
 					g.below = f.below + "." + quoted(c.Name())
@@ -249,7 +252,7 @@ func kindOf(f field) kind {
 		return nhsNumber
 	case isDate && f.says("dob", "birth", "birthdate", "dateofbirth", "born"):
 		return birthDate
-	case isDate && f.either("created", "sent", "authored", "referral", "referred", "submitted", "requested", "request", "issued", "event", "received", "timestamp"):
+	case isDate && f.either("created", "sent", "authored", "referral", "referred", "submitted", "requested", "request", "issued", "raised", "opened", "logged", "event", "received", "timestamp"):
 		return madeAt
 	case isDate && f.says("date", "datetime", "time", "when"):
 		return otherDate
@@ -278,7 +281,7 @@ func kindOf(f field) kind {
 		if _, bad := nhs.ParseODS(f.value); bad == nhs.Valid {
 			return odsCode
 		}
-	case practiceLike.MatchString(f.value) && f.either("org", "source", "practice", "surgery", "gp", "code"):
+	case practiceLike.MatchString(f.value) && f.either("org", "source", "site", "practice", "surgery", "gp", "code"):
 		return odsCode
 	case f.says("name") && surgeryLike.MatchString(f.value):
 		return orgName

@@ -224,7 +224,7 @@ func (w *writer) address() {
 	}
 	w.line(2, "address:")
 	w.line(3, "- use: home")
-	if len(lines) == 1 && !hasPlace && !hasCode && !hasShire && lines[0].list == "" && postcodeIn.MatchString(lines[0].value) {
+	if len(lines) == 1 && !hasPlace && !hasCode && !hasShire && (lines[0].list == "" || lines[0].list == w.each) && postcodeIn.MatchString(lines[0].value) {
 		at := lines[0].path
 		w.line(3, "  text: %s", rule(at+` | text | lines | join(", ")`))
 		w.line(3, "  line: %s", rule(at+" | addressLines"))
