@@ -90,13 +90,13 @@ func TestRules(t *testing.T) {
 // called, and an address of a document of several is taken apart too.
 func TestElementsWithAttributes(t *testing.T) {
 	m, err := xmldoc.New().Decode([]byte(`<X site="B86001"><Case no="C/26/1" raised="02-03-26"><Client nhs="9990000018" sn="Marsh"><Addr>12 Mill Lane, Leeds, LS13 2AB</Addr><Tel type="mob">07700 900123</Tel>
-		<Colour shade="dark">blue</Colour></Client></Case><Case no="C/26/2" raised="03-03-26"><Client nhs="9990000026" sn="Quill"/></Case></X>`))
+		<Colour shade="dark">blue</Colour></Client><Issue code="267076002">Loneliness</Issue><Issue code="160476009">Debt</Issue></Case><Case no="C/26/2" raised="03-03-26"><Client nhs="9990000026" sn="Quill"/></Case></X>`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := scaffold.Propose(scaffold.Source{Name: "acme", Format: "xml", Year: 2026}, m.Tree)
 	for _, rule := range []string{"xml:\n  each: X.Case\n  id: 'X.Case.@no'\n", "X.Case.Client.Addr | addressPostcode", "<- X.Case.@raised | dateTime(", "<- X.@site | ods",
-		"X.Case.Client.Tel.$text | trim", "#   X.Case.Client.Colour.$text\n"} {
+		"X.Case.Client.Tel.$text | trim", "display: <- .$text | trim", "#   X.Case.Client.Colour.$text\n"} {
 		if !strings.Contains(string(p.Mapping), rule) {
 			t.Errorf("no %s in\n%s", rule, p.Mapping)
 		}

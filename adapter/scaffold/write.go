@@ -423,7 +423,7 @@ func (w *writer) needs() {
 			if w.used[g.path] || g.list != f.list || f.list == "" && !sibling(f, g) {
 				continue
 			}
-			if k := kindOf(g); k == needText || k == reasonText && f.list != "" || g.says("term", "display", "description") {
+			if k := kindOf(g); k == needText || k == reasonText && f.list != "" || g.says("term", "display", "description") || strings.HasSuffix(g.path, ".$text") {
 				words = g.path
 				if f.list != "" {
 					words = g.below
