@@ -144,7 +144,10 @@ func (a *App) wire(key []byte) error {
 		// The two serve each other: the worklist asks the intake for ids, and a
 		// sender who cancels ends a Task as the worklist would.
 		Follow: func(tx store.Tx, old, task *element.Value) (bool, error) { return a.worklist.Follow(tx, old, task) },
-		Owed:   func() { a.relay.Notify() },
+		EndRest: func(tx store.Tx, task *element.Value, status string) (bool, bool, error) {
+			return a.worklist.EndRest(tx, task, status)
+		},
+		Owed: func() { a.relay.Notify() },
 	})
 	if err != nil {
 		return err

@@ -197,6 +197,27 @@ func TestSenderTakesAllBack(t *testing.T) {
 	p.want("after the cancellation", "revoked cancelled cancelled")
 }
 
+// TestSenderTakesBackWhatGoesOn: also when the Task of the message is over and
+// another one was made for the request.
+func TestSenderTakesBackWhatGoesOn(t *testing.T) {
+	h := open(t, nil)
+	for i, first := range []string{"rejected", "cancelled"} {
+		n := 290 + i
+		p := h.pairOf(h.unowned(n), 1)
+		h.want(p.move(0, first), 200)
+		h.want(p.move(1, "accepted"), 200)
+		cancel := bytes.ReplaceAll(referral(n, "9990000379"), fmt.Appendf(nil, "REF^I12^REF_I12|MSG-%d", n), fmt.Appendf(nil, "REF^I14^REF_I12|MSG-%d-C", n))
+		cancel = bytes.ReplaceAll(cancel, []byte("20260302091500"), []byte("20991231091500"))
+		for range 2 {
+			r := h.want(h.call("POST", "/intake/hl7v2-ref", cancel), 200)
+			if !bytes.Contains(r.body, []byte("MSA|AA")) {
+				t.Fatalf("the cancellation was answered with %s", bytes.ReplaceAll(r.body, []byte("\r"), []byte("\n")))
+			}
+			p.want("after the cancellation", "revoked "+first+" cancelled")
+		}
+	}
+}
+
 // TestBothInOneTransaction: a tool that ends both says so for both, in either
 // order and with the versions it knows.
 func TestBothInOneTransaction(t *testing.T) {

@@ -17,6 +17,11 @@ func (s *Service) cancel(tx store.Tx, sender Sender, sub Submission, d *draft, k
 		return nil, err
 	}
 	from := e.task.root.Str("status")
+	if s.cfg.Workflow.Ended(from) {
+		if v, err := s.cancelRest(tx, sender, sub, d, key, e); v != nil || err != nil {
+			return v, err
+		}
+	}
 	if from == d.ends || from == "entered-in-error" {
 		return e.again(), nil
 	}
@@ -64,6 +69,32 @@ func (s *Service) cancel(tx store.Tx, sender Sender, sub Submission, d *draft, k
 	}
 	v.state = state(task, request, store.Version{Updated: tx.Time()})
 	return v, nil
+}
+
+// cancelRest ends what goes on of a referral whose own Task is over: the request
+// may have been given to somebody else by another Task since. The verdict is
+// nil when nothing goes on, or the message may not change anything.
+func (s *Service) cancelRest(tx store.Tx, sender Sender, sub Submission, d *draft, key [32]byte, e *earlier) (*verdict, error) {
+	if was, err := s.taken(tx, key); err != nil || was || d.notLate(e) != nil {
+		return nil, err
+	}
+	changed, owes, err := s.cfg.EndRest(tx, e.task.root, d.ends)
+	if f := fault.Of(err); err != nil && (f.Kind == fault.Unmappable || f.Kind == fault.IllegalMove) {
+		return nil, &refusal{f, true}
+	}
+	if err != nil || !changed {
+		return nil, err
+	}
+	request, _, err := hold(tx, e.request.Key)
+	if err != nil {
+		return nil, err
+	}
+	p := plan{}
+	p.add(s.provenance(sender, sub, key, d, []store.Key{e.request.Key}), 0)
+	if err := p.write(tx); err != nil {
+		return nil, err
+	}
+	return &verdict{task: e.task.ID, request: e.request.ID, owes: owes, state: state(e.task.root, request.root, e.task.Version)}, nil
 }
 
 // endRequest reads the request as it is after its Task ended. A request that

@@ -60,7 +60,10 @@ type Config struct {
 	// Follow does what the end of a Task brings with it, within the decision
 	// that ends it: worklist.Service.Follow.
 	Follow func(tx store.Tx, old, task *element.Value) (owes bool, err error)
-	Owed   func() // called after a commit that owes a delivery
+	// EndRest ends the request of a Task that is over, and the other Tasks of
+	// that: worklist.Service.EndRest.
+	EndRest func(tx store.Tx, task *element.Value, status string) (changed, owes bool, err error)
+	Owed    func() // called after a commit that owes a delivery
 }
 
 // Service accepts messages.

@@ -170,21 +170,36 @@ func (s *Service) Follow(tx store.Tx, old, task *element.Value) (owes bool, err 
 	if owes, err = s.follow(tx, old, task); err != nil {
 		return false, err
 	}
-	ends := map[string]string{"cancelled": revoked, inError: inError}[task.Str("status")]
-	if ends == "" || old.Str("status") == task.Str("status") {
+	if old.Str("status") == task.Str("status") {
 		return owes, nil
 	}
+	_, more, err := s.EndRest(tx, task, task.Str("status"))
+	return owes || more, err
+}
+
+// EndRest ends the request of a Task as the status of a Task says, cancelled or
+// in error, and every other Task of it that goes on, or is not in error yet.
+// Changed is false when there is none; the request ended with its last Task.
+func (s *Service) EndRest(tx store.Tx, task *element.Value, status string) (changed, owes bool, err error) {
+	ends := map[string]string{"cancelled": revoked, inError: inError}[status]
 	request, err := s.at(tx, task.TextAt("focus.reference"))
-	if err != nil || request.ResourceType() != "ServiceRequest" {
-		return owes, err
-	}
-	if err := s.setRequest(tx, request, ends); err != nil {
-		return false, err
+	if err != nil || ends == "" || request.ResourceType() != "ServiceRequest" {
+		return false, false, err
 	}
 	others, err := s.tasksOf(tx, request, task.ID())
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
-	more, err := s.endTasks(tx, Caller{Name: "sender"}, request, others)
-	return owes || more, err
+	rest := func(t held) bool {
+		now := t.root.Str("status")
+		return !s.cfg.Workflow.Ended(now) || ends == inError && now != inError
+	}
+	if !slices.ContainsFunc(others, rest) {
+		return false, false, nil
+	}
+	if err := s.setRequest(tx, request, ends); err != nil {
+		return false, false, err
+	}
+	owes, err = s.endTasks(tx, Caller{Name: "sender"}, request, others)
+	return true, owes, err
 }
