@@ -187,6 +187,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add(sample(f))
 	f.Add([]byte(`<Bundle xmlns="http://hl7.org/fhir"><type value="message"/><entry><resource><MessageHeader><eventUri value="urn:e"/></MessageHeader></resource></entry></Bundle>`))
 	f.Add(bundle(`,{"fullUrl":"http://x/Patient/1","resource":{"resourceType":"Patient","contained":[{"resourceType":"Organization","id":"o"}]}}`))
+	f.Add([]byte(`<ReferralRequest xmlns="http://hl7.org/fhir"><contained><Practitioner><id value="a"/></Practitioner></contained><status value="active"/><requester><agent><reference value="#a"/></agent></requester></ReferralRequest>`))
+	f.Add([]byte(`<Bundle xmlns="http://hl7.org/fhir"><type value="message"/><entry><resource><MessageHeader><event><code value="referral-1"/></event></MessageHeader></resource></entry><entry><resource><ReferralRequest><identifier><value value="1"/></identifier></ReferralRequest></resource></entry></Bundle>`))
 	format := fhirmsg.New(inbound.JSONLimits{Bytes: 1 << 16, Nodes: 5000})
 	f.Fuzz(func(t *testing.T, body []byte) {
 		m, err := format.Decode(body)
