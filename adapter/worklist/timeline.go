@@ -154,16 +154,7 @@ func deliveryEvents(r store.Reader, task string) ([]referral.Event, error) {
 		}
 		for _, a := range attempts {
 			e := referral.Event{At: a.Ended, Who: "practice " + d.Lane, Ref: d.Channel}
-			switch a.State {
-			case "proven":
-				e.What = "delivered, and found in the patient record"
-			case "delivered":
-				e.What = "delivered"
-			case "dead":
-				e.What = "write-back stopped, in front of a human: " + a.Reason
-			default:
-				e.What = "write-back attempt failed: " + a.Reason
-			}
+			e.What = told(a)
 			out = append(out, e)
 		}
 	}

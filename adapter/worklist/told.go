@@ -107,7 +107,7 @@ func (s *Service) Told(tx store.Tx, was, is store.Delivery) error {
 //
 // https://hl7.org/fhir/R4/communication.html
 func (s *Service) communicate(tx store.Tx, task *element.Value, d store.Delivery, word string) error {
-	id := fmt.Sprintf("wb-%d-%d", d.ID, d.Attempts)
+	id := fmt.Sprintf("wb-%d-%d-%s", d.ID, d.Attempts, word)
 	c := element.NewObject(element.S("resourceType", "Communication"), element.S("id", id), element.S("status", "completed"),
 		element.F("category", element.NewArray(element.NewObject(element.F("coding", element.NewArray(element.NewObject(
 			element.S("system", SystemWriteBack), element.S("code", word), element.S("display", writeBack[word]))))))),
@@ -131,4 +131,36 @@ func (s *Service) communicate(tx store.Tx, task *element.Value, d store.Delivery
 // not an answer to a sender, an alert or a piece of work for a human.
 func Outcome(d store.Delivery) bool {
 	return strings.HasPrefix(d.Key, "Task/") && !strings.Contains(d.Lane, "/") && !strings.HasSuffix(d.Key, "/withdraw") && d.Channel != ""
+}
+
+// wordings is what an attempt or an acknowledgement is on a timeline.
+var wordings = map[string]string{
+	"proven": "delivered, and found in the patient record", "delivered": "delivered",
+	"sent":                   "sent; an acknowledgement is awaited",
+	"accepted-for-transport": "acknowledged: accepted for transport",
+	"collected":              "acknowledged: fetched by the practice's system",
+	"received-by-system":     "acknowledged: the practice's system could read it",
+	"in-practice-workflow":   "acknowledged: in the practice's workflow",
+	"taken-by-peer":          "acknowledged: taken",
+	"verified-in-record":     "found in the patient record",
+	"refused-by-peer":        "refused after it was taken, in front of a human: ",
+	"overdue":                "write-back in front of a human: ",
+	"withheld":               "write-back not sent: ",
+	"elsewhere":              "the practice does not take this channel: ",
+	"closed":                 "write-back closed by a human: ",
+	"superseded":             "corrected: ", "recalled": "taken back before it was sent: ",
+	"unknown-send": "write-back attempt failed, and nobody knows whether it arrived: ",
+	"dead":         "write-back stopped, in front of a human: ",
+}
+
+// told words an attempt; what ends in a colon goes on with its reason.
+func told(a store.Attempt) string {
+	words, known := wordings[a.State]
+	if !known {
+		words = "write-back attempt failed: "
+	}
+	if strings.HasSuffix(words, ": ") {
+		words += a.Reason
+	}
+	return words
 }
