@@ -146,12 +146,12 @@ func marked(forms []string) []string {
 }
 
 // appendReference adds a reference without its version; a canonical also
-// without what stands behind its bar.
+// without its version and what it says of the inside.
 func appendReference(out []string, v *element.Value) []string {
 	if v.Kind == element.String {
 		out = append(out, v.Text)
-		if url, _, versioned := strings.Cut(v.Text, "|"); versioned {
-			out = append(out, url)
+		if end := strings.IndexAny(v.Text, "|#"); end > 0 {
+			out = append(out, v.Text[:end])
 		}
 		return out
 	}
