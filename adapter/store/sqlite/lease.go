@@ -140,9 +140,10 @@ func (w deliveryWriter) oldest(now int64, n int, room func(string) int) (due []r
 }
 
 // ofEachLane jumps from lane to lane: what has piled up in one of them is passed
-// over in one step.
+// over in one step. The index is named, because there is one of all deliveries of
+// a lane too, which grows with those that are settled.
 func (w deliveryWriter) ofEachLane(now int64, n int, room func(string) int) (due []ripe, err error) {
-	next := w.c.stmt("SELECT lane FROM delivery WHERE state < 2 AND lane > ? ORDER BY lane LIMIT 1")
+	next := w.c.stmt("SELECT lane FROM delivery INDEXED BY delivery_lane_due WHERE state < 2 AND lane > ? ORDER BY lane LIMIT 1")
 	defer next.done()
 	take := func(s *stmt, limit int) error {
 		defer s.reset()
@@ -155,14 +156,14 @@ func (w deliveryWriter) ofEachLane(now int64, n int, room func(string) int) (due
 			due = append(due, ripe{s.int64(0), s.int64(1)})
 		}
 	}
-	none := w.c.stmt("SELECT id, wake FROM delivery WHERE state < 2 AND lane IS NULL AND wake <= ? ORDER BY wake, id LIMIT ?")
+	none := w.c.stmt("SELECT id, wake FROM delivery INDEXED BY delivery_lane_due WHERE state < 2 AND lane IS NULL AND wake <= ? ORDER BY wake, id LIMIT ?")
 	defer none.done()
 	if limit := min(room(""), n); limit > 0 {
 		if err := take(none, limit); err != nil {
 			return nil, err
 		}
 	}
-	one := w.c.stmt("SELECT id, wake FROM delivery WHERE state < 2 AND lane = ? AND wake <= ? ORDER BY wake, id LIMIT ?")
+	one := w.c.stmt("SELECT id, wake FROM delivery INDEXED BY delivery_lane_due WHERE state < 2 AND lane = ? AND wake <= ? ORDER BY wake, id LIMIT ?")
 	defer one.done()
 	for lane := ""; ; {
 		ok, err := next.text(lane).step()
