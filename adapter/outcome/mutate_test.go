@@ -73,7 +73,7 @@ func TestMutations(t *testing.T) {
 	owing := 0
 	for n, file := range files {
 		rest := parts(t, strings.TrimSuffix(filepath.Base(file), ".txtar"))
-		for seed := range 300 {
+		for seed := range 150 {
 			r := rand.New(rand.NewPCG(uint64(n), uint64(seed)))
 			in := read(t, rest)
 			for range 1 + r.IntN(8) {
