@@ -117,7 +117,7 @@ func (g *Gateway) barsSearch(c *gin.Context) {
 			if reason != nhs.Valid || !f.SameTarget(number, nhs.SystemNHSNumber+"|"+digits) {
 				return &fault.Fault{Kind: fault.Malformed, Issues: []fault.Issue{{Code: "value", Place: byPatient, Text: "an NHS number with its system is expected"}}}
 			}
-			list, _, err = g.cfg.Intake.OwnAbout(ctx, sender.Name, parsed)
+			list, err = g.cfg.Intake.OwnAbout(ctx, sender.Name, parsed)
 			if wanted != "" {
 				list = slices.DeleteFunc(list, func(v store.Version) bool { return v.ID != wanted })
 			}

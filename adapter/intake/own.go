@@ -10,7 +10,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
-// MaxOwn bounds how many referrals of one person OwnAbout gives.
+// MaxOwn bounds how many referrals of one person OwnAbout looks at.
 const MaxOwn = 100
 
 // Own is a ServiceRequest that the sender made, as it is now, for a sender that
@@ -38,18 +38,17 @@ func (s *Service) Own(ctx context.Context, sender, id string) (store.Version, er
 }
 
 // OwnAbout are the ServiceRequests that the sender made about the person with
-// an NHS number, newest first, MaxOwn of them at most; more says that there
-// are others.
-func (s *Service) OwnAbout(ctx context.Context, sender, number string) (list []store.Version, more bool, err error) {
+// an NHS number, newest first, of the MaxOwn latest about that person.
+func (s *Service) OwnAbout(ctx context.Context, sender, number string) (list []store.Version, err error) {
 	x, ok := s.Sender(sender)
 	if !ok {
-		return nil, false, fault.New(fault.NotFound, "", "no sender of this name is configured")
+		return nil, fault.New(fault.NotFound, "", "no sender of this name is configured")
 	}
 	patient := s.deriveID("Patient", nhs.SystemNHSNumber, number)
 	q, err := resource.Parse(s.cfg.Indexer, "ServiceRequest",
 		url.Values{"subject": {"Patient/" + patient}, "_sort": {"-_lastUpdated"}}, resource.Options{BaseURL: s.cfg.BaseURL})
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	q.Query.Limit = MaxOwn
 	err = s.cfg.Store.View(ctx, func(r store.Reader) error {
@@ -58,7 +57,6 @@ func (s *Service) OwnAbout(ctx context.Context, sender, number string) (list []s
 		if err != nil {
 			return err
 		}
-		more = page.Next != ""
 		for _, v := range page.Versions {
 			_, own, err := s.lastWord(r.Resources(), x, v.ID)
 			if err != nil {
@@ -70,5 +68,5 @@ func (s *Service) OwnAbout(ctx context.Context, sender, number string) (list []s
 		}
 		return nil
 	})
-	return list, more, err
+	return list, err
 }
