@@ -91,4 +91,7 @@ func TestIncludesByAddress(t *testing.T) {
 	brings("Questionnaire?_id="+first+back, any, one)
 	brings("Questionnaire?_id="+second+back, any, two)
 	brings("Questionnaire?_id=" + other + back)
+	inside := answer("https://example.org/Questionnaire/other#q1")
+	brings("Questionnaire?_id="+other+back, inside)
+	brings("QuestionnaireResponse?_id="+inside+forward, other)
 }
