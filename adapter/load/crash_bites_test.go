@@ -83,7 +83,7 @@ func TestTheChecksBite(t *testing.T) {
 		}, "never acknowledged"},
 		{"a version that is not there", func() func() {
 			kept := l.tasks[ended]
-			l.tasks[ended] = moment{kept.version + 1, true}
+			l.tasks[ended] = moment{kept.version + 100, true}
 			return func() { l.tasks[ended] = kept }
 		}, "was acknowledged at version"},
 		{"an end that is not there", func() func() {

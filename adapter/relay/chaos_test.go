@@ -320,7 +320,7 @@ func TestChaos(t *testing.T) {
 			peer.calm = true // even chaos has an end
 			peer.mu.Unlock()
 		}
-		if rng.IntN(25) == 0 { // in the middle of whatever it does
+		if i%30 == 15 || rng.IntN(25) == 0 { // in the middle of whatever it does
 			w.relay.Notify()
 			time.Sleep(time.Duration(rng.IntN(20)) * time.Millisecond)
 			w.kill()
