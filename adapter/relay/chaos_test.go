@@ -223,12 +223,15 @@ type world struct {
 
 func (w *world) now() time.Time { return time.UnixMicro(w.clock.Load()).UTC() }
 
+// chaosLease is for how long a process that died still holds what it had.
+const chaosLease = 5 * time.Minute
+
 // live starts a relay of a new process.
 func (w *world) live() {
 	dead := &atomic.Bool{}
 	cfg := relay.DefaultConfig()
 	cfg.Workers, cfg.PerLane, cfg.Sweep, cfg.Idle = 8, 4, 20*time.Millisecond, 20*time.Millisecond
-	cfg.Lease = 5 * time.Minute
+	cfg.Lease = chaosLease
 	r, err := relay.New(cfg, relay.Parts{Store: mortal{w.store, dead}, Channels: w.channels, Now: w.now})
 	if err != nil {
 		w.t.Fatal(err)
@@ -325,6 +328,7 @@ func TestChaos(t *testing.T) {
 			time.Sleep(time.Duration(rng.IntN(20)) * time.Millisecond)
 			w.kill()
 			w.crashes++
+			w.clock.Add((chaosLease + time.Minute).Microseconds()) // what it held is free again only then
 			w.live()
 		}
 		for _, ack := range carrier.due() {

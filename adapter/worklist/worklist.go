@@ -31,8 +31,8 @@ type Config struct {
 	Gate     *profile.Gate // profiles that resources are held against; nil: none
 	Outcomes *outcome.List
 	Interim  []string // updates that a practice gets before a Task ends, of outcome.Updates
-	BaseURL  string // public FHIR base without trailing slash
-	Channel  string // write-back channel that deliveries are owed to
+	BaseURL  string   // public FHIR base without trailing slash
+	Channel  string   // write-back channel that deliveries are owed to
 	// NationalID derives the id of a resource that has a national identifier,
 	// so that the API and the intake know a person under one id.
 	NationalID func(v *element.Value) string
