@@ -350,7 +350,7 @@ func (r *Relay) close(ctx context.Context, d store.Delivery, res outbound.Result
 			return err
 		}
 		return r.adopt(tx, next, res.References)
-	})
+	}, store.Hint{Keys: []store.Key{{Type: "Task", ID: d.Task}}}) // what told looks at
 	if err != nil {
 		// Another took over after our lease ran out, or the store is away; the
 		// delivery is due again then, and the peer recognises it.
