@@ -197,6 +197,7 @@ func (f *fresh) undo(kept int) {
 			x.g.drop(x.list)
 			f.added--
 		}
+		f.journal[last] = freshChange{}
 		f.journal = f.journal[:last]
 	}
 }
@@ -263,6 +264,7 @@ func (f *fresh) committed() {
 		f.oldest.Store(f.open)
 		f.closed, f.done = nil, false
 	}
+	clear(f.journal) // lest what is behind its end keeps old generations
 	f.journal, f.added = f.journal[:0], 0
 }
 
