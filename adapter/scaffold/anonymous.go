@@ -79,7 +79,10 @@ func madeFor(f field, k kind, n int, standard bool) (made string) {
 	case contacts, orgName:
 		made = shaped(f.value, n)
 	case unclear, referralID, messageID:
-		_, date := layoutOf(f.value)
+		i, date := layoutOf(f.value)
+		if date && k == unclear && !standard && !f.tells() { // it may be anybody's birthday
+			return time.Date(1970, 6, 14+n%15, 0, 0, 0, 0, time.UTC).Format(layouts[i].golang)
+		}
 		if date || f.tells() || k == unclear && standard && !strings.Contains(f.value, " ") {
 			break
 		}

@@ -171,10 +171,15 @@ func madeDate(v string) string {
 	return v
 }
 
+// otherDigits changes every digit.
 func otherDigits(v string, n int) string {
+	shift := rune(n%9) + 3
+	if shift == 8 { // which would change none
+		shift++
+	}
 	return strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' {
-			return '1' + (r-'0'+rune(n%9)+3)%9
+			return '1' + (r-'0'+shift)%9
 		}
 		return r
 	}, v)

@@ -21,6 +21,18 @@ func TestShaped(t *testing.T) {
 	}
 }
 
+// TestOtherDigits: no digit stays, whichever value it is.
+func TestOtherDigits(t *testing.T) {
+	const all = "0123456789"
+	for n := range 20 {
+		for i, r := range otherDigits(all, n) {
+			if byte(r) == all[i] {
+				t.Errorf("digit %c of value %d stays", r, n)
+			}
+		}
+	}
+}
+
 // TestMadeName: order, capitals, punctuation and titles of a name stay.
 func TestMadeName(t *testing.T) {
 	for in, want := range map[string]string{
