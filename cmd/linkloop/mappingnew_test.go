@@ -32,7 +32,7 @@ func TestMappingNewFindsWhatIsAwkward(t *testing.T) {
 			t.Errorf("the example holds %q", mark)
 		}
 	}
-	says(t, example, `(A81099)"`, ` (Mr)"`, `"TESTPERSON, `, `"contact":"Mob: 07700 900`, `"kind":"MRN"`, `"kind":"NHS"`, `"seen":"14/06/70"`,
+	says(t, example, `(A81099)"`, ` (Mr)"`, `"TESTPERSON, `, `"contact":"Mob: 07700 900`, `"kind":"MRN"`, `"kind":"NHS"`, `"seen":"15/06/70"`,
 		`"consent":"verbal"`, `"status":"new"`, `"urgency":"routine"`, `\\`, `"system": "email", "value": "person`, `"use": "mobile"`, "; ")
 }
 
