@@ -131,7 +131,11 @@ func (l *ledger) walk(ctx context.Context, c *client, path string) []stored {
 func (l *ledger) read(ctx context.Context, c *client) books {
 	b := books{referrals: map[string]int{}, tasks: map[string]string{}}
 	requests := map[string]int{} // Tasks of each ServiceRequest
-	for _, h := range l.walk(ctx, c, "/fhir/ServiceRequest?_count=1000") {
+	// Oldest first: what the write-back changes meanwhile is met again, not missed.
+	for _, h := range l.walk(ctx, c, "/fhir/ServiceRequest?_count=1000&_sort=_lastUpdated") {
+		if _, again := requests["ServiceRequest/"+h.id]; again {
+			continue
+		}
 		var r struct {
 			Identifier []struct{ Value string }
 		}
@@ -142,7 +146,11 @@ func (l *ledger) read(ctx context.Context, c *client) books {
 		b.referrals[r.Identifier[0].Value]++
 		requests["ServiceRequest/"+h.id] = 0
 	}
-	for _, h := range l.walk(ctx, c, "/fhir/Task?_count=1000") {
+	for _, h := range l.walk(ctx, c, "/fhir/Task?_count=1000&_sort=_lastUpdated") {
+		if _, again := b.tasks[h.id]; again {
+			b.tasks[h.id] = statusOf(h.body)
+			continue
+		}
 		var t struct {
 			Focus struct{ Reference string }
 		}
