@@ -243,26 +243,44 @@ func (w *world) live() {
 	w.kill = func() { dead.Store(true); cancel(); <-done }
 }
 
-func (w *world) counts() (out map[store.DeliveryState]int64) {
+// look returns how many deliveries are in each state, and how many of them a
+// process has under way: a lease that has run out is nobody's, and stays until
+// its practice, which may be left alone for a while, has room again.
+func (w *world) look() (counts map[store.DeliveryState]int64, flying int) {
 	if err := w.store.View(context.Background(), func(r store.Reader) (err error) {
-		out, err = r.Deliveries().Counts()
+		if counts, err = r.Deliveries().Counts(); err != nil {
+			return err
+		}
+		leased, err := r.Deliveries().List(store.DeliveryFilter{State: store.Leased, Limit: 100})
+		for _, d := range leased {
+			if d.LeaseUntil.After(w.now()) {
+				flying++
+			}
+		}
 		return err
 	}); err != nil {
 		w.t.Fatal(err)
 	}
-	return out
+	return counts, flying
 }
+
+// patience is how long, in real time, what can be done at one moment may take.
+const patience = time.Minute
 
 // settle waits until the relay has done what it can at this time.
 func (w *world) settle() {
 	w.relay.Notify()
+	began := time.Now()
 	for still, was := 0, ""; still < 3; {
 		time.Sleep(3 * time.Millisecond)
-		c := w.counts()
-		if is := fmt.Sprint(c); is == was && c[store.Leased] == 0 {
+		c, flying := w.look()
+		if is := fmt.Sprint(c); is == was && flying == 0 {
 			still++
 		} else {
 			still, was = 0, is
+		}
+		if time.Since(began) > patience {
+			w.t.Fatalf("at %s the relay comes to no rest: %v, %d under way", w.now(), c, flying)
 		}
 	}
 }
