@@ -34,6 +34,9 @@ func TestEveryStoryReachesItsEnd(t *testing.T) {
 			t.Errorf("the demo does not show %q", want)
 		}
 	}
+	if strings.Contains(out.String(), "another system") {
+		t.Error("a timeline does not know the codes of its own house")
+	}
 }
 
 // TestPortTaken says what to do.

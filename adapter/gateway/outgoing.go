@@ -3,6 +3,8 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -20,8 +22,8 @@ type Acknowledge func(ctx context.Context, channel, id, said string, evidence []
 // outgoingRoutes are the operator's hand on what leaves.
 func (g *Gateway) outgoingRoutes(a *gin.RouterGroup) {
 	a.GET("/stops", g.stops)
-	a.PUT("/stops/:practice", g.stop1)
-	a.DELETE("/stops/:practice", g.start)
+	a.PUT("/stops/:practice", g.stopPractice)
+	a.DELETE("/stops/:practice", g.startPractice)
 	a.POST("/deliveries/:id/close", g.closeDelivery)
 	a.POST("/acknowledgements/:channel", g.acknowledge)
 	a.GET("/reconciliation", g.reconciliation)
@@ -45,6 +47,7 @@ func (g *Gateway) stops(c *gin.Context) {
 		for ods, s := range all {
 			views = append(views, StopView{ods, s.Since, s.By, s.Reason})
 		}
+		slices.SortFunc(views, func(a, b StopView) int { return strings.Compare(a.Practice, b.Practice) })
 		return err
 	})
 	g.answer(c, views, err)
@@ -63,28 +66,22 @@ func practice(c *gin.Context) (string, error) {
 	return code, nil
 }
 
-// stop1: PUT /admin/stops/{practice} with {"reason": …}. From the commit on no
+// stopPractice: PUT /admin/stops/{practice} with {"reason": …}. From the commit on no
 // delivery to the practice begins, on any instance; what is on the wire ends.
-func (g *Gateway) stop1(c *gin.Context) {
+func (g *Gateway) stopPractice(c *gin.Context) {
 	ods, err := practice(c)
 	if err != nil {
 		g.fail(c, err)
 		return
 	}
-	var in struct {
-		Reason string `json:"reason"`
-	}
-	if err := g.decode(c, &in); err != nil {
+	reason, err := g.reason(c, "a reason of up to 500 bytes is expected")
+	if err != nil {
 		g.fail(c, err)
-		return
-	}
-	if in.Reason == "" || len(in.Reason) > 500 {
-		g.fail(c, fault.New(fault.Malformed, "reason", "a reason of up to 500 bytes is expected"))
 		return
 	}
 	var s routing.Stop
 	err = g.cfg.Store.Decide(c.Request.Context(), func(tx store.Tx) error {
-		s = routing.Stop{Since: tx.Time(), By: caller(c).Name, Reason: in.Reason}
+		s = routing.Stop{Since: tx.Time(), By: caller(c).Name, Reason: reason}
 		value, err := json.Marshal(s)
 		if err != nil {
 			return err
@@ -97,8 +94,8 @@ func (g *Gateway) stop1(c *gin.Context) {
 	g.answer(c, StopView{ods, s.Since, s.By, s.Reason}, err)
 }
 
-// start: DELETE /admin/stops/{practice}
-func (g *Gateway) start(c *gin.Context) {
+// startPractice: DELETE /admin/stops/{practice}
+func (g *Gateway) startPractice(c *gin.Context) {
 	ods, err := practice(c)
 	if err != nil {
 		g.fail(c, err)
@@ -131,15 +128,9 @@ func (g *Gateway) closeDelivery(c *gin.Context) {
 		g.fail(c, err)
 		return
 	}
-	var in struct {
-		Reason string `json:"reason"`
-	}
-	if err := g.decode(c, &in); err != nil {
+	reason, err := g.reason(c, "how it was seen to is expected in up to 500 bytes and without patient data")
+	if err != nil {
 		g.fail(c, err)
-		return
-	}
-	if in.Reason == "" || len(in.Reason) > 500 {
-		g.fail(c, fault.New(fault.Malformed, "reason", "how it was seen to is expected, in up to 500 bytes and without patient data"))
 		return
 	}
 	err = g.cfg.Store.Decide(c.Request.Context(), func(tx store.Tx) error {
@@ -151,8 +142,8 @@ func (g *Gateway) closeDelivery(c *gin.Context) {
 			return fault.New(fault.IllegalMove, "", "a dead, held or withheld delivery can be closed; this one is %s", d.State)
 		}
 		was := d
-		d.State, d.Settled, d.Reason = store.Closed, tx.Time(), in.Reason
-		a := store.Attempt{Channel: d.Channel, Started: tx.Time(), Ended: tx.Time(), State: string(store.Closed), Reason: in.Reason}
+		d.State, d.Settled, d.Reason = store.Closed, tx.Time(), reason
+		a := store.Attempt{Channel: d.Channel, Started: tx.Time(), Ended: tx.Time(), State: string(store.Closed), Reason: reason}
 		if err := tx.Deliveries().Advance(d, a); err != nil {
 			return err
 		}
@@ -193,6 +184,18 @@ func (g *Gateway) recall(c *gin.Context) {
 	o.By = caller(c).Name
 	rep, err := g.cfg.Recall.Run(c.Request.Context(), o)
 	g.answer(c, rep, err)
+}
+
+// reason is why a human decides so, which is kept with the decision.
+func (g *Gateway) reason(c *gin.Context, expected string) (string, error) {
+	var in struct {
+		Reason string `json:"reason"`
+	}
+	err := g.decode(c, &in)
+	if err == nil && (in.Reason == "" || len(in.Reason) > 500) {
+		err = fault.New(fault.Malformed, "reason", "%s", expected)
+	}
+	return in.Reason, err
 }
 
 // decode reads a small JSON body; unknown members are refused, so that a word

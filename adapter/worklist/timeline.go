@@ -113,18 +113,19 @@ func saidBySender(task *element.Value) int {
 }
 
 // spoken is the first code of a system whose codes are known to be codes; what
-// stands in other systems could be anybody's words.
-func spoken(codings *element.Value) string {
+// stands in other systems could be anybody's words. How far the write-back came
+// is told by its attempts.
+func spoken(codings *element.Value) (said string) {
 	for _, c := range codings.All("") {
 		switch c.Str("system") {
 		case nhs.SystemSNOMED, profile.SystemBusinessStatus:
 			return c.Str("code")
+		case SystemWriteBack:
+		default:
+			said = "(a code of another system)"
 		}
 	}
-	if codings == nil {
-		return ""
-	}
-	return "(a code of another system)"
+	return said
 }
 
 // owner is who has the Task, if that is somebody held here.
