@@ -14,6 +14,7 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/inbound"
 	"github.com/linkloop/linkloop/adapter/mapping"
+	"github.com/linkloop/linkloop/adapter/markup"
 	"github.com/linkloop/linkloop/adapter/scaffold"
 	"github.com/linkloop/linkloop/mappings"
 )
@@ -26,6 +27,7 @@ type Scaffolded struct {
 	Found  []scaffold.Guess
 	Unused []string // addresses or paths that nothing comes of
 	Checks []string // what a person must look at, the most dangerous first
+	Bare   string   // why there is no example; empty: there is one
 	Report mapping.Report
 }
 
@@ -40,9 +42,12 @@ func NewMapping(name, format string, sample []byte) (*Scaffolded, error) {
 	}
 	f := Formats()[format]
 	src := scaffold.Source{Name: name, Format: format, Year: time.Now().Year()}
+	sample = plainest(sample)
 	doubt := ""
 	if format == "csv" {
+		whole := sample
 		f, src.CSV, sample, doubt = rowsOf(sample)
+		src.Records = recordsOf(f, whole)
 	}
 	if f == nil {
 		return nil, fmt.Errorf("there is no format %q: say one of %s with --format", format, strings.Join(formatNames(), ", "))
@@ -77,6 +82,43 @@ func NewMapping(name, format string, sample []byte) (*Scaffolded, error) {
 	if err != nil {
 		return nil, err
 	}
+	anonymous, err := anonymised(f, p, sample)
+	if err != nil {
+		out.Bare = err.Error()
+		fsys, err := out.folder(name)
+		if err != nil {
+			return nil, err
+		}
+		out.Report = LintMapping(fsys, name)
+		return out, nil
+	}
+	return out, out.example(name, format, anonymous)
+}
+
+// plainest is a sample with its values written as they are read; in UTF-8 where
+// it is XML. One that cannot be read so stays as it is.
+func plainest(sample []byte) []byte {
+	text := string(sample)
+	latin := !utf8.Valid(sample)
+	if encoding, err := markup.Encoding(sample); detectsXML(sample) && err == nil && encoding != "" && encoding != "utf-8" && encoding != "utf8" {
+		latin = true
+	}
+	if latin {
+		text = inbound.FromWindows1252(sample)
+	}
+	if detectsXML(sample) {
+		return []byte(scaffold.Plain(text))
+	}
+	return inEncoding(scaffold.Plain(text), sample)
+}
+
+func detectsXML(sample []byte) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(bytes.TrimPrefix(sample, []byte("\ufeff")), " \t\r\n"), []byte("<"))
+}
+
+// anonymised is a plain sample with made-up values; the error says what of it
+// could not be replaced.
+func anonymised(f inbound.Format, p *scaffold.Proposal, sample []byte) ([]byte, error) {
 	text := string(sample)
 	if !utf8.Valid(sample) {
 		text = inbound.FromWindows1252(sample)
@@ -84,12 +126,12 @@ func NewMapping(name, format string, sample []byte) (*Scaffolded, error) {
 	anonymous := inEncoding(string(p.Anonymous([]byte(text))), sample)
 	again, err := f.Decode(anonymous)
 	if err != nil {
-		return nil, fmt.Errorf("the sample could not be made anonymous: with made-up values in it, it cannot be read any more (%w); write an example with made-up values and start from that", err)
+		return nil, fmt.Errorf("the sample could not be made anonymous: with made-up values in it, it cannot be read any more (%w)", err)
 	}
 	if leaks := p.Leaks(again.Tree); len(leaks) > 0 {
-		return nil, fmt.Errorf("the sample could not be made anonymous: the values at %s are written in another way than they are read; write an example with made-up values and start from that", strings.Join(leaks, ", "))
+		return nil, fmt.Errorf("the sample could not be made anonymous: it holds %s, and the values at %s were not found as they are read", scaffold.Construct(text), strings.Join(leaks, ", "))
 	}
-	return out, out.example(name, format, anonymous)
+	return anonymous, nil
 }
 
 // example adds the first example, with what comes out of it.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"encoding/csv"
 	"fmt"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/inbound"
 	"github.com/linkloop/linkloop/adapter/inbound/csvdoc"
+	"github.com/linkloop/linkloop/adapter/message"
 	"github.com/linkloop/linkloop/adapter/scaffold"
 )
 
@@ -66,6 +68,24 @@ func rowsOf(sample []byte) (f inbound.Format, block string, first []byte, check 
 	return csvdoc.New(o), block, first, check
 }
 
+// recordsOf are the rows of a sample, as far as they can be read.
+func recordsOf(f inbound.Format, sample []byte) []*message.Tree {
+	splitter, ok := f.(inbound.Splitter)
+	if !ok {
+		return nil
+	}
+	var out []*message.Tree
+	for p, err := range splitter.Split(bytes.NewReader(sample)) {
+		if err != nil || len(out) == maxLooked {
+			break
+		}
+		if m, err := f.Decode(p.Body); p.Err == nil && err == nil {
+			out = append(out, m.Tree)
+		}
+	}
+	return out
+}
+
 // separatorOf is the separator that stands most often in the first line of a
 // text.
 func separatorOf(text string) byte {
@@ -102,13 +122,13 @@ func inEncoding(text string, sample []byte) []byte {
 	if utf8.Valid(sample) {
 		return []byte(text)
 	}
-	bytes := map[rune]byte{}
+	known := map[rune]byte{}
 	for b := range 256 {
-		bytes[[]rune(inbound.FromWindows1252([]byte{byte(b)}))[0]] = byte(b)
+		known[[]rune(inbound.FromWindows1252([]byte{byte(b)}))[0]] = byte(b)
 	}
 	out := make([]byte, 0, len(text))
 	for _, r := range text {
-		b, ok := bytes[r]
+		b, ok := known[r]
 		if !ok {
 			b = '?'
 		}

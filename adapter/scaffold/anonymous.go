@@ -28,7 +28,7 @@ func swaps(list []field, standard bool) []swap {
 		if slices.ContainsFunc(out, func(s swap) bool { return s.old == f.value }) {
 			continue
 		}
-		k := kindOf(f)
+		k := told(f)
 		made := madeFor(f, k, counts[k], standard)
 		for try := 0; try < len(list) && made != f.value && slices.ContainsFunc(list, func(g field) bool { return g.value == made }); try++ {
 			counts[k]++ // stands in the sample for somebody else
@@ -49,7 +49,7 @@ func swaps(list []field, standard bool) []swap {
 func madeFor(f field, k kind, n int, standard bool) (made string) {
 	switch k {
 	case nhsNumber:
-		made = testNumber(n)
+		made = laid(f.value, testNumber(n))
 	case familyName:
 		made = families[n%len(families)]
 	case givenName:
@@ -135,6 +135,7 @@ var spellings = []func(string) string{
 	strings.NewReplacer("\\", "\\\\", `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`).Replace,
 	strings.NewReplacer(`"`, `""`).Replace,
 	strings.NewReplacer("\\", `\E\`, "&", `\T\`, "|", `\F\`, "^", `\S\`, "~", `\R\`).Replace,
+	strings.NewReplacer("\\", `\E\`, "&", `\T\`, "|", `\F\`, "^", `\S\`, "~", `\R\`, "\n", `\.br\`).Replace,
 	func(s string) string { return escaped(s, `\u%04x`) },
 	func(s string) string { return escaped(s, `\u%04X`) },
 }

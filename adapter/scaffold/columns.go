@@ -45,7 +45,7 @@ func looks(v string) string {
 		return "Postcode"
 	case strings.ContainsAny(v, ",\n") && postcodeIn.MatchString(v):
 		return "Address"
-	case phoneLike.MatchString(v):
+	case isPhone(v):
 		return "Phone"
 	case phoneIn.MatchString(v):
 		return "Contact"
@@ -59,7 +59,7 @@ func looks(v string) string {
 		return "Name"
 	case numberLike.MatchString(v):
 		return "ReferralNo"
-	case slices.Contains([]string{"m", "f", "male", "female"}, strings.ToLower(v)):
+	case slices.Contains(sexes, strings.ToLower(v)):
 		return "Sex"
 	case slices.Contains([]string{"routine", "urgent", "r", "u"}, strings.ToLower(v)):
 		return "Priority"

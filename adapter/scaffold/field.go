@@ -3,6 +3,7 @@ package scaffold
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,11 +20,15 @@ type field struct {
 	below string   // path within an item of that list: .code
 	words []string // of its own name, lower case
 	above []string // of the names above it
+	name  string
+	group []string // names of the members it stands in, from the root
+	same  int      // words of above that the NHS number has above it too
 	value string
 	where string // address
 	item  string // address of the item of that list
 	// placed says that only its position in a list tells it from others.
 	placed bool
+	others []string // of several records, all values at this place
 }
 
 // tells reports whether the value is a short word that says of what kind
@@ -49,6 +54,8 @@ func fields(t *message.Tree, every bool) []field {
 			for c := n.First(); c.Ok(); c = c.Next() {
 				g := f
 				g.above = append(append([]string(nil), f.above...), f.words...)
+				g.group = append(append([]string(nil), f.group...), f.name)
+				g.name = c.Name()
 				g.words = words(c.Name())
 				if c.Name() == "$text" { // of an XML element with attributes: its own name says what it is
 					g.words, g.above = f.words, f.above
@@ -79,7 +86,30 @@ func fields(t *message.Tree, every bool) []field {
 		}
 	}
 	walk(t.Root(), field{})
+	beside(out)
 	return out
+}
+
+// beside notes which names stand above the NHS number as well as above a field:
+// they are about the whole message, and tell nothing of whom the field is
+// about. A message called GPReferral is of the person who is referred.
+func beside(list []field) {
+	i := slices.IndexFunc(list, func(f field) bool { return kindOf(f) == nhsNumber })
+	if i < 0 {
+		return
+	}
+	for j := range list {
+		list[j].same = common(list[i].above, list[j].above)
+	}
+}
+
+// common is with how many equal texts two lists begin.
+func common(a, b []string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 func join(path, name string) string {
@@ -89,18 +119,30 @@ func join(path, name string) string {
 	return path + "." + quoted(name)
 }
 
-var plainName = regexp.MustCompile(`^[A-Za-z_@$][A-Za-z0-9_@$-]*$`)
+var plainName = regexp.MustCompile(`^[\p{L}_@$][\p{L}\p{M}0-9_@$:-]*$`)
 
-// quoted puts a name that is no plain word into backquotes.
+// quoted puts a name that cannot stand in a path as it is into backquotes.
 func quoted(name string) string {
-	if plainName.MatchString(name) && !hl7Name.MatchString(name) {
+	if plainName.MatchString(name) && !hl7Field.MatchString(name) {
 		return name
 	}
 	return "`" + name + "`"
 }
 
-// hl7Name would be read as a segment of HL7 v2.
-var hl7Name = regexp.MustCompile(`^[A-Z][A-Z0-9]{2}(-[0-9]+)?$`)
+// hl7Field would be read as a field of HL7 v2; hl7Segment would with a bracket
+// behind it.
+var (
+	hl7Field   = regexp.MustCompile(`^[A-Z][A-Z0-9]{2}-[0-9]`)
+	hl7Segment = regexp.MustCompile(`^[A-Z][A-Z0-9]{2}$`)
+)
+
+// bracketable is the path of a list in a way that brackets can follow.
+func bracketable(list string) string {
+	if hl7Segment.MatchString(list) {
+		return "`" + list + "`"
+	}
+	return list
+}
 
 // short are words that senders leave letters out of.
 var short = map[string]string{
@@ -173,6 +215,7 @@ const (
 )
 
 func (f field) about() about {
+	f.above = f.above[min(f.same, len(f.above)):]
 	switch {
 	case has(f.above, []string{"kin", "nok", "carer", "guardian", "emergency"}) || has(f.words, []string{"kin", "nok", "carer", "guardian"}):
 		return ofOther
@@ -219,14 +262,20 @@ const (
 
 var (
 	emailLike    = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
-	postcodeLike = regexp.MustCompile(`(?i)^[A-Z]{1,2}[0-9][A-Z0-9]? ?[0-9][A-Z]{2}$`)
+	postcodeLike = regexp.MustCompile(`(?i)^[A-Z]{1,2}[0-9][A-Z0-9]?[ \x{a0}]{0,2}[0-9][A-Z]{2}$`)
 	bracketedODS = regexp.MustCompile(`^[^()]*[^() ] *\(([A-Z][A-Z0-9]{2,9})\)$`)
 	reachable    = regexp.MustCompile(`[^@\s<>(),;:/]+@[^@\s<>(),;/]+\.[A-Za-z]+|(?:\+44|\(?0)[0-9 ()-]{7,14}[0-9]`)
 	phoneIn      = regexp.MustCompile(`(?:\+44|\(?0)[0-9 ()-]{7,14}[0-9]`)
-	phoneLike    = regexp.MustCompile(`^(\+44|\(?0)[0-9 ()-]{8,16}$`)
+	phoneLike    = regexp.MustCompile(`^(?:\+|\(?0)[0-9 ()./-]{8,18}$`)
 )
 
 var surgeryLike = regexp.MustCompile(`(?i)\b(surgery|practice|medical|health|centre|clinic)\b`)
+
+// isPhone reports a text that is one telephone number and no date.
+func isPhone(v string) bool {
+	_, isDate := layoutOf(v)
+	return !isDate && phoneLike.MatchString(v) && len(onlyDigits(v)) >= 9
+}
 
 // bracketed is the ODS code in brackets behind a name, or "".
 func bracketed(v string) string {
@@ -248,8 +297,10 @@ func kindOf(f field) kind {
 	_, isDate := layoutOf(f.value)
 	_, notConcept := nhs.ParseConcept(f.value)
 	switch {
-	case isNumber && (f.says("nhs", "nhsno", "nhsnumber") || !phoneLike.MatchString(f.value) && !f.says("phone", "tel", "mobile", "code", "concept")):
+	case isNumber && (f.says("nhs", "nhsno", "nhsnumber") || !isPhone(f.value) && !f.says("phone", "tel", "mobile", "code", "concept")):
 		return nhsNumber
+	case f.says("nhs", "nhsno", "nhsnumber") && wrong != nhs.Length && wrong != nhs.Digits && !f.says("code"):
+		return nhsNumber // with a mistake in it; the proposal says so
 	case isDate && f.says("dob", "birth", "birthdate", "dateofbirth", "born"):
 		return birthDate
 	case isDate && f.either("created", "sent", "authored", "referral", "referred", "submitted", "requested", "request", "issued", "raised", "opened", "logged", "event", "received", "timestamp"):
@@ -259,13 +310,13 @@ func kindOf(f field) kind {
 	case emailLike.MatchString(f.value):
 		return email
 	case f.says("contact", "contacts", "tel", "phone", "phones", "telephone", "mobile", "telecom", "numbers", "telno") &&
-		!phoneLike.MatchString(f.value) && reachable.MatchString(f.value):
+		!isPhone(f.value) && reachable.MatchString(f.value):
 		return contacts
 	case bracketed(f.value) != "" && (f.either("practice", "surgery", "gp", "organisation", "organization") || surgeryLike.MatchString(f.value)):
 		return orgName
 	case f.says("postcode", "postalcode", "zip", "pcode") || postcodeLike.MatchString(f.value):
 		return postcode
-	case f.says("phone", "telephone", "tel", "mobile", "telno", "cell") || phoneLike.MatchString(f.value):
+	case f.says("phone", "telephone", "tel", "mobile", "telno", "cell") || isPhone(f.value):
 		return phone
 	case !strings.ContainsFunc(f.value, unicode.IsLetter) && f.says("name", "surname", "forename", "given", "family", "title"):
 		return unclear

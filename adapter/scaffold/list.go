@@ -103,7 +103,7 @@ func singled(f field, all []field, first string) (field, bool) {
 				}
 			}
 		}
-		f.path = fmt.Sprintf("%s[where %s = %s]%s", f.list, strings.TrimPrefix(kind.below, "."), strconv.Quote(kind.value), f.below)
+		f.path = fmt.Sprintf("%s[where %s = %s]%s", bracketable(f.list), strings.TrimPrefix(kind.below, "."), strconv.Quote(kind.value), f.below)
 		f.words = append(append([]string(nil), f.words...), words(kind.value)...)
 		f.list, f.below = "", ""
 		return f, true
@@ -118,9 +118,9 @@ func singled(f field, all []field, first string) (field, bool) {
 	if i < 0 || !strings.HasSuffix(f.item, "]") {
 		return f, false
 	}
-	f.path = f.list + f.item[i:] + strings.TrimSuffix(f.below, ".")
+	f.path = bracketable(f.list) + f.item[i:] + strings.TrimSuffix(f.below, ".")
 	if f.below != "." {
-		f.path = f.list + f.item[i:] + f.below
+		f.path = bracketable(f.list) + f.item[i:] + f.below
 	}
 	f.list, f.below, f.placed = "", "", true
 	return f, true

@@ -34,20 +34,25 @@ type Source struct {
 	Year   int      // of the sample: by it years of two digits are read
 	CSV    string   // the csv block; empty: none is needed
 	Doubts []string // what a person must look at already
+
+	// Records are messages like the sample, itself among them: what differs from
+	// one to the next is told by that.
+	Records []*message.Tree
 }
 
 // Propose proposes a mapping for messages like the sample.
 func Propose(src Source, t *message.Tree) *Proposal {
-	format := src.Format
+	format, every := src.Format, fields(t, true)
 	w := &writer{Source: src, all: proposable(t), used: map[string]bool{}, first: src.Doubts}
 	if format == "json" || format == "xml" {
-		w.each = several(fields(t, true))
+		w.each = several(every)
 	}
+	w.compared(every)
 	if w.Type == "" {
 		w.Type = "*"
 	}
 	w.write()
-	p := &Proposal{Mapping: []byte(w.head() + w.b.String()), Vocabulary: w.tables, Found: w.found, Checks: w.unsure, swaps: swaps(fields(t, true), false)}
+	p := &Proposal{Mapping: []byte(w.head() + w.b.String()), Vocabulary: w.tables, Found: w.found, Checks: w.unsure, swaps: swaps(every, false)}
 	for _, f := range w.all {
 		if !w.used[f.path] {
 			p.Unused = append(p.Unused, f.path)
@@ -117,30 +122,32 @@ type writer struct {
 	number  string   // path of the number of the referral
 	each    string   // list of a document of which each item is a message
 	reaches bool     // an ODS code leads to the record of a practice
+	person  []string // names of the members that the NHS number stands in
+	words   []string // of its own name
 }
 
-// take is the first unused field of the kind about somebody; ok is false when
-// there is none.
+// take is the likeliest unused field of the kind about somebody; ok is false
+// when there is none.
 func (w *writer) take(k kind, who about) (field, bool) {
-	for _, f := range w.all {
-		if !w.used[f.path] && kindOf(f) == k && f.about() == who {
-			w.mark(f, k)
-			return f, true
-		}
+	list, _ := w.candidates(who, k)
+	if len(list) == 0 {
+		return field{}, false
 	}
-	return field{}, false
+	w.mark(list[0], k)
+	return list[0], true
 }
 
-// takeAll is every unused field of the kind about somebody.
+// takeAll is every unused field of the kind about somebody. What may be about
+// somebody else is left, and said.
 func (w *writer) takeAll(k kind, who about) []field {
-	var out []field
-	for {
-		f, ok := w.take(k, who)
-		if !ok {
-			return out
-		}
-		out = append(out, f)
+	list, other := w.candidates(who, k)
+	for _, f := range list {
+		w.mark(f, k)
 	}
+	for _, f := range other {
+		w.doubt("%s looks like a %s, but it does not stand with the NHS number: see whose it is", f.path, k)
+	}
+	return list
 }
 
 // any is take for whomever it is about.
@@ -155,6 +162,9 @@ func (w *writer) any(k kind) (field, bool) {
 
 func (w *writer) mark(f field, k kind) {
 	w.used[f.path] = true
+	if kindOf(f) == unclear && lookOf(f) == k {
+		w.doubt("%s was taken for the %s by its looks alone; its name does not say so", f.path, k)
+	}
 	w.found = append(w.found, Guess{f.path, string(k)})
 }
 

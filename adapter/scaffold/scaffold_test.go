@@ -33,7 +33,7 @@ func TestRecognises(t *testing.T) {
 		{`{"tel":"9990000018"}`, "telephone number", "tel"},
 		{`{"person":{"dob":"14/06/1951"}}`, "birth date", "person.dob"},
 		{`{"person":{"dateOfBirth":"14.6.51"}}`, "birth date", "person.dateOfBirth"},
-		{`{"person":{"DOB":"1951-06-14"}}`, "birth date", "person.`DOB`"},
+		{`{"person":{"DOB":"1951-06-14"}}`, "birth date", "person.DOB"},
 		{`{"referral":{"dt":"3 Mar 2026"}}`, "date of the referral", "referral.dt"},
 		{`{"a":"kim@example.org"}`, "e-mail address", "a"},
 		{`{"a":"07700 900123"}`, "telephone number", "a"},
@@ -50,6 +50,20 @@ func TestRecognises(t *testing.T) {
 		{`{"postCode":"ls13 2ab"}`, "postcode", "postCode"},
 		{`{"reasons":[{"txt":"Lonely"}]}`, "need in words", "reasons.txt"},
 		{`{"colour":"blue"}`, "", "colour"},
+		{`{"x":"B86001"}`, "ODS code", "x"},
+		{`{"x":"3.2.51"}`, "birth date", "x"},
+		{`{"x":"F"}`, "gender", "x"},
+		{`{"x":"W"}`, "gender", "x"},
+		{`{"x":"U"}`, "", "x"},
+		{`{"maritalStatus":"M"}`, "", "maritalStatus"},
+		{`{"x":"01632.960123"}`, "telephone number", "x"},
+		{`{"x":"7700900123"}`, "telephone number", "x"},
+		{`{"x":"ls6\u00a02aa"}`, "postcode", "x"},
+		{`{"x":"999 000 0018"}`, "NHS number", "x"},
+		{`{"nhs":"999 000 0019"}`, "NHS number", "nhs"},
+		{`{"x":"4711"}`, "", "x"},
+		{`{"list":[{"x":"4711","y":"5","nhs":"9990000018","sn":"Quill"},{"x":"4712","y":"5","nhs":"9990000026","sn":"Marsh"}]}`, "number of the referral", "list.x"},
+		{`{"Größe":"x@example.org"}`, "e-mail address", "Größe"},
 	} {
 		p := propose(t, tc.body)
 		got := ""
@@ -60,6 +74,9 @@ func TestRecognises(t *testing.T) {
 		}
 		if got != tc.as {
 			t.Errorf("%s was taken for %q, want %q", tc.body, got, tc.as)
+		}
+		if strings.HasPrefix(tc.body, `{"list"`) {
+			continue // of which other members are not used
 		}
 		if unused := slices.Contains(p.Unused, tc.path); unused != (tc.as == "") {
 			t.Errorf("%s: unused %v, found %v", tc.body, p.Unused, p.Found)
@@ -166,6 +183,89 @@ func TestColumns(t *testing.T) {
 	for text, nothing := range map[string]bool{"N/K": true, "Not known": true, "-": true, "None": true, "No": false, "": false, "N": false} {
 		if scaffold.MeansNothing(text) != nothing {
 			t.Errorf("%q means nothing: %v", text, !nothing)
+		}
+	}
+}
+
+// TestWhoseName: the name is that of whoever the NHS number stands with, and a
+// second name is named.
+func TestWhoseName(t *testing.T) {
+	for _, tc := range []struct{ body, rule, check string }{
+		{`{"req":{"doc":{"name":"Dr P Thistle"},"pat":{"name":"MARSH, Ivy","nn":"999 000 0018"}}}`,
+			"text: '<- req.pat.name | text", "req.pat.name was taken for the name of the person, because it stands with the NHS number; req.doc.name holds a name too"},
+		{`{"msg":{"usr":{"surname":"Thistle","forename":"Pat"},"subj":{"ids":{"n":"9990000018"},"surname":"Marsh","forename":"Ivy"}}}`,
+			"family: '<- msg.subj.surname | trim", "msg.usr.surname holds a name too"},
+		{`{"msg":{"usr":{"surname":"Thistle","forename":"Pat"},"subj":{"n":"9990000018","name":"MARSH, Ivy"}}}`,
+			"text: '<- msg.subj.name | text", "msg.usr.surname holds a name too"},
+		{`{"gpReferral":{"nhs":"9990000018","surname":"Marsh","staff":{"surname":"Thistle"}}}`,
+			"family: '<- gpReferral.surname | trim", "gpReferral.staff.surname holds a name too"},
+		{`{"name":"Dr P Thistle","name2":"Ivy Marsh","nhs":"9990000018"}`,
+			"text: '<- name2 | text", "name2 was taken for the name of the person; name holds a name too"},
+		{`{"name":"Dr P Thistle","nhs":"9990000018"}`, "text: '<- name | text", "begins with the title of a doctor"},
+	} {
+		p := propose(t, tc.body)
+		if got := string(p.Mapping); !strings.Contains(got, tc.rule) {
+			t.Errorf("%s: no %s in\n%s", tc.body, tc.rule, got)
+		}
+		if all := strings.Join(p.Checks, "\n"); !strings.Contains(all, tc.check) {
+			t.Errorf("%s: no check %q in\n%s", tc.body, tc.check, all)
+		}
+	}
+	p := propose(t, `{"nhs":"9990000018","name":"Ivy Marsh"}`)
+	if all := strings.Join(p.Checks, "\n"); strings.Contains(all, "holds a name too") || strings.Contains(all, "title of a doctor") {
+		t.Errorf("one name, and %s", all)
+	}
+}
+
+// TestNotWithTheNumber: what stands elsewhere than the person is not the
+// person's, and is not silently left either.
+func TestNotWithTheNumber(t *testing.T) {
+	p := propose(t, `{"pat":{"nhs":"9990000018","tel":"07700 900123"},"usr":{"tel":"01632 960001"}}`)
+	if got := string(p.Mapping); !strings.Contains(got, "<- pat.tel |") || strings.Contains(got, "<- usr.tel |") {
+		t.Errorf("%s", got)
+	}
+	if all := strings.Join(p.Checks, "\n"); !strings.Contains(all, "usr.tel looks like a telephone number, but") {
+		t.Errorf("%s", all)
+	}
+}
+
+// TestSays: a guess by looks alone, and a number that is none, are said.
+func TestSays(t *testing.T) {
+	for body, check := range map[string]string{
+		`{"x":"3.2.51"}`:         "x was taken for the birth date by its looks alone",
+		`{"nhs":"999 000 0019"}`: "nhs is called an NHS number, and in the sample it is none",
+	} {
+		if all := strings.Join(propose(t, body).Checks, "\n"); !strings.Contains(all, check) {
+			t.Errorf("%s: %s", body, all)
+		}
+	}
+	if w := string(propose(t, `{"x":"W"}`).Vocabulary["sex.json"]); !strings.Contains(w, `"code": "w"`) {
+		t.Errorf("W is in no table: %s", w)
+	}
+}
+
+// TestSegmentLike: a list that would be read as a segment of HL7 v2 where
+// brackets follow is quoted there, and nowhere else.
+func TestSegmentLike(t *testing.T) {
+	got := string(propose(t, `{"IDS":[{"t":"MRN","v":"7"},{"t":"NHS","v":"9990000018"}],"DOB":"14/06/1951"}`).Mapping)
+	for _, want := range []string{"`IDS`[where t = \"NHS\"].v | nhsNumber", "<- DOB | date"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %s in\n%s", want, got)
+		}
+	}
+}
+
+// TestPlain: what is read stands there.
+func TestPlain(t *testing.T) {
+	for in, want := range map[string]string{
+		`<?xml version="1.0" encoding="ISO-8859-1"?><a b="&#38;&#x22;">J&#228;ger<!-- Quill --></a>`: `<?xml version="1.0"?><a b="&amp;&quot;">Jäger</a>`,
+		"<a><![CDATA[M&S <b>&auml;</b>]]>&#10;x</a>":                                                 `<a>M&amp;S &lt;b&gt;&amp;auml;&lt;/b&gt;` + "\nx</a>",
+		`{"a":"Qu\u0069ll \"x\" \u003c","b":"c\/d"}`:                                                 `{"a":"Quill \"x\" <","b":"c/d"}`,
+		`MSH|a\X41\b\X7C\`: `MSH|aAb\X7C\`,
+		"a;&#228;":         "a;&#228;",
+	} {
+		if got := scaffold.Plain(in); got != want {
+			t.Errorf("%s became %s, want %s", in, got, want)
 		}
 	}
 }

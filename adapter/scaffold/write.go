@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/linkloop/linkloop/adapter/nhs"
 )
 
 // write writes the resources, each below those that it points to.
@@ -45,6 +47,10 @@ func (w *writer) patient() {
 		}
 	}
 	if ok {
+		w.person, w.words = f.group, f.words
+		if _, wrong := nhs.ParseNumber(f.value); wrong != nhs.Valid {
+			w.doubt("%s is called an NHS number, and in the sample it is none: the number %s", f.path, wrong.Text())
+		}
 		if f.placed {
 			w.unsure = append(w.unsure, f.path+" was taken for the NHS number by its position in a list; in other messages another number may stand there")
 		}
@@ -57,9 +63,13 @@ func (w *writer) patient() {
 	w.names()
 	w.telecom(2, ofPatient)
 	if f, ok := w.take(sex, ofPatient); ok {
-		w.tables["sex.json"] = table("sex", "http://hl7.org/fhir/administrative-gender", [][2]string{
+		codes := [][2]string{
 			{"f", "female"}, {"female", "female"}, {"2", "female"}, {"m", "male"}, {"male", "male"}, {"1", "male"},
-			{"o", "other"}, {"other", "other"}, {"9", "other"}, {"u", "unknown"}, {"unknown", "unknown"}, {"0", "unknown"}})
+			{"o", "other"}, {"other", "other"}, {"9", "other"}, {"u", "unknown"}, {"unknown", "unknown"}, {"0", "unknown"}}
+		if slices.ContainsFunc(append(f.others, f.value), func(v string) bool { return strings.EqualFold(v, "w") }) {
+			codes = append(codes, [2]string{"w", "female"})
+		}
+		w.tables["sex.json"] = table("sex", "http://hl7.org/fhir/administrative-gender", codes)
 		w.line(2, "gender: %s", rule(f.path+" | lower | code(sex)"))
 		w.unsure = append(w.unsure, "vocabulary/sex.json: what this sender means by its codes (the numbers are those of the NHS Data Dictionary)")
 	}
@@ -121,21 +131,40 @@ const (
 )
 
 func (w *writer) names() {
-	family, hasFamily := w.take(familyName, ofPatient)
-	given := w.takeAll(givenName, ofPatient)
-	prefix, hasPrefix := w.take(namePrefix, ofPatient)
 	const why = ` | required("a referral names the person it is for")`
-	if !hasFamily && len(given) == 0 {
-		if f, ok := w.take(fullName, ofPatient); ok {
-			w.line(2, "name:")
-			w.line(3, "- use: official")
-			w.line(3, "  text: %s", rule(f.path+" | text"+why))
-			w.line(3, "  family: %s", rule(f.path+" | familyName"))
-			w.line(3, "  given: %s", rule(f.path+" | givenNames"))
-			w.line(3, "  prefix: [%s]", quotedRule(f.path+" | namePrefix"))
-			w.unsure = append(w.unsure, f.path+" holds the whole name; surname and forenames are taken apart by rule")
-			return
+	list, other := w.candidates(ofPatient, familyName, fullName)
+	var name field
+	if len(list) > 0 {
+		name = list[0]
+		if i := slices.IndexFunc(list, func(f field) bool { return kindOf(f) == familyName }); i > 0 && w.near(list[i]) == w.near(name) && !doctor(list[i]) {
+			name = list[i] // a surname by itself says more
 		}
+		w.otherNames(name, append(list, other...))
+	}
+	if kindOf(name) == fullName {
+		w.mark(name, fullName)
+		w.line(2, "name:")
+		w.line(3, "- use: official")
+		w.line(3, "  text: %s", rule(name.path+" | text"+why))
+		w.line(3, "  family: %s", rule(name.path+" | familyName"))
+		w.line(3, "  given: %s", rule(name.path+" | givenNames"))
+		w.line(3, "  prefix: [%s]", quotedRule(name.path+" | namePrefix"))
+		w.unsure = append(w.unsure, name.path+" holds the whole name; surname and forenames are taken apart by rule")
+		return
+	}
+	family, hasFamily := name, len(list) > 0
+	if hasFamily {
+		w.mark(family, familyName)
+	}
+	var given []field
+	if list, _ := w.candidates(ofPatient, givenName); len(list) > 0 && (!hasFamily || w.near(list[0]) >= w.near(family)) {
+		given = w.takeAll(givenName, ofPatient)
+	}
+	prefix, hasPrefix := field{}, false
+	if list, _ := w.candidates(ofPatient, namePrefix); len(list) > 0 && (!hasFamily || w.near(list[0]) >= w.near(family)) {
+		prefix, hasPrefix = w.take(namePrefix, ofPatient)
+	}
+	if !hasFamily && len(given) == 0 {
 		w.unsure = append(w.unsure, "no name of the person was found in the sample")
 		return
 	}
@@ -149,6 +178,22 @@ func (w *writer) names() {
 	}
 	if hasPrefix {
 		w.line(3, "  prefix: [%s]", quotedRule(prefix.path+" | trim"))
+	}
+}
+
+// otherNames says which names may as well be that of the person.
+func (w *writer) otherNames(name field, list []field) {
+	for _, f := range list {
+		switch {
+		case f.path == name.path || kindOf(f) == fullName && kindOf(name) == familyName && w.near(f) == w.near(name) && !doctor(f) && strings.Contains(strings.ToLower(f.value), strings.ToLower(name.value)):
+		case w.near(f) < w.near(name):
+			w.doubt("%s was taken for the name of the person, because it stands with the NHS number; %s holds a name too: see whose it is", name.path, f.path)
+		default:
+			w.doubt("%s was taken for the name of the person; %s holds a name too: see which is whose", name.path, f.path)
+		}
+	}
+	if doctor(name) {
+		w.doubt("%s was taken for the name of the person, and it begins with the title of a doctor or nurse", name.path)
 	}
 }
 

@@ -65,7 +65,11 @@ func newCommand() *cobra.Command {
 			for _, p := range s.Report.Problems {
 				fmt.Fprintf(out, "%s/%s\n", name, p)
 			}
-			fmt.Fprintln(out, "The example holds the sample made anonymous: read it before you share it.")
+			if s.Bare != "" {
+				fmt.Fprintf(out, "CHECK: there is no example: %s. Write examples/first.txtar with made-up values.\n", s.Bare)
+			} else {
+				fmt.Fprintln(out, "The example holds the sample made anonymous: read it before you share it.")
+			}
 			fmt.Fprintf(out, "Next: read %s, then linkloop mapping test %s --folder %s\n", filepath.Join(dir, "mapping.yaml"), name, into)
 			return nil
 		}}

@@ -104,6 +104,56 @@ func TestMappingNewOfSeveral(t *testing.T) {
 	}
 }
 
+// TestMappingNewOfReferences: values that XML writes as character references or
+// as CDATA, and comments beside them, are made anonymous like any other, and the
+// example holds them plainly.
+func TestMappingNewOfReferences(t *testing.T) {
+	rules, example, out, folder := propose(t, `<?xml version="1.0" encoding="ISO-8859-1"?><R><!-- for Quillj&#228;ger --><No>N-1</No><Pat><NHS>999 000 0018</NHS>`+
+		`<Surname>Quillj&#228;ger</Surname><Forename><![CDATA[Zebedee & Co]]></Forename></Pat><Story>Zebedee feels lonely since &#x2014; well, since <![CDATA[<b>May</b> &nbsp;]]>.</Story></R>`)
+	says(t, rules, "<- R.Pat.Surname | trim", "<- R.Pat.NHS | nhsNumber")
+	if strings.Contains(out, "there is no example") {
+		t.Error(out)
+	}
+	for _, mark := range []string{"uillj", "ebedee", "&#", "CDATA", "<!--", "lonely", "999 000 0018", "ISO-8859-1"} {
+		if strings.Contains(example, mark) {
+			t.Errorf("the example holds %q: %s", mark, example)
+		}
+	}
+	says(t, example, "<Surname>Testperson</Surname>", `"family": "Testperson"`)
+	if said, err := run(t, "mapping", "lint", "--folder", folder); err != nil {
+		t.Errorf("%v: %s", err, said)
+	}
+}
+
+// TestMappingNewWithoutExample: a sample that cannot be made anonymous still
+// gives a mapping, and what is wrong with it is named.
+func TestMappingNewWithoutExample(t *testing.T) {
+	folder, sample := t.TempDir(), filepath.Join(t.TempDir(), "sample")
+	body := "MSH|^~\\&|EPR|Z00001|TIE|LL|20260302091500||REF^I12^REF_I12|M-1|P|2.5.1\rPID|1||9990000018^^^NHS^NH||Quill\\H\\feather\\N\\^Zebedee||19510703|2\r"
+	if err := os.WriteFile(sample, []byte(body), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := run(t, "mapping", "new", "acme", "--from", sample, "--folder", folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	says(t, out, "CHECK: there is no example", `an escape of HL7 v2 such as \H\, line 1`)
+	if _, err := os.Stat(filepath.Join(folder, "acme", "mapping.yaml")); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(folder, "acme", "examples")); !os.IsNotExist(err) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestMappingNewByRecords: rows without a header tell the record's id by that it
+// differs, and codes of a sex by all of them.
+func TestMappingNewByRecords(t *testing.T) {
+	rules, _, out, _ := propose(t, "k;n;p;g;d\n4711;999 000 0018;Marsh;W;3.2.51\n4712;999 000 0026;Quill;U;4.11.60\n4713;9990000034;Day;M;1.1.70\n")
+	says(t, rules, `<- k | trim | required("a referral has a number")`, "<- g | lower | code(sex)", `<- d | date("d.M.yy"`, "<- n | nhsNumber")
+	says(t, out, "k was taken for the number of the referral by its looks alone")
+}
+
 // propose makes a mapping from a sample and returns its rules, its example,
 // what was said and the folder.
 func propose(t *testing.T, body string) (rules, example, out, folder string) {

@@ -1,0 +1,153 @@
+package scaffold
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// told is what a field holds: by its name and value, or else by its looks.
+func told(f field) kind {
+	if k := kindOf(f); k != unclear {
+		return k
+	}
+	return lookOf(f)
+}
+
+// sexes are the words and codes for a sex that are told without a name. U alone
+// may as well be urgent.
+var sexes = []string{"m", "f", "w", "male", "female"}
+
+var cutPhone = regexp.MustCompile(`^7[0-9]{9}$`) // a spreadsheet took the zero
+
+// lookOf tells what a field holds whose name says nothing, by its value and by
+// the values that other records have in its place. It may be wrong: whoever
+// goes by it says so.
+func lookOf(f field) kind {
+	v := f.value
+	all := append([]string{v}, f.others...)
+	switch i, isDate := layoutOf(v); {
+	case kindOf(f) != unclear || f.says(kindNames...) || f.says("marital", "flag", "class", "grade", "ethnic", "religion", "unit"):
+		return unclear
+	case isDate:
+		at, err := time.Parse(layouts[i].golang, v)
+		if err == nil && (time.Since(at) > 15*365*24*time.Hour || at.After(time.Now().AddDate(1, 0, 0))) {
+			return birthDate
+		}
+		return otherDate
+	case practiceLike.MatchString(v) && !distinct(f.others):
+		return odsCode
+	case cutPhone.MatchString(v):
+		return phone
+	case sexed(all):
+		return sex
+	case len(f.others) > 1 && distinct(f.others) && !slices.ContainsFunc(f.others, func(o string) bool { return !numberLike.MatchString(o) }):
+		return referralID
+	}
+	return unclear
+}
+
+// sexed reports values that are all codes of a sex, and not all U.
+func sexed(all []string) bool {
+	some := false
+	for _, v := range all {
+		v = strings.ToLower(v)
+		switch {
+		case slices.Contains(sexes, v):
+			some = true
+		case v != "u" && v != "unknown" && v != "":
+			return false
+		}
+	}
+	return some
+}
+
+// distinct reports values of which no two are the same.
+func distinct(values []string) bool {
+	seen := map[string]bool{}
+	for _, v := range values {
+		if seen[v] {
+			return false
+		}
+		seen[v] = true
+	}
+	return len(values) > 1
+}
+
+// compared notes at each field what other records have in its place: the items
+// of the list that is taken apart, or the trees of further messages.
+func (w *writer) compared(all []field) {
+	values := map[string][]string{}
+	note := func(list []field, within string) {
+		for _, f := range list {
+			if (within == "" || f.list == within) && len(values[f.path]) < maxRecords {
+				values[f.path] = append(values[f.path], f.value)
+			}
+		}
+	}
+	if w.each != "" {
+		note(all, w.each)
+	}
+	for _, t := range w.Records[:min(len(w.Records), maxRecords)] {
+		note(fields(t, false), "")
+	}
+	for i, f := range w.all {
+		w.all[i].others = values[f.path]
+	}
+}
+
+// maxRecords bounds the records of a sample that are compared.
+const maxRecords = 100
+
+// ofPerson are the kinds of what a message says of the person; with several
+// persons in a message they are those who stand with the NHS number.
+var ofPerson = []kind{familyName, givenName, fullName, namePrefix, birthDate, sex, phone, email, contacts, postcode, addressLine, town, county}
+
+// near is how closely a field stands with the NHS number of the message, in
+// members that both stand in; 0 without a number.
+func (w *writer) near(f field) int {
+	if w.person == nil {
+		return 0
+	}
+	return common(w.person, f.group)
+}
+
+// doctor reports a name with the title of somebody who treats others.
+func doctor(f field) bool { return professional.MatchString(f.value) }
+
+// candidates are the unused fields of a kind about somebody, the likeliest
+// first. Of what belongs to a person only those count that stand as closely
+// with the NHS number as any does.
+func (w *writer) candidates(who about, kinds ...kind) (likely, other []field) {
+	for _, tell := range []func(field) kind{kindOf, lookOf} {
+		for _, f := range w.all {
+			if !w.used[f.path] && f.about() == who && slices.Contains(kinds, tell(f)) {
+				likely = append(likely, f)
+			}
+		}
+		if len(likely) > 0 {
+			break
+		}
+	}
+	if who != ofPatient || !slices.Contains(ofPerson, kinds[0]) {
+		return likely, nil
+	}
+	slices.SortStableFunc(likely, func(a, b field) int {
+		switch n := w.near(b) - w.near(a); {
+		case n != 0:
+			return n
+		case doctor(a) != doctor(b) && doctor(a):
+			return 1
+		case doctor(a) != doctor(b):
+			return -1
+		}
+		return common(w.words, b.words) - common(w.words, a.words)
+	})
+	for i, f := range likely {
+		if w.near(f) < w.near(likely[0]) {
+			return likely[:i], likely[i:]
+		}
+	}
+	return likely, nil
+}
