@@ -43,7 +43,8 @@ type Options struct {
 
 // App is one running linkloop.
 type App struct {
-	cfg      config.Config
+	cfg      config.Config                 // of the start; see latest for what a reload changes
+	latest   atomic.Pointer[config.Config] // in use now
 	log      *slog.Logger
 	now      func() time.Time
 	store    store.Store
@@ -79,6 +80,7 @@ type App struct {
 // nothing is served yet. On an error nothing is left open.
 func New(ctx context.Context, cfg config.Config, opt Options) (_ *App, err error) {
 	a := &App{cfg: cfg, log: opt.Log, now: opt.Now, failed: make(chan error, 3), keep: cfg.Retention}
+	a.latest.Store(&cfg)
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}

@@ -14,7 +14,7 @@ import (
 // error says why. Settings that need a restart are named in the error and
 // nothing is changed.
 func (a *App) Reload(cfg config.Config) error {
-	if _, restart := config.Changed(a.cfg, cfg); len(restart) > 0 {
+	if _, restart := config.Changed(*a.latest.Load(), cfg); len(restart) > 0 {
 		return fmt.Errorf("these settings need a restart: %s", strings.Join(restart, ", "))
 	}
 	sent, err := sendersOf(cfg)
@@ -57,7 +57,7 @@ func (a *App) reload(cfg config.Config, sent []config.Sender, m map[string]*mapp
 	a.records.byODS.Store(&byODS)
 	a.answers.bySender.Store(&to)
 	a.outgoing.use(way)
-	a.cfg = cfg
+	a.latest.Store(&cfg)
 	a.relay.Notify()
 	a.log.Info("configuration reloaded", "senders", len(list), "clients", len(cfg.Clients), "records", len(cfg.Records))
 	return nil

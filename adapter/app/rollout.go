@@ -40,18 +40,19 @@ func (a *App) firstSenders() ([]intake.Sender, error) {
 
 // wantedMappings are the mappings of the configuration in use.
 func (a *App) wantedMappings() ([]string, error) {
-	sent, err := sendersOf(a.cfg)
+	sent, err := sendersOf(*a.latest.Load())
 	return mappingsOf(sent), err
 }
 
 // useMappings puts mappings in the place of those in use. Messages in work
 // finish with the mapping they began with.
 func (a *App) useMappings(m map[string]*mapping.Mapping) error {
-	sent := a.cfg.Senders
+	cfg := a.latest.Load()
+	sent := cfg.Senders
 	if len(sent) == 0 {
 		sent = ownSenders(slices.Sorted(maps.Keys(m)))
 	}
-	list, err := senders(sent, m, a.cfg.Systems)
+	list, err := senders(sent, m, cfg.Systems)
 	if err != nil {
 		return err
 	}

@@ -252,7 +252,7 @@ func TestHostileInput(t *testing.T) {
 	}
 	// It grows by about 90 MB. The limits of bodies and frames allow for 128 MB
 	// each, which the collector of Go may double.
-	if peak-before > 512*mb {
+	if peak-before > 512*mb && !raced {
 		t.Errorf("the memory grew by %d MB", (peak-before)/mb)
 	}
 	if s := p.output(); strings.Contains(s, "panic") || strings.Contains(s, "root:") {
@@ -293,7 +293,7 @@ func TestIdleConnections(t *testing.T) {
 	}
 	extra := p.memory("VmRSS") - before
 	t.Logf("%d idle MLLP connections: %.1f MB more, %.1f kB each (the process held %d MB before)", many, float64(extra)/(1<<20), float64(extra)/many/1024, before>>20)
-	if extra > most {
+	if extra > most && !raced {
 		t.Errorf("%d idle connections cost %d MB", many, extra>>20)
 	}
 	if _, err := open[many/2].Send(t.Context(), good(50_000)); err != nil {
