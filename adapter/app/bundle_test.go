@@ -107,7 +107,7 @@ func TestTransactionIsWhole(t *testing.T) {
 		{"an id that is not that of the URL", 400, "id", []string{ask("PUT", "ServiceRequest/1", "", note("a", "x"))}},
 		{"no resource", 400, "resource", []string{ask("POST", "ServiceRequest", "", "")}},
 		{"elsewhere", 400, "relative", []string{ask("GET", "http://elsewhere.example/Task/1", "", "")}},
-		{"an operation", 400, "", []string{ask("GET", "Task/$x", "", "")}},
+		{"an operation", 404, "no such operation", []string{ask("GET", "Task/$x", "", "")}},
 		{"no method", 400, "method", []string{ask("", "Task", "", "")}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -123,7 +123,7 @@ func TestTransactionIsWhole(t *testing.T) {
 	count(0)
 	answers(t, h.post("transaction"), "transaction-response")
 	answers(t, h.post("batch"), "batch-response")
-	h.refused(h.post("collection"), 400, "not-supported", "batch or transaction")
+	h.refused(h.post("collection"), 400, "not-supported", "batch, transaction or history")
 	h.refused(h.call("POST", "/fhir", wanted("a", "x"), "Content-Type", fhirJSON), 400, "", "Bundle")
 	many := make([]string, 201)
 	for i := range many {

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/linkloop/linkloop/adapter/worklist"
 )
 
 // batchOrTransaction serves POST [base]. What a transaction came to is
@@ -16,7 +18,11 @@ func (g *Gateway) batchOrTransaction(c *gin.Context) {
 		g.fail(c, err)
 		return
 	}
+	p := preferencesOf(c)
+	if p.handling == "strict" {
+		applied(c, "handling=strict")
+	}
 	g.bundle(c, func(ctx context.Context) ([]byte, error) {
-		return g.resources(c).Bundle(ctx, caller(c), body, preferencesOf(c).returns)
+		return g.resources(c).Bundle(ctx, caller(c), body, worklist.Preferences{Returns: p.returns, Strict: p.handling == "strict"})
 	})
 }

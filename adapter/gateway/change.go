@@ -32,11 +32,7 @@ func (g *Gateway) updateOne(c *gin.Context) {
 		v, made, err = g.resources(c).UpdateOne(ctx, caller(c), changeOf(c, body), condition(c))
 		return v, err
 	})
-	status := http.StatusOK
-	if made {
-		status = http.StatusCreated
-	}
-	g.written(c, v, err, status)
+	g.written(c, v, err, wroteStatus(made))
 }
 
 // patch serves PATCH [base]/Type/id.

@@ -76,6 +76,7 @@ type Gateway struct {
 	turnstile  *turnstile
 	purse      *purse
 	surface    resource.Surface
+	called     map[string][]string       // methods of operations, by route
 	capability atomic.Pointer[statement] // for the base of the configuration
 	stopping   context.Context           // ends files in work
 	stop       context.CancelFunc
@@ -98,15 +99,22 @@ func New(cfg Config) (*Gateway, error) {
 	r.HandleMethodNotAllowed = true
 	r.RedirectTrailingSlash = false
 	r.Use(g.around, g.near, g.cors)
-	r.NoRoute(func(c *gin.Context) { g.fail(c, fault.New(fault.NotFound, "", "there is nothing at this address")) })
+	r.NoRoute(func(c *gin.Context) {
+		if g.misdirected(c); !c.IsAborted() {
+			g.fail(c, fault.New(fault.NotFound, "", "there is nothing at this address"))
+		}
+	})
 	r.NoMethod(func(c *gin.Context) {
 		if c.Request.Method == http.MethodOptions { // Allow is set
 			empty(c, http.StatusNoContent)
 			return
 		}
-		g.fail(c, fault.New(fault.MethodNotAllowed, "", "the method is not allowed at this address"))
+		if g.misdirected(c); !c.IsAborted() {
+			g.fail(c, fault.New(fault.MethodNotAllowed, "", "the method is not allowed at this address"))
+		}
 	})
 	g.routes(r)
+	g.called = operationsAt(r.Routes())
 	var err error
 	if g.surface, err = surfaceOf(r.Routes(), cfg.Version, len(cfg.Origins) > 0); err != nil {
 		return nil, err
@@ -145,7 +153,7 @@ func (g *Gateway) routes(r *gin.Engine) {
 	in.POST(barsPath+"$process-message", g.bars)
 	g.barsReads(r, in)
 
-	f := r.Group("/fhir", g.authenticate, g.reader, g.share, g.negotiate)
+	f := r.Group("/fhir", g.authenticate, g.reader, g.share, g.negotiate, g.misdirected)
 	get := func(path string, h gin.HandlerFunc) { f.GET(path, h); f.HEAD(path, h) }
 	f.POST("", g.batchOrTransaction)
 	get("", g.searchAll)

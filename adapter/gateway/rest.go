@@ -134,11 +134,7 @@ func (g *Gateway) create(c *gin.Context) {
 		v, made, err = g.resources(c).CreateUnless(ctx, caller(c), c.Param("type"), body, condition[0])
 		return v, err
 	})
-	status := http.StatusOK
-	if made {
-		status = http.StatusCreated
-	}
-	g.written(c, v, err, status)
+	g.written(c, v, err, wroteStatus(made))
 }
 
 // update serves PUT [base]/Type/id.
@@ -154,11 +150,16 @@ func (g *Gateway) update(c *gin.Context) {
 		v, made, err = g.resources(c).Put(ctx, caller(c), changeOf(c, body))
 		return v, err
 	})
-	status := http.StatusOK
+	g.written(c, v, err, wroteStatus(made))
+}
+
+// wroteStatus is that of a write that came to something: 201 where it made the
+// resource, else 200.
+func wroteStatus(made bool) int {
 	if made {
-		status = http.StatusCreated
+		return http.StatusCreated
 	}
-	g.written(c, v, err, status)
+	return http.StatusOK
 }
 
 // written answers a create, an update or a patch as Prefer asks; the resource

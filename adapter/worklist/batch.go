@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
@@ -26,6 +27,9 @@ type entry struct {
 	resource *element.Value // nil where the request has none
 
 	ifMatch, ifNoneMatch, ifNoneExist string
+	ifModifiedSince                   time.Time
+	operation                         string // without the dollar sign
+	strict                            bool   // unknown search parameters are refused
 
 	// Of a transaction: conditions are resolved before anything is written.
 	inTransaction bool
@@ -41,10 +45,11 @@ type answer struct {
 	version  store.Version // zero when there is none
 	resource []byte        // of a GET
 	fault    *fault.Fault
+	remarks  []fault.Issue // warnings about what was taken
 }
 
-// batch does each entry by itself.
-func (s *Service) batch(ctx context.Context, who Caller, list []*element.Value) []answer {
+// batch does each entry by itself; of a history the last one comes first.
+func (s *Service) batch(ctx context.Context, who Caller, list []*element.Value, strict, history bool) []answer {
 	names := map[string]bool{}
 	for _, x := range list {
 		if u := x.Str("fullUrl"); strings.HasPrefix(u, "urn:") {
@@ -52,20 +57,29 @@ func (s *Service) batch(ctx context.Context, who Caller, list []*element.Value) 
 		}
 	}
 	out := make([]answer, len(list))
-	for i, x := range list {
+	for n := range list {
+		i := n
+		if history {
+			i = len(list) - 1 - n
+		}
+		x := list[i]
 		err := ctx.Err()
 		if err != nil {
 			err = fault.Wrap(fault.Transient, err, "the time of the request was over before this entry; send it again")
 		}
 		var e entry
 		if err == nil {
-			e, err = s.entry(i, x)
+			e, err = s.entry(x)
+			e.strict = strict
+			if history {
+				e = e.replayed()
+			}
 		}
 		if err == nil && refersToOther(e.resource, names) {
 			err = fault.New(fault.Malformed, "", "entries of a batch do not refer to each other; send a transaction")
 		}
 		if err == nil {
-			out[i], err = s.do(ctx, who, e)
+			out[i], err = s.done(ctx, who, e)
 		}
 		if err != nil {
 			f := fault.Of(located(err, i))
@@ -73,6 +87,24 @@ func (s *Service) batch(ctx context.Context, who Caller, list []*element.Value) 
 		}
 	}
 	return out
+}
+
+// replayed is an entry of a history as a change: what was made under an id is
+// made under it again. Conditions and versions of then and there say nothing
+// of now and here.
+func (e entry) replayed() entry {
+	e.ifMatch, e.ifNoneMatch, e.ifNoneExist = "", "", ""
+	if meta := e.resource.Get("meta"); meta != nil {
+		meta.Remove("versionId")
+		meta.Remove("lastUpdated")
+		if len(meta.Fields) == 0 {
+			e.resource.Remove("meta")
+		}
+	}
+	if e.method == "POST" && e.operation == "" && e.resource.ID() != "" {
+		e.method, e.key.ID = "PUT", e.resource.ID()
+	}
+	return e
 }
 
 // refersToOther reports whether a reference is one of the names.
@@ -94,14 +126,16 @@ func refersToOther(v *element.Value, names map[string]bool) bool {
 }
 
 // entry reads Bundle.entry.
-func (s *Service) entry(i int, x *element.Value) (e entry, err error) {
+func (s *Service) entry(x *element.Value) (e entry, err error) {
 	request := x.Get("request")
 	e = entry{
 		method: request.Str("method"), fullURL: x.Str("fullUrl"), resource: x.Get("resource"),
 		ifMatch: request.Str("ifMatch"), ifNoneMatch: request.Str("ifNoneMatch"), ifNoneExist: request.Str("ifNoneExist"),
 	}
-	if request.Get("ifModifiedSince") != nil {
-		return e, fault.New(fault.Unsupported, "", "ifModifiedSince is not taken in a Bundle; ifNoneMatch is")
+	if since := request.Str("ifModifiedSince"); since != "" {
+		if e.ifModifiedSince, err = time.Parse(time.RFC3339Nano, since); err != nil {
+			return e, fault.New(fault.Malformed, "", "request.ifModifiedSince is an instant with a time zone")
+		}
 	}
 	path, query, asked := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(request.Str("url"), s.cfg.BaseURL), "/"), "?")
 	if strings.Contains(path, ":") || path == "" {
@@ -109,6 +143,10 @@ func (s *Service) entry(i int, x *element.Value) (e entry, err error) {
 	}
 	e.query = query
 	parts := strings.Split(path, "/")
+	if name, called := strings.CutPrefix(parts[len(parts)-1], "$"); called {
+		e.operation = name
+		return e.calls(parts[:len(parts)-1])
+	}
 	e.key.Type = parts[0]
 	if _, err := definition(e.key.Type); err != nil {
 		return e, err
@@ -119,8 +157,8 @@ func (s *Service) entry(i int, x *element.Value) (e entry, err error) {
 	}
 	rest := strings.Join(parts[1:], "/")
 	switch version, isVersion := strings.CutPrefix(rest, "_history/"); {
-	case strings.Contains(e.key.ID, "$") || e.key.ID == "_search":
-		return e, fault.New(fault.Unsupported, "", "operations are not called in a Bundle")
+	case e.key.ID == "_search":
+		return e, fault.New(fault.Unsupported, "", "a search in a Bundle is a GET, such as Task?status=requested")
 	case rest == "":
 	case e.method == "GET" && rest == "_history":
 		e.history = true
@@ -156,8 +194,19 @@ func (s *Service) entry(i int, x *element.Value) (e entry, err error) {
 	return e, nil
 }
 
+// done does what one entry asks for, and notes what is said about what it wrote.
+func (s *Service) done(ctx context.Context, who Caller, e entry) (answer, error) {
+	said := &Remarks{}
+	a, err := s.Judging(s.lenient, said).do(ctx, who, e)
+	a.remarks = said.Issues
+	return a, err
+}
+
 // do does what one entry asks for.
 func (s *Service) do(ctx context.Context, who Caller, e entry) (a answer, err error) {
+	if e.operation != "" {
+		return s.call(ctx, who, e)
+	}
 	switch e.method {
 	case "GET":
 		return s.get(ctx, e)
@@ -257,9 +306,9 @@ func (s *Service) get(ctx context.Context, e entry) (a answer, err error) {
 			return a, err
 		}
 		if e.history {
-			a.resource, err = s.History(ctx, e.key.Type, e.key.ID, params, false)
+			a.resource, err = s.History(ctx, e.key.Type, e.key.ID, params, e.strict)
 		} else {
-			a.resource, err = s.Search(ctx, e.key.Type, params, false)
+			a.resource, err = s.Search(ctx, e.key.Type, params, e.strict)
 		}
 		return a, err
 	case e.version > 0:
@@ -270,12 +319,22 @@ func (s *Service) get(ctx context.Context, e entry) (a answer, err error) {
 	if err != nil {
 		return a, err
 	}
-	if seen, err := versionSeen(e.ifNoneMatch); err == nil && seen == a.version.Number {
+	if e.known(a.version) {
 		a.status = 304
 		return a, nil
 	}
 	a.resource = a.version.Body
 	return a, nil
+}
+
+// known reports whether who asks has the version already. As in HTTP,
+// ifModifiedSince counts where ifNoneMatch is not there.
+func (e entry) known(v store.Version) bool {
+	if e.ifNoneMatch != "" {
+		seen, err := versionSeen(e.ifNoneMatch)
+		return err == nil && seen == v.Number
+	}
+	return !e.ifModifiedSince.IsZero() && !v.Updated.After(e.ifModifiedSince)
 }
 
 // patchOf reads the patch of an entry: a Binary that holds one, or Parameters.
@@ -304,6 +363,7 @@ func (s *Service) answer(typ string, answers []answer, returns string) []byte {
 		b.entry()
 		response := element.NewObject(element.S("status", strconv.Itoa(a.status)))
 		body := a.resource
+		var issues []fault.Issue
 		if v := a.version; v.Number > 0 {
 			b.fullURL(v.Key)
 			b.out = append(b.out, ',')
@@ -317,12 +377,16 @@ func (s *Service) answer(typ string, answers []answer, returns string) []byte {
 			case written && returns == representation:
 				body = v.Body
 			case (written || a.status == 204) && returns == operationOutcome:
-				response.Set("outcome", fhir.OperationOutcome(fault.Duplicate, []fault.Issue{{Severity: "information", Code: "informational",
-					Text: fmt.Sprintf("%s is at version %d", v.Key, v.Number)}}))
+				issues = append(issues, fault.Issue{Severity: "information", Code: "informational",
+					Text: fmt.Sprintf("%s is at version %d", v.Key, v.Number)})
 			}
 		}
-		if a.fault != nil {
+		issues = append(issues, a.remarks...)
+		switch {
+		case a.fault != nil:
 			response.Set("outcome", fhir.OperationOutcome(a.fault.Kind, a.fault.Issues))
+		case len(issues) > 0:
+			response.Set("outcome", fhir.OperationOutcome(fault.Profile, issues))
 		}
 		if len(body) > 0 {
 			b.out = append(append(append(b.out, `"resource":`...), body...), ',')

@@ -21,10 +21,13 @@ const MaxEntries = 200
 // Bundle does what the entries of a batch or a transaction ask for, and
 // returns the Bundle of answers, one for each entry in its place. Entries of a
 // batch stand each by itself. A transaction is one decision: one entry that
-// fails fails all, and the fault names it. Returns says what the answers to
-// writes hold: representation, OperationOutcome, or nothing.
-// https://hl7.org/fhir/R4/http.html#transaction
-func (s *Service) Bundle(ctx context.Context, who Caller, body []byte, returns string) ([]byte, error) {
+// fails fails all, and the fault names it. Prefer says what the answers to
+// writes hold. Warnings about an entry are in its answer.
+//
+// A history is taken as a batch, from its oldest entry, which is its last, to
+// the newest: each version by the rules that hold for anybody's changes.
+// https://hl7.org/fhir/R4/http.html#transaction, #other-bundles
+func (s *Service) Bundle(ctx context.Context, who Caller, body []byte, prefer Preferences) ([]byte, error) {
 	v, err := element.Parse(body, element.Limits{})
 	if err != nil {
 		return nil, err
@@ -38,29 +41,36 @@ func (s *Service) Bundle(ctx context.Context, who Caller, body []byte, returns s
 		return nil, fault.New(fault.TooLarge, "Bundle.entry", "%d entries, at most %d are taken", len(list), MaxEntries)
 	}
 	switch typ := v.Str("type"); typ {
-	case "batch":
-		answers := s.batch(ctx, who, list)
-		return s.answer("batch-response", answers, returns), nil
+	case "batch", "history":
+		answers := s.batch(ctx, who, list, prefer.Strict, typ == "history")
+		return s.answer("batch-response", answers, prefer.Returns), nil
 	case "transaction":
-		answers, err := s.transaction(ctx, who, list)
+		answers, err := s.transaction(ctx, who, list, prefer.Strict)
 		if err != nil {
 			return nil, err
 		}
-		return s.answer("transaction-response", answers, returns), nil
+		return s.answer("transaction-response", answers, prefer.Returns), nil
 	default:
 		return nil, &fault.Fault{Kind: fault.Unsupported, Issues: []fault.Issue{{
-			Expression: "Bundle.type", Text: "a Bundle of type batch or transaction is expected"}}}
+			Expression: "Bundle.type", Text: "a Bundle of type batch, transaction or history is expected"}}}
 	}
 }
 
+// Preferences are what the sender of a Bundle would like of every entry.
+type Preferences struct {
+	Returns string // representation, OperationOutcome; anything else: minimal
+	Strict  bool   // unknown search parameters are refused
+}
+
 // transaction does all entries or none.
-func (s *Service) transaction(ctx context.Context, who Caller, list []*element.Value) ([]answer, error) {
+func (s *Service) transaction(ctx context.Context, who Caller, list []*element.Value, strict bool) ([]answer, error) {
 	read := make([]entry, len(list))
 	for i, x := range list {
 		var err error
-		if read[i], err = s.entry(i, x); err != nil {
+		if read[i], err = s.entry(x); err != nil {
 			return nil, located(err, i)
 		}
+		read[i].strict = strict
 	}
 	var answers []answer
 	err := s.within(ctx, func(in *Service, tx store.Tx) error {
@@ -79,7 +89,7 @@ func (s *Service) transaction(ctx context.Context, who Caller, list []*element.V
 		var deleted []int
 		for _, i := range t.order() {
 			var err error
-			if answers[i], err = in.do(ctx, who, entries[i]); err != nil {
+			if answers[i], err = in.done(ctx, who, entries[i]); err != nil {
 				return located(err, i)
 			}
 			if entries[i].method == "DELETE" && answers[i].version.Number > 0 {
@@ -115,7 +125,7 @@ func (t *transaction) identify() error {
 	for _, deletions := range []bool{true, false} {
 		for i := range t.entries {
 			e := &t.entries[i]
-			if e.method == "GET" || (e.method == "DELETE") != deletions {
+			if e.method == "GET" || e.operation == validate || (e.method == "DELETE") != deletions {
 				continue
 			}
 			if err := t.identifyOne(e, conditions); err != nil {

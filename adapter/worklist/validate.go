@@ -54,6 +54,10 @@ func (s *Service) Validate(ctx context.Context, who Caller, q Validation) ([]fau
 	if err := q.sound(v); err != nil {
 		return nil, err
 	}
+	if _, within := s.cfg.Store.(inside); within && q.Mode != "" && q.Mode != "profile" {
+		// What is rehearsed is undone with its decision, and this one is others', too.
+		return nil, fault.New(fault.Unsupported, "mode", "in a transaction nothing is rehearsed; in a batch, or by itself, it is")
+	}
 	if q.Mode == "delete" {
 		return s.wouldDelete(ctx, who, q)
 	}
