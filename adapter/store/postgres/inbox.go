@@ -31,8 +31,10 @@ func (r inbox) ForTask(task string) (store.Message, error) {
 	if task == "" {
 		return store.Message{}, notFound()
 	}
-	return r.one("SELECT "+messageColumns+", reply, body FROM linkloop.inbox WHERE task = $1 ORDER BY id LIMIT 1", []byte(task))
+	return r.one(sqlForTask, []byte(task))
 }
+
+const sqlForTask = "SELECT " + messageColumns + ", reply, body FROM linkloop.inbox WHERE task = $1 ORDER BY id LIMIT 1"
 
 // Bounds of one page.
 const (

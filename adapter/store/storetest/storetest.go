@@ -33,6 +33,7 @@ func Run(t *testing.T, open Open) {
 		{"Decisions", testDecisions},
 		{"Concurrency", testConcurrency},
 		{"Search", testSearch},
+		{"Inside", testInside},
 		{"Checked", testChecked},
 		{"Reindex", testReindex},
 		{"Paging", testPaging},
