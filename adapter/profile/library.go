@@ -19,6 +19,11 @@ type Library struct {
 	systems  map[string][]definition
 	compiled map[*element.Value]*valueSet
 	unusable []Unusable
+
+	// held finds what is not in the packages, by type and canonical; nil: nothing
+	// is looked for. Left is how many definitions may still be looked up then.
+	held func(typ, canonical string) *element.Value
+	left int
 }
 
 type definition struct {
@@ -146,9 +151,24 @@ func find(in map[string][]definition, canonical string) *element.Value {
 	return nil
 }
 
+// find looks into the packages, then for what is held elsewhere.
+func (l *Library) find(in map[string][]definition, typ, canonical string) *element.Value {
+	if l.held == nil {
+		return find(in, canonical)
+	}
+	if l.left == 0 {
+		return nil
+	}
+	l.left--
+	if v := find(in, canonical); v != nil {
+		return v
+	}
+	return l.held(typ, canonical)
+}
+
 // valueSet finds a ValueSet and lists it, nil when it is not loaded.
 func (l *Library) valueSet(canonical string, depth int) *valueSet {
-	v := find(l.sets, canonical)
+	v := l.find(l.sets, "ValueSet", canonical)
 	if v == nil {
 		return nil
 	}
@@ -166,7 +186,7 @@ func (l *Library) codeSystem(url, version string) *element.Value {
 	if version != "" {
 		url += "|" + version
 	}
-	return find(l.systems, url)
+	return l.find(l.systems, "CodeSystem", url)
 }
 
 // compareVersions orders 2.10.0 behind 2.9.1; parts that are no numbers are

@@ -170,8 +170,10 @@ func (p *parser) tokens(d *Parameter, key, modifier string, values []string) err
 		return nil
 	case "of-type":
 		return p.ofType(d, key, values)
+	case "in", "not-in":
+		return p.valueSets(d, key, modifier == "not-in", values)
 	}
-	return unsupported(key, d.Kind, ":not, :text, :of-type and :missing are")
+	return unsupported(key, d.Kind, ":not, :text, :in, :not-in, :of-type and :missing are")
 }
 
 // codes reads tokens as they are indexed, and compares where the index says too

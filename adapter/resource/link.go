@@ -35,22 +35,19 @@ type Linked struct {
 // Found adds the condition that a link comes to.
 func (s *Search) Found(ix *Indexer, l Link, found []Linked) error {
 	if l.reverse == nil {
-		c := Clause{Any: make([]Term, 0, len(found))}
-		for _, f := range found {
-			if ref := f.Type + "/" + f.ID; l.forward.takes(ref) {
-				c.Any = append(c.Any, ix.term(s.Query.Type, l.forward.listed(), ref))
-			}
-		}
-		s.Query.Clauses = append(s.Query.Clauses, c)
-		return nil
+		return s.refersTo(ix, l.forward, found)
 	}
 	var ids []string
+	var published []Canonical
 	for _, f := range found {
 		root, err := element.Parse(f.Body, element.Limits{})
 		if err != nil {
 			return err
 		}
 		l.reverse.visit(root, func(x *element.Value) {
+			if c := canonicalOf(x.Text); x.Kind == element.String && c.URL != "" {
+				published = append(published, c)
+			}
 			for _, ref := range appendReference(nil, x) {
 				if at := strings.LastIndex("/"+ref, "/"+s.Query.Type+"/"); at >= 0 {
 					ids = append(ids, ref[at+len(s.Query.Type)+1:])
@@ -60,6 +57,9 @@ func (s *Search) Found(ix *Indexer, l Link, found []Linked) error {
 	}
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
+	if len(published) > 0 && Published(s.Query.Type) {
+		return s.isOneOf(ix, ids, published)
+	}
 	if s.Query.IDs != nil {
 		ids = slices.DeleteFunc(ids, func(id string) bool { return !slices.Contains(s.Query.IDs, id) })
 	}

@@ -32,6 +32,9 @@ type Options struct {
 	Now time.Time
 	// Links allows conditions on other resources, which the caller answers.
 	Links bool
+	// ValueSet lists a value set by its address or canonical, for :in and
+	// :not-in; nil: there are none.
+	ValueSet func(reference string) (Codes, error)
 	// InType and InID keep the search to the compartment of a resource.
 	InType, InID string
 	depth        int

@@ -36,7 +36,7 @@ func (s *Service) SearchAll(ctx context.Context, params url.Values, strict bool)
 	}
 	searches := make([]*resource.Search, len(types))
 	for i, typ := range types {
-		o := resource.Options{BaseURL: s.cfg.BaseURL, Strict: strict, Now: s.cfg.Now(), Links: true}
+		o := resource.Options{BaseURL: s.cfg.BaseURL, Strict: strict, Now: s.cfg.Now(), Links: true, ValueSet: s.valueSets(ctx)}
 		if searches[i], err = resource.Parse(s.cfg.Indexer, typ, each, o); err != nil {
 			return nil, err
 		}

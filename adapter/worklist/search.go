@@ -32,7 +32,7 @@ func (s *Service) search(ctx context.Context, typ, path string, params url.Value
 	if _, err := definition(typ); err != nil {
 		return nil, err
 	}
-	o.BaseURL, o.Now, o.Links = s.cfg.BaseURL, s.cfg.Now(), true
+	o.BaseURL, o.Now, o.Links, o.ValueSet = s.cfg.BaseURL, s.cfg.Now(), true, s.valueSets(ctx)
 	rest, met := s.adopted(typ, params)
 	q, err := resource.Parse(s.cfg.Indexer, typ, rest, o)
 	if err != nil {

@@ -34,6 +34,20 @@ var loop = []string{
 	`{"resourceType":"Task","id":"t1","status":"requested","intent":"order","for":{"reference":"Patient/p1"},"focus":{"reference":"ServiceRequest/s1"},"owner":{"reference":"Organization/o1"}}`,
 	`{"resourceType":"Task","id":"t2","status":"accepted","intent":"order","for":{"reference":"Patient/p2"},"focus":{"reference":"ServiceRequest/s2"}}`,
 	`{"resourceType":"Observation","id":"b1","status":"final","code":{"coding":[{"system":"urn:c","code":"lonely"}]},"subject":{"reference":"Patient/p1"}}`,
+	`{"resourceType":"Questionnaire","id":"q1","status":"retired","url":"http://q.example/mood","version":"1","title":"Mood"}`,
+	`{"resourceType":"Questionnaire","id":"q2","status":"active","url":"http://q.example/mood","version":"2","title":"Mood"}`,
+	`{"resourceType":"QuestionnaireResponse","id":"r1","status":"completed","questionnaire":"http://q.example/mood|1"}`,
+	`{"resourceType":"QuestionnaireResponse","id":"r2","status":"in-progress","questionnaire":"http://q.example/mood|2"}`,
+	`{"resourceType":"QuestionnaireResponse","id":"r3","status":"amended","questionnaire":"http://q.example/mood"}`,
+	`{"resourceType":"QuestionnaireResponse","id":"r4","status":"completed","questionnaire":"http://q.example/other|1"}`,
+	`{"resourceType":"CodeSystem","id":"c","status":"active","content":"complete","url":"urn:c","concept":[{"code":"lonely"},{"code":"glad","concept":[{"code":"merry"}]}]}`,
+	`{"resourceType":"ValueSet","id":"moods","status":"active","url":"http://v.example/moods","version":"7","compose":{"include":[{"system":"urn:c"}]}}`,
+	`{"resourceType":"ValueSet","id":"gladness","status":"active","url":"http://v.example/gladness","compose":{"include":[{"valueSet":["http://v.example/moods"]}],"exclude":[{"system":"urn:c","concept":[{"code":"lonely"}]}]}}`,
+	`{"resourceType":"ValueSet","id":"open","status":"active","url":"http://v.example/open","compose":{"include":[{"system":"http://snomed.info/sct","filter":[{"property":"concept","op":"is-a","value":"1"}]}]}}`,
+	`{"resourceType":"ValueSet","id":"expanded","status":"active","url":"http://v.example/expanded","compose":{"include":[{"system":"urn:c","filter":[{"property":"concept","op":"is-a","value":"1"}]}]},"expansion":{"timestamp":"2026-01-01","total":1,"contains":[{"system":"urn:c","code":"lonely"}]}}`,
+	`{"resourceType":"ValueSet","id":"page","status":"active","url":"http://v.example/page","expansion":{"timestamp":"2026-01-01","total":9,"contains":[{"system":"urn:c","code":"lonely"}]}}`,
+	`{"resourceType":"ValueSet","id":"self","status":"active","url":"http://v.example/self","compose":{"include":[{"valueSet":["http://v.example/self"]}]}}`,
+	`{"resourceType":"ValueSet","id":"ended","status":"active","url":"http://v.example/ended","compose":{"include":[{"system":"http://hl7.org/fhir/observation-status","concept":[{"code":"final"},{"code":"amended"}]}]}}`,
 }
 
 // onBoth runs a test on each store, with the loop in it as indexed by before.
