@@ -22,6 +22,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/outbound/hl7v2"
 	"github.com/linkloop/linkloop/adapter/outbound/mail"
 	"github.com/linkloop/linkloop/adapter/outbound/webhook"
+	"github.com/linkloop/linkloop/adapter/outcome"
 	"github.com/linkloop/linkloop/adapter/recall"
 	"github.com/linkloop/linkloop/adapter/routing"
 	"github.com/linkloop/linkloop/adapter/worklist"
@@ -77,7 +78,9 @@ func (a *App) outgoingOf(cfg config.Config) (way, error) {
 	if err != nil {
 		return way{}, fmt.Errorf("the time zone of the United Kingdom: %w", err)
 	}
-	w.table, err = tableOf(cfg.Practices, groups, zone)
+	if w.table, err = tableOf(cfg.Practices, groups, zone); err == nil {
+		w.table.Refusal = outcomes.Refusal
+	}
 	return w, err
 }
 
@@ -214,16 +217,9 @@ func (a *App) acknowledge(ctx context.Context, channel, id, said string, evidenc
 }
 
 // recalls takes back what turned out wrong; nothing is replaced by a code that
-// is not on the list.
+// is not on the list as it is approved when it is done.
 func (a *App) recalls() *recall.Service {
-	return &recall.Service{Store: a.store, Owed: a.relay.Notify, Listed: func(code string) bool {
-		list, err := loadOutcomes(a.cfg.Workflow)
-		if err != nil {
-			return false
-		}
-		_, ok := list.Find(code)
-		return ok
-	}}
+	return &recall.Service{Store: a.store, Owed: a.relay.Notify, List: func() (*outcome.List, error) { return loadOutcomes(a.cfg.Workflow) }}
 }
 
 // escalate tells people of what waits for them until ctx ends.

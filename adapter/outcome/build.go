@@ -50,7 +50,7 @@ func (l *List) Build(in Input) (Owed, error) {
 			Text: fmt.Sprintf("the words of this outcome come to %d bytes; a letter a GP reads has at most %d", n, maxLetter)})
 	}
 	if len(b.issues) > 0 {
-		return Owed{}, &fault.Fault{Kind: fault.Unmappable, Issues: b.issues[:min(len(b.issues), maxIssues)]}
+		return Owed{}, b.refused()
 	}
 	if err := b.automatic(); err != nil {
 		return Owed{}, err
@@ -210,13 +210,26 @@ func concept(system, code, display, text string) *element.Value {
 }
 
 // automatic adds the codes that go with a state by themselves, and those that
-// an output asked for but that leave only once in an episode. A person who
-// declined was not referred: then nothing is added.
+// an output asked for but that leave only once in an episode: asked for again
+// they are refused, added by themselves they are left out. A person who declined
+// was not referred: then nothing is added.
 func (b *builder) automatic() error {
-	for _, a := range b.asked {
-		if err := b.once(a.code, a.when); err != nil {
+	for i, a := range b.asked {
+		if slices.ContainsFunc(b.asked[:i], func(o asked) bool { return o.code.Code == a.code.Code }) {
+			b.refuse(a.at, "the code "+a.code.Code+" ("+a.code.Display+") leaves once in an episode of care, and this Task says it twice; keep one of them")
+			continue
+		}
+		left, err := b.once(a.code, a.when)
+		if err != nil {
 			return err
 		}
+		if !left {
+			b.refuse(a.at, "the code "+a.code.Code+" ("+a.code.Display+") leaves once in an episode of care, and left for this referral before; leave it out. Allowed here: "+
+				b.list.named(func(c Code) bool { return c.Once == "" && (c.Kind == Procedure || c.Kind == Situation) }))
+		}
+	}
+	if len(b.issues) > 0 {
+		return b.refused()
 	}
 	if b.story.declined {
 		return nil
@@ -225,7 +238,7 @@ func (b *builder) automatic() error {
 		if c.Off || !slices.Contains(c.Automatic, b.status) {
 			continue
 		}
-		if err := b.once(c, nil); err != nil {
+		if _, err := b.once(c, nil); err != nil {
 			return err
 		}
 	}
@@ -233,18 +246,23 @@ func (b *builder) automatic() error {
 }
 
 // once adds a code unless this bundle or its episode has it.
-func (b *builder) once(c Code, when *element.Field) error {
+func (b *builder) once(c Code, when *element.Field) (added bool, err error) {
 	if b.has[c.Code] {
-		return nil
+		return false, nil
 	}
 	if c.Once == "episode" {
 		first, err := b.in.FirstInEpisode(c.Code)
 		if err != nil || !first {
-			return err
+			return false, err
 		}
 	}
 	b.coded("automatic-"+c.Code, c, nil, when)
-	return nil
+	return true, nil
+}
+
+// refused is what is wrong, as a fault.
+func (b *builder) refused() error {
+	return &fault.Fault{Kind: fault.Unmappable, Issues: b.issues[:min(len(b.issues), maxIssues)]}
 }
 
 // contradiction refuses a referral said to be taken up and declined at once:
@@ -270,7 +288,7 @@ func (b *builder) reason() {
 			b.refuse(fmt.Sprintf("Task.statusReason.coding[%d].code", i), b.list.unlisted(b.in.Task.Get("statusReason"))+"; allowed here: "+b.list.allowed(Situation))
 			continue
 		}
-		if !code.called(c.Str("display")) {
+		if !code.Called(c.Str("display")) {
 			b.refuse(fmt.Sprintf("Task.statusReason.coding[%d].display", i), "the display is not that of the code, so one of the two is wrong: "+code.Code+" is "+code.Display)
 			continue
 		}

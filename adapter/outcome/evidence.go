@@ -232,7 +232,7 @@ func (b *builder) response(purpose, at string, r *element.Value) {
 // it meant one of the two, and nobody here knows which.
 func (b *builder) agrees(at string, concept, kind *element.Value, c Code) bool {
 	for i, coding := range concept.List("coding") {
-		if coding.Str("system") == nhs.SystemSNOMED && !c.called(coding.Str("display")) {
+		if coding.Str("system") == nhs.SystemSNOMED && !c.Called(coding.Str("display")) {
 			b.refuse(fmt.Sprintf("%s.coding[%d].display", at, i), "the display is not that of the code, so one of the two is wrong: "+c.Code+" is "+c.Display)
 			return false
 		}
@@ -245,9 +245,9 @@ func (b *builder) agrees(at string, concept, kind *element.Value, c Code) bool {
 	return true
 }
 
-// called reports whether a text is how the list calls the code: the display or
+// Called reports whether a text is how the list calls the code: the display or
 // a synonym, in any case, with or without a semantic tag.
-func (c Code) called(display string) bool {
+func (c Code) Called(display string) bool {
 	text := folded(display)
 	if text == "" || text == folded(c.Display) {
 		return true

@@ -338,7 +338,7 @@ func TestOtherTypesAreNoOutcome(t *testing.T) {
 }
 
 // TestOnceByAReason: a code of a list of one's own that leaves once does so
-// however it is asked for.
+// however it is asked for, and asked for again it is refused with the rule.
 func TestOnceByAReason(t *testing.T) {
 	list := shipped(t)
 	for i := range list.Codes {
@@ -351,11 +351,26 @@ func TestOnceByAReason(t *testing.T) {
 		in.Task.Set("statusReason", parse(t, `{"coding":[{"system":"http://snomed.info/sct","code":"281399006"}]}`))
 		in.FirstInEpisode = func(string) (bool, error) { return !left, nil }
 		owed, err := list.Build(in)
-		if err != nil {
-			t.Fatal(err)
+		if left {
+			if fault.KindOf(err) != fault.Unmappable || !strings.Contains(err.Error(), "leaves once in an episode of care, and left for this referral before") {
+				t.Errorf("asked for again: %v", err)
+			}
+			continue
 		}
-		if has := strings.Contains(string(owed.Bundle), `"281399006"`); has == left {
-			t.Errorf("left before: %t, leaves now: %t", left, has)
+		if err != nil || !strings.Contains(string(owed.Bundle), `"281399006"`) {
+			t.Errorf("asked for: %v", err)
 		}
+	}
+}
+
+// TestOnceSaidTwice: two Procedures of the code that leaves once are one too many.
+func TestOnceSaidTwice(t *testing.T) {
+	procedure := func(id string) string {
+		return `{"resourceType":"Procedure","id":"` + id + `","status":"completed","subject":{"reference":"Patient/p1"},
+			"code":{"coding":[{"system":"http://snomed.info/sct","code":"871731000000106"}]}}`
+	}
+	_, err := with(t, "["+reference("Procedure/1", "Procedure/2")+"]", map[string]string{"Procedure/1": procedure("1"), "Procedure/2": procedure("2")})
+	if fault.KindOf(err) != fault.Unmappable || !strings.Contains(err.Error(), "Task.output[1].valueReference") || !strings.Contains(err.Error(), "says it twice") {
+		t.Errorf("%v", err)
 	}
 }

@@ -228,6 +228,12 @@ func (l *List) unlisted(concept *element.Value) string {
 	return "this code is not on the list of outcomes"
 }
 
+// Allowed names the codes that one may choose, for a refusal: those that leave
+// once in an episode are not among them.
+func (l *List) Allowed() string {
+	return l.named(func(c Code) bool { return c.Once == "" && c.Kind != Contact })
+}
+
 // allowed names the codes of the kinds, for a refusal.
 func (l *List) allowed(kinds ...Kind) string {
 	return l.named(func(c Code) bool { return slices.Contains(kinds, c.Kind) })

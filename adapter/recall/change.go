@@ -13,6 +13,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/nhs"
+	"github.com/linkloop/linkloop/adapter/outcome"
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
@@ -43,6 +44,7 @@ func change(d store.Delivery, o Order, at time.Time) (changed, error) {
 	}
 	var c changed
 	var put, left []*element.Value
+	var wrongs []Code
 	for _, e := range bundle.List("entry") {
 		r := e.Get("resource")
 		if n := numberOf(r); n != "" {
@@ -54,6 +56,9 @@ func change(d store.Delivery, o Order, at time.Time) (changed, error) {
 			continue
 		}
 		c.entries++
+		if !slices.Contains(wrongs, code) {
+			wrongs = append(wrongs, code)
+		}
 		line := code.Display + ", " + day(r)
 		put = append(put, takenBack(e))
 		if o.Replace.Code != "" {
@@ -69,12 +74,36 @@ func change(d store.Delivery, o Order, at time.Time) (changed, error) {
 	if c.entries == 0 {
 		return c, nil
 	}
+	left = retold(left, wrongs, o)
 	put = append(put, letterOf(bundle, d, o, at, c.note))
 	c.correction = transaction(put)
 	if len(left) > 0 {
 		c.instead = transaction(left)
 	}
 	return c, nil
+}
+
+// retold are the entries that are left with letters that do not tell of the wrong
+// codes any more. A letter out of which they cannot be taken is left out.
+func retold(left []*element.Value, wrongs []Code, o Order) []*element.Value {
+	out := make([]*element.Value, 0, len(left))
+	for _, e := range left {
+		r := e.Get("resource")
+		if r.ResourceType() == "DocumentReference" {
+			for _, w := range wrongs {
+				if r != nil {
+					r = outcome.Recode(r, outcome.Leaving{Code: w.Code, Display: w.Display}, outcome.Code{Code: o.Replace.Code, Display: o.Replace.Display})
+				}
+			}
+			if r == nil {
+				continue
+			}
+			e = e.Clone()
+			e.Set("resource", r)
+		}
+		out = append(out, e)
+	}
+	return out
 }
 
 // wrongCode is the code of an entry that is to be corrected. Without a code in

@@ -12,9 +12,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
-	"github.com/linkloop/linkloop/adapter/nhs"
 	"github.com/linkloop/linkloop/adapter/outbound"
+	"github.com/linkloop/linkloop/adapter/outcome"
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
@@ -80,15 +81,18 @@ type Report struct {
 // Service recalls.
 type Service struct {
 	Store store.Store
-	// Listed reports whether a code may leave: nothing is replaced by another
-	// code than one of the list.
-	Listed func(code string) bool
-	Owed   func() // called after corrections were owed
+	// List is the list of outcomes as it is approved now: nothing is replaced by
+	// another code than one of it, and under its display. Its error is why no
+	// list can be had.
+	List func() (*outcome.List, error)
+	Owed func() // called after corrections were owed
 }
 
 var name = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
 
-func (o Order) check(listed func(string) bool) error {
+// check refuses an order that is not sound; right is the code of the list that
+// takes the place of the wrong one.
+func (s *Service) check(o Order) (right outcome.Code, err error) {
 	var issues []fault.Issue
 	bad := func(at, text string) { issues = append(issues, fault.Issue{Expression: at, Text: text}) }
 	if !name.MatchString(o.ID) {
@@ -100,16 +104,60 @@ func (o Order) check(listed func(string) bool) error {
 	if strings.TrimSpace(o.Reason) == "" || len(o.Reason) > 500 {
 		bad("reason", "the practices are told why, in up to 500 bytes")
 	}
-	if r := o.Replace; r.Code != "" {
-		if _, why := nhs.ParseConcept(r.Code); why != nhs.Valid || !listed(r.Code) {
-			bad("replace.code", "this is no code of the list of outcomes")
+	switch r := o.Replace; {
+	case r.Code == "" && r.Display != "":
+		bad("replace.code", "there is a display and no code")
+	case r.Code == "":
+	case o.Query.Code == "" || r.Code == o.Query.Code:
+		bad("replace", "it takes the place of another code, which query.code names")
+	default:
+		list, err := s.List()
+		if err != nil {
+			return outcome.Code{}, fault.Wrap(fault.Internal, err, "the list of outcomes cannot be used, so nothing can take the place of a code; linkloop codes verify says why")
 		}
-		if r.Display == "" || o.Query.Code == "" || r.Code == o.Query.Code {
-			bad("replace", "it takes the place of another code, which query.code names, and has a display")
+		var ok bool
+		switch right, ok = list.Find(r.Code); {
+		case !ok:
+			bad("replace.code", "this is no code of the list of outcomes; allowed here: "+list.Allowed())
+		case right.Once != "":
+			bad("replace.code", "this code leaves once in an episode of care, and may have left; nothing is replaced by it")
+		case !right.Called(r.Display):
+			bad("replace.display", "the display is not that of the code, so one of the two is wrong: "+right.Code+" is "+right.Display)
 		}
 	}
 	if len(issues) > 0 {
-		return &fault.Fault{Kind: fault.Unmappable, Issues: issues}
+		return outcome.Code{}, &fault.Fault{Kind: fault.Unmappable, Issues: issues}
+	}
+	return right, nil
+}
+
+// fits refuses an order before anything is done when the right code cannot stand
+// where one of the wrong ones stands.
+func (s *Service) fits(ctx context.Context, o Order, right outcome.Code, found []store.Delivery) error {
+	for batch := range slices.Chunk(found, 500) {
+		err := s.Store.View(ctx, func(r store.Reader) error {
+			for _, f := range batch {
+				d, err := r.Deliveries().Get(f.ID)
+				if err != nil {
+					return err
+				}
+				bundle, err := element.Parse(d.Payload, element.Limits{})
+				if err != nil {
+					return fault.New(fault.Internal, "", "delivery %d holds no Bundle", d.ID)
+				}
+				for _, e := range bundle.List("entry") {
+					if _, wrong := wrongCode(e.Get("resource"), o.Query.Code); wrong && !right.Fits(e.Get("resource")) {
+						return &fault.Fault{Kind: fault.Unmappable, Issues: []fault.Issue{{Expression: "replace.code", Text: fmt.Sprintf(
+							"%s is of kind %s and cannot stand where delivery %d has the wrong code, in %s; take a code of its kind (of a score: with its range), or only take it back",
+							right.Code, right.Kind, d.ID, e.Get("resource").ResourceType())}}}
+					}
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -166,10 +214,16 @@ const step = 25
 // Run does what an order says, or with DryRun says what it would do. It may be
 // run again after it broke off.
 func (s *Service) Run(ctx context.Context, o Order) (Report, error) {
-	if err := o.check(s.Listed); err != nil {
+	right, err := s.check(o)
+	if err != nil {
 		return Report{}, err
 	}
 	found, err := s.Find(ctx, o.Query)
+	if err == nil && right.Code != "" {
+		// The display of the list leaves, however the order words it.
+		o.Replace = Code{right.Code, right.Display}
+		err = s.fits(ctx, o, right, found)
+	}
 	if err != nil {
 		return Report{}, err
 	}

@@ -92,12 +92,15 @@ func (g *Gate) Plan(r store.Reader, d store.Delivery, now time.Time) (outbound.P
 	if until := closed(d.Lane); until.After(now) {
 		return outbound.Plan{Do: outbound.Retry, Until: now.Add(5 * time.Second), Reason: "stopped, or at a quiet hour"}, nil
 	}
+	t, bundle := g.table.Load(), read(d.Payload)
 	if outbound.IsCorrection(d.Key) {
 		// What puts a record right goes the way of what is wrong in it, whatever
 		// the person or the practice allow since.
+		if why := t.refusal(bundle); why != "" {
+			return outbound.Plan{Do: outbound.Dead, Reason: "not sent: " + why}, nil
+		}
 		return outbound.Plan{Do: outbound.Sent, Channel: d.Channel, Payload: d.Payload}, nil
 	}
-	t := g.table.Load()
 	p := t.Of(d.Lane)
 	channel, err := g.channel(r, p, d, now)
 	if err != nil {
@@ -113,9 +116,13 @@ func (g *Gate) Plan(r store.Reader, d store.Delivery, now time.Time) (outbound.P
 	if p.CodesOnly {
 		allowed = min(allowed, CodesOnly)
 	}
-	payload, kept := t.Trim(d.Payload, p.GroupsOff, allowed)
+	payload, kept := t.trim(bundle, d.Payload, p.GroupsOff, allowed)
 	if kept == 0 {
 		return outbound.Plan{Do: outbound.Withheld, Reason: "nothing is left of it that the person and the practice both allow"}, nil
+	}
+	// What is left of it in the Bundle is what would leave.
+	if why := t.refusal(bundle); why != "" {
+		return outbound.Plan{Do: outbound.Dead, Reason: "not sent: " + why}, nil
 	}
 	return outbound.Plan{Do: outbound.Sent, Channel: channel, Payload: payload}, nil
 }
@@ -159,6 +166,9 @@ func (g *Gate) refuses(r store.SwitchReader, ods, channel string, now time.Time)
 func (g *Gate) Next(tx store.Tx, d store.Delivery, res outbound.Result, made []store.Attempt) (string, error) {
 	if !g.Outcome(d) || outbound.IsCorrection(d.Key) {
 		return "", nil
+	}
+	if res.State == outbound.Dead && g.table.Load().refusal(read(d.Payload)) != "" {
+		return "", nil // it was not the channel that refused it
 	}
 	reason := Refused
 	switch res.State {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/linkloop/linkloop/adapter/element"
 )
 
 // Why a route goes on to the next channel.
@@ -116,6 +118,11 @@ func (w Window) until(at time.Time) time.Time {
 
 // Table is what is agreed with all practices.
 type Table struct {
+	// Refusal says why a transaction may not leave by the list of codes as it is
+	// now, "" when it may: it may have been owed when another list was in use.
+	// nil: everything may.
+	Refusal func(bundle *element.Value) string
+
 	byODS  map[string]Practice
 	groups map[string]string // code to group
 	zone   *time.Location

@@ -1,6 +1,7 @@
 package routing_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"testing"
@@ -90,6 +91,13 @@ const outcome = `{"resourceType":"Bundle","type":"transaction","entry":[
 {"resource":{"resourceType":"QuestionnaireResponse","item":[{"text":"WORDS"}]}},
 {"resource":{"resourceType":"DocumentReference","identifier":[{"system":"s","value":"3"}],"content":[{"attachment":{"data":"TEVUVEVS"}}]}}]}`
 
+// document is a transaction with a letter that holds a document of one resource.
+func document(resource string) string {
+	doc := `{"resourceType":"Bundle","type":"document","entry":[{"resource":{"resourceType":"Composition"}},{"resource":` + resource + `}]}`
+	return `{"resourceType":"Bundle","type":"transaction","entry":[{"resource":{"resourceType":"DocumentReference","content":[{"attachment":{` +
+		`"contentType":"application/fhir+json; fhirVersion=4.0","data":"` + base64.StdEncoding.EncodeToString([]byte(doc)) + `"}}]}}]}`
+}
+
 // TestHazardDisclosureOfFreeText: what a practice or a person does not want does not leave, free text
 // least of all.
 func TestHazardDisclosureOfFreeText(t *testing.T) {
@@ -134,6 +142,8 @@ type gateHouse struct {
 	gate *routing.Gate
 	ix   *resource.Indexer
 	now  time.Time
+
+	table *routing.Table
 }
 
 func newGate(t *testing.T, practices ...routing.Practice) *gateHouse {
@@ -155,6 +165,7 @@ func newGate(t *testing.T, practices ...routing.Practice) *gateHouse {
 		Outcome:  func(store.Delivery) bool { return true }, Recheck: time.Hour, Now: func() time.Time { return h.now },
 	}
 	h.gate.Use(table)
+	h.table = table
 	return h
 }
 

@@ -36,8 +36,21 @@ var documents = []string{"DocumentReference", "Composition", "Binary"}
 // group that is off, and what the share leaves out. kept is how many entries
 // are left; a payload that is no Bundle of entries is returned as it is.
 func (t *Table) Trim(payload []byte, groupsOff []string, share Share) (out []byte, kept int) {
+	return t.trim(read(payload), payload, groupsOff, share)
+}
+
+// read is the Bundle of a payload; nil when it is none.
+func read(payload []byte) *element.Value {
 	bundle, err := element.Parse(payload, element.Limits{})
 	if err != nil || bundle.ResourceType() != "Bundle" {
+		return nil
+	}
+	return bundle
+}
+
+// trim is Trim of a payload that was read; afterwards bundle is what is left.
+func (t *Table) trim(bundle *element.Value, payload []byte, groupsOff []string, share Share) (out []byte, kept int) {
+	if bundle == nil {
 		return payload, 1
 	}
 	entries := bundle.List("entry")
@@ -77,6 +90,15 @@ func (t *Table) Trim(payload []byte, groupsOff []string, share Share) (out []byt
 	}
 	bundle.Set("entry", element.NewArray(left...))
 	return bundle.JSON(), len(left)
+}
+
+// refusal says why a Bundle may not leave as the codes are now, "" when it may.
+// What is no Bundle has no codes.
+func (t *Table) refusal(bundle *element.Value) string {
+	if t.Refusal == nil || bundle == nil {
+		return ""
+	}
+	return t.Refusal(bundle)
 }
 
 // off reports whether a resource says a code of a group that is off.

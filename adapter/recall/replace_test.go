@@ -1,0 +1,150 @@
+package recall_test
+
+import (
+	"encoding/base64"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/outbound"
+	"github.com/linkloop/linkloop/adapter/outcome"
+	"github.com/linkloop/linkloop/adapter/recall"
+	"github.com/linkloop/linkloop/adapter/store"
+	"github.com/linkloop/linkloop/adapter/store/sqlite"
+)
+
+// opened is a store with one outcome that the list itself made, of a made-up
+// person who was referred to physical activity, which was wrong.
+func opened(t *testing.T) (store.Store, *outcome.List) {
+	t.Helper()
+	cfg := sqlite.DefaultConfig()
+	cfg.Path = t.TempDir()
+	s, err := sqlite.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	list, err := shipped()
+	if err != nil {
+		t.Fatal(err)
+	}
+	parse := func(text string) *element.Value {
+		v, err := element.Parse([]byte(text), element.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	owed, err := list.Build(outcome.Input{
+		Task: parse(`{"resourceType":"Task","id":"t1","status":"completed","output":[
+			{"valueCodeableConcept":{"coding":[{"system":"http://snomed.info/sct","code":"390893007"}]}},
+			{"type":{"text":"Note"},"valueString":"We spoke of the referral to physical activity program"}]}`),
+		Request: parse(`{"resourceType":"ServiceRequest","id":"r1"}`),
+		Patient: parse(`{"resourceType":"Patient","id":"p1","identifier":[{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000379"}]}`),
+		Now:     time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC), FirstInEpisode: func(string) (bool, error) { return true, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Decide(t.Context(), func(tx store.Tx) error {
+		_, _, err := tx.Deliveries().Owe(store.Delivery{Key: owed.Key, Lane: "A81001", Channel: "fhirapi", Task: "t1", Patient: "p1",
+			Payload: owed.Bundle, Marks: outbound.Marks(owed.Bundle)})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return s, list
+}
+
+// TestHazardWrongCodeReplace: nothing takes the place of a wrong code but a code
+// of the list, under its display, of the same kind; else nothing is done at all.
+func TestHazardWrongCodeReplace(t *testing.T) {
+	s, list := opened(t)
+	query := recall.Query{Code: wrong}
+	for name, c := range map[string]struct {
+		order recall.Order
+		want  string // "" for taken
+	}{
+		"no name":            {recall.Order{Query: query, Reason: "x"}, "id: "},
+		"no query":           {recall.Order{ID: "a", Reason: "x"}, "query: "},
+		"no reason":          {recall.Order{ID: "a", Query: query}, "reason: "},
+		"not listed":         {recall.Order{ID: "a", Query: query, Reason: "x", Replace: recall.Code{Code: "22298006"}}, "no code of the list of outcomes; allowed here: 871711000000103 Social prescribing declined"},
+		"listed and off":     {recall.Order{ID: "a", Query: query, Reason: "x", Replace: recall.Code{Code: "871691000000100"}}, "no code of the list"},
+		"once":               {recall.Order{ID: "a", Query: query, Reason: "x", Replace: recall.Code{Code: "871731000000106"}}, "once in an episode"},
+		"display of another": {recall.Order{ID: "a", Query: query, Reason: "x", Replace: recall.Code{Code: right, Display: "Advice given"}}, "replace.display: the display is not that of the code, so one of the two is wrong: 975131000000104 is Signposting"},
+		"display alone":      {recall.Order{ID: "a", Query: query, Reason: "x", Replace: recall.Code{Display: "Signposting"}}, "there is a display and no code"},
+		"another kind":       {recall.Order{ID: "a", Query: query, Reason: "x", Replace: recall.Code{Code: "418043000"}}, "418043000 is of kind situation and cannot stand where delivery 1 has the wrong code, in Procedure"},
+		"a score":            {recall.Order{ID: "a", Query: query, Reason: "x", Replace: recall.Code{Code: "718466001"}}, "is of kind measure"},
+		"the same":           {recall.Order{ID: "a", Query: query, Reason: "x", Replace: recall.Code{Code: wrong}}, "takes the place of another code"},
+		"of no code":         {recall.Order{ID: "a", Query: recall.Query{List: list.Sum}, Reason: "x", Replace: recall.Code{Code: right}}, "takes the place of another code"},
+		"display in capitals, dry run": {recall.Order{ID: "a", Query: query, Reason: "x", DryRun: true,
+			Replace: recall.Code{Code: right, Display: "SIGNPOSTING (procedure)"}}, ""},
+	} {
+		_, err := (&recall.Service{Store: s, List: shipped}).Run(t.Context(), c.order)
+		if (err == nil) != (c.want == "") || err != nil && (fault.KindOf(err) != fault.Unmappable || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+	unsigned := &recall.Service{Store: s, List: func() (*outcome.List, error) { return nil, errors.New("not approved") }}
+	if _, err := unsigned.Run(t.Context(), recall.Order{ID: "a", Query: query, Reason: "x", Replace: recall.Code{Code: right}}); fault.KindOf(err) != fault.Internal {
+		t.Errorf("without a list that is approved: %v", err)
+	}
+	if c := counts(t, s); c[store.Owed] != 1 || c[store.Closed]+c[store.Held]+c[store.Dead] != 0 {
+		t.Errorf("something was done: %v", c)
+	}
+}
+
+// TestHazardWrongCodeUnsent: what takes the place of an outcome that was not sent
+// says the wrong code nowhere: not as an entry, not in the document within, and
+// not in its words; what a link worker wrote stays.
+func TestHazardWrongCodeUnsent(t *testing.T) {
+	for name, c := range map[string]struct {
+		replace recall.Code
+		says    string
+	}{"replaced": {recall.Code{Code: right}, "- Signposting\n"}, "taken back": {recall.Code{}, ""}} {
+		s, list := opened(t)
+		rep, err := (&recall.Service{Store: s, List: shipped}).Run(t.Context(),
+			recall.Order{ID: "a", Query: recall.Query{Code: wrong}, Replace: c.replace, Reason: "x"})
+		if err != nil || rep.Actions[recall.Recall] != 1 {
+			t.Fatalf("%s: %+v, %v", name, rep, err)
+		}
+		var d store.Delivery
+		if err := s.View(t.Context(), func(r store.Reader) (err error) {
+			d, err = r.Deliveries().Get(rep.Items[0].By)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		bundle, err := element.Parse(d.Payload, element.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, err := outcome.Document(d.Payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := base64.StdEncoding.DecodeString(bundle.All("entry.resource.content.attachment.data")[0].Text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := outcome.ReadLetter(doc)
+		if err != nil || l.Text() != string(text) {
+			t.Errorf("%s: text and document differ: %v", name, err)
+		}
+		for where, s := range map[string]string{"entries": string(d.Payload), "document": string(doc.JSON())} {
+			if strings.Contains(s, wrong) {
+				t.Errorf("%s: the wrong code is in the %s", name, where)
+			}
+		}
+		if strings.Contains(string(text), "- Referral to physical activity program\n") || !strings.Contains(string(text), c.says) ||
+			!strings.Contains(string(text), "We spoke of the referral to physical activity program") {
+			t.Errorf("%s: the letter says\n%s", name, text)
+		}
+		if why := list.Refusal(bundle); why != "" {
+			t.Errorf("%s: %s", name, why)
+		}
+	}
+}
