@@ -10,9 +10,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
+	"github.com/linkloop/linkloop/adapter/codes"
 	"github.com/linkloop/linkloop/adapter/mapping"
 	"github.com/linkloop/linkloop/adapter/store/postgres"
 	"github.com/linkloop/linkloop/adapter/store/sqlite"
@@ -179,7 +179,7 @@ func (x *examination) tables(cfg config.Config) {
 	case rules.File == "":
 		x.ok("outcome codes", "%s %s as shipped, %d measures; every code passes its check digit", rules.List.Name, rules.List.Version, len(rules.Measures.Measures))
 	default:
-		x.ok("outcome codes", "%s %s, approved by %s", rules.List.Name, rules.List.Version, strings.Join(rules.By, " and "))
+		x.ok("outcome codes", "%s %s, approved by %s", rules.List.Name, rules.List.Version, codes.By(rules.By))
 	}
 }
 

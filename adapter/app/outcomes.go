@@ -23,7 +23,7 @@ type OutcomeRules struct {
 	File     string           // where the approval is read from; empty: none is needed
 	Approved codes.Approval   // as read; empty when there is no file yet
 	Known    []codes.Approver // whose signatures count
-	By       []string         // who approved
+	By       []codes.Approved // who approved, and when
 }
 
 // ReadOutcomeRules reads the list of codes and the measures of a configuration,

@@ -1,7 +1,7 @@
 // Package codes guards the rules by which codes leave for patient records: a
 // list of codes and the measures that bring scores are used only as two people
 // approved them. An approval names each file with its SHA-256 and carries
-// Ed25519 signatures over that (RFC 8032); the public keys stand in the
+// Ed25519 signatures over that and the time of each (RFC 8032); the public keys stand in the
 // configuration of the server, the private ones with those who approve. Pure:
 // no I/O, no clock, no random numbers.
 package codes
@@ -18,6 +18,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -39,6 +40,7 @@ type Approval struct {
 // Signature is what one person approved with one key.
 type Signature struct {
 	By        string `yaml:"by"`
+	At        string `yaml:"at"`        // when, by the clock of who approved: RFC 3339, whole seconds, UTC; signed
 	Key       string `yaml:"key"`       // public key, base64 of 32 bytes
 	Signature string `yaml:"signature"` // base64 of 64 bytes
 }
@@ -47,6 +49,29 @@ type Signature struct {
 type Approver struct {
 	Name string
 	Key  ed25519.PublicKey
+}
+
+// Approved is one approval that counts.
+type Approved struct {
+	Name string
+	At   time.Time
+}
+
+// String is such as "ada on 02-Mar-2026 at 09:30 UTC".
+func (a Approved) String() string {
+	return a.Name + " on " + a.At.UTC().Format("02-Jan-2006 at 15:04 MST")
+}
+
+// By are approvals in words.
+func By(approved []Approved) string {
+	words := make([]string, 0, len(approved))
+	for _, a := range approved {
+		words = append(words, a.String())
+	}
+	if len(words) == 0 {
+		return "nobody"
+	}
+	return strings.Join(words, " and ")
 }
 
 // Of is the approval that these contents need, without signatures.
@@ -95,20 +120,24 @@ func word(s string) bool { return s != "" && len(s) <= 200 && !strings.ContainsA
 // Write is the file that Read reads.
 func (a Approval) Write() ([]byte, error) { return yaml.Marshal(a) }
 
-// Message is what is signed: the purpose, the list with its version, and the
-// files in order of their names, one a line.
+// Message is what is signed, but for the last line, which is the time of the
+// signature: the purpose, the list with its version, and the files in order of
+// their names, one a line.
 func (a Approval) Message() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "linkloop approval of outcome codes, 1\nlist %s\nversion %s\n", a.List, a.Version)
+	fmt.Fprintf(&b, "linkloop approval of outcome codes, 2\nlist %s\nversion %s\n", a.List, a.Version)
 	for _, name := range slices.Sorted(maps.Keys(a.Files)) {
 		fmt.Fprintf(&b, "sha256 %s %s\n", a.Files[name], name)
 	}
 	return b.Bytes()
 }
 
-// Sign adds a signature. It refuses a name or a key that signed already: the
+// signed is what one person signs.
+func (a Approval) signed(at string) []byte { return fmt.Appendf(a.Message(), "at %s\n", at) }
+
+// Sign adds a signature of a time. It refuses a name or a key that signed already: the
 // second approval is another person's.
-func (a *Approval) Sign(by string, key ed25519.PrivateKey) error {
+func (a *Approval) Sign(by string, key ed25519.PrivateKey, at time.Time) error {
 	if by = strings.TrimSpace(by); by == "" {
 		return errors.New("who approves has a name")
 	}
@@ -121,17 +150,18 @@ func (a *Approval) Sign(by string, key ed25519.PrivateKey) error {
 			return errors.New("this name or key has approved already; the other approval is another person's")
 		}
 	}
-	a.Signatures = append(a.Signatures, Signature{By: by, Key: public,
-		Signature: base64.StdEncoding.EncodeToString(ed25519.Sign(key, a.Message()))})
+	when := at.UTC().Format(time.RFC3339)
+	a.Signatures = append(a.Signatures, Signature{By: by, At: when, Key: public,
+		Signature: base64.StdEncoding.EncodeToString(ed25519.Sign(key, a.signed(when)))})
 	return nil
 }
 
-// Verify returns who approved, and an error unless that are at least Needed of
-// the approvers, each with a key of their own. Signatures of others do not
-// count and do no harm; one by an approver that does not fit is an error,
-// because then the approval was changed after it was given.
-func (a Approval) Verify(approvers []Approver) ([]string, error) {
-	var by []string
+// Verify returns who approved and when, and an error unless that are at least
+// Needed of the approvers, each with a key of their own. Signatures of others do
+// not count and do no harm; one by an approver that does not fit is an error,
+// because then the approval or its time was changed after it was given.
+func (a Approval) Verify(approvers []Approver) ([]Approved, error) {
+	var by []Approved
 	if err := a.check(); err != nil {
 		return nil, err
 	}
@@ -141,12 +171,16 @@ func (a Approval) Verify(approvers []Approver) ([]string, error) {
 			if err != nil || len(key) != ed25519.PublicKeySize || !bytes.Equal(key, p.Key) {
 				continue
 			}
-			signature, err := base64.StdEncoding.DecodeString(s.Signature)
-			if err != nil || !ed25519.Verify(p.Key, a.Message(), signature) {
-				return nil, fmt.Errorf("the signature of %s is not of this content: it was changed after it was approved", p.Name)
+			if s.At == "" {
+				return nil, fmt.Errorf("the signature of %s has no time; approvals of before times were recorded are given anew", p.Name)
 			}
-			if !slices.Contains(by, p.Name) {
-				by = append(by, p.Name)
+			signature, err := base64.StdEncoding.DecodeString(s.Signature)
+			at, wrong := time.Parse(time.RFC3339, s.At)
+			if err != nil || wrong != nil || !ed25519.Verify(p.Key, a.signed(s.At), signature) {
+				return nil, fmt.Errorf("the signature of %s is not of this content and time: one of them was changed after it was approved", p.Name)
+			}
+			if !slices.ContainsFunc(by, func(o Approved) bool { return o.Name == p.Name }) {
+				by = append(by, Approved{p.Name, at})
 			}
 		}
 	}

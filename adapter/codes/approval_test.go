@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -24,11 +25,13 @@ func approver(name string) codes.Approver {
 
 var files = map[string][]byte{"codes.yaml": []byte("list: x\n"), "measures/a.yaml": []byte("a")}
 
+var signedAt = time.Date(2026, 7, 1, 10, 30, 15, 999, time.FixedZone("BST", 3600))
+
 func approval(t testing.TB, by ...string) codes.Approval {
 	t.Helper()
 	a := codes.Of("outcomes", "1.2.0", files)
 	for _, b := range by {
-		if err := a.Sign(b, keyOf(b)); err != nil {
+		if err := a.Sign(b, keyOf(b), signedAt); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -56,13 +59,18 @@ func TestHazardWrongCodeTwoPeople(t *testing.T) {
 		"one and a stranger":              {approval(t, "ada", "dan"), known, "1 of 2"},
 		"strangers":                       {approval(t, "dan", "eve"), known, "0 of 2"},
 		"no approvers":                    {approval(t, "ada", "ben"), nil, "0 of 2"},
-		"one key under two names":         {replace(approval(t, "ada", "dan"), 1, codes.Signature{By: "ben", Key: approval(t, "ada").Signatures[0].Key, Signature: approval(t, "ada").Signatures[0].Signature}), known, "1 of 2"},
-		"the signature of another":        {replace(approval(t, "ada", "ben"), 1, codes.Signature{By: "ben", Key: approval(t, "ben").Signatures[0].Key, Signature: approval(t, "ada").Signatures[0].Signature}), known, "ben is not of this content"},
-		"a signature that is none":        {replace(approval(t, "ada", "ben"), 0, codes.Signature{By: "ada", Key: approval(t, "ada").Signatures[0].Key, Signature: "AA"}), known, "ada is not of this content"},
+		"one key under two names":         {replace(approval(t, "ada", "dan"), 1, codes.Signature{By: "ben", At: "2026-07-01T09:30:15Z", Key: approval(t, "ada").Signatures[0].Key, Signature: approval(t, "ada").Signatures[0].Signature}), known, "1 of 2"},
+		"the signature of another":        {replace(approval(t, "ada", "ben"), 1, codes.Signature{By: "ben", At: "2026-07-01T09:30:15Z", Key: approval(t, "ben").Signatures[0].Key, Signature: approval(t, "ada").Signatures[0].Signature}), known, "ben is not of this content and time"},
+		"a signature that is none":        {replace(approval(t, "ada", "ben"), 0, codes.Signature{By: "ada", At: "2026-07-01T09:30:15Z", Key: approval(t, "ada").Signatures[0].Key, Signature: "AA"}), known, "ada is not of this content"},
 		"approver listed twice":           {approval(t, "ada"), append(known[:1:1], known[0]), "1 of 2"},
 		"approver with a key of no bytes": {replace(approval(t, "ada", "dan"), 1, codes.Signature{By: "zoe"}), append(known[:1:1], codes.Approver{Name: "zoe"}), "1 of 2"},
 	} {
-		_, err := c.approval.Verify(c.approvers)
+		by, err := c.approval.Verify(c.approvers)
+		for _, p := range by {
+			if p.String() != p.Name+" on 01-Jul-2026 at 09:30 UTC" {
+				t.Errorf("%s: approved by %s", name, p)
+			}
+		}
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
@@ -70,6 +78,8 @@ func TestHazardWrongCodeTwoPeople(t *testing.T) {
 	for name, change := range map[string]func(*codes.Approval){
 		"list":    func(a *codes.Approval) { a.List = "others" },
 		"version": func(a *codes.Approval) { a.Version = "1.2.1" },
+		"time":    func(a *codes.Approval) { a.Signatures[1].At = "2026-07-01T09:30:16Z" },
+		"no time": func(a *codes.Approval) { a.Signatures[1].At = "yesterday" },
 		"sum":     func(a *codes.Approval) { a.Files["codes.yaml"] = strings.Repeat("0", 64) },
 		"file":    func(a *codes.Approval) { a.Files["more.yaml"] = strings.Repeat("0", 64) },
 		"less":    func(a *codes.Approval) { delete(a.Files, "measures/a.yaml") },
@@ -83,6 +93,15 @@ func TestHazardWrongCodeTwoPeople(t *testing.T) {
 		if _, err := a.Verify(known); err == nil || !strings.Contains(err.Error(), "changed after it was approved") {
 			t.Errorf("%s changed: %v", name, err)
 		}
+	}
+}
+
+// TestWithoutTime: what was signed before times were is signed anew.
+func TestWithoutTime(t *testing.T) {
+	a := approval(t, "ada", "ben")
+	a.Signatures[0].At = ""
+	if _, err := a.Verify([]codes.Approver{approver("ada"), approver("ben")}); err == nil || !strings.Contains(err.Error(), "ada has no time") {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -108,7 +127,7 @@ func TestCovers(t *testing.T) {
 func TestSignTwice(t *testing.T) {
 	a := approval(t, "ada")
 	for by, key := range map[string]ed25519.PrivateKey{"ada": keyOf("ben"), "ADA": keyOf("cleo"), "ben": keyOf("ada"), " ": keyOf("dan")} {
-		if err := a.Sign(by, key); err == nil {
+		if err := a.Sign(by, key, signedAt); err == nil {
 			t.Errorf("%q approves a second time", by)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,7 +23,7 @@ import (
 func codesCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "codes", Short: "The codes that may leave for a record: list, verify, approve"}
 	var file, output string
-	list := &cobra.Command{Use: "list", Short: "Show every code with its rules, as a table or as a FHIR ValueSet", Args: cobra.NoArgs,
+	list := &cobra.Command{Use: "list", Short: "Show every code with its rules and who approved it when, as a table or as a FHIR ValueSet", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r, err := outcomeRules(file)
 			if err != nil {
@@ -30,6 +31,7 @@ func codesCommand() *cobra.Command {
 			}
 			switch output {
 			case "text":
+				approval(cmd.OutOrStdout(), r)
 				return listCodes(cmd.OutOrStdout(), r)
 			case "valueset":
 				_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n", r.List.ValueSet())
@@ -54,7 +56,7 @@ func codesCommand() *cobra.Command {
 				fmt.Fprintln(out, "These are the rules that are part of the program; no approval is configured, so none is asked for.")
 				return nil
 			}
-			fmt.Fprintf(out, "Approved by %s (%s).\n", strings.Join(r.By, " and "), r.File)
+			fmt.Fprintf(out, "Approved by %s (%s).\n", codes.By(r.By), r.File)
 			return nil
 		}}
 
@@ -85,6 +87,18 @@ func outcomeRules(file string) (*app.OutcomeRules, error) {
 		return nil, err
 	}
 	return app.ReadOutcomeRules(cfg.Workflow)
+}
+
+// approval says who approved the list and when, or that it may not be used.
+func approval(out io.Writer, r *app.OutcomeRules) {
+	switch err := r.Check(); {
+	case err != nil:
+		fmt.Fprintf(out, "NOT APPROVED: %v\n", err)
+	case r.File == "":
+		fmt.Fprintln(out, "Part of the program; no approval is configured.")
+	default:
+		fmt.Fprintf(out, "Approved by %s.\n", codes.By(r.By))
+	}
 }
 
 func listCodes(out io.Writer, r *app.OutcomeRules) error {
@@ -145,7 +159,7 @@ func approveCodes(out io.Writer, r *app.OutcomeRules, name, keyFile string) erro
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	if err := approval.Sign(name, key); err != nil {
+	if err := approval.Sign(name, key, time.Now()); err != nil {
 		return err
 	}
 	b, err := approval.Write()
@@ -157,9 +171,9 @@ func approveCodes(out io.Writer, r *app.OutcomeRules, name, keyFile string) erro
 	}
 	fmt.Fprintf(out, "%s", approval.Message())
 	if by, err := approval.Verify(r.Known); err != nil {
-		fmt.Fprintf(out, "Approved by %s; %v.\n", strings.Join(by, " and "), err)
+		fmt.Fprintf(out, "Approved by %s; %v.\n", codes.By(by), err)
 	} else {
-		fmt.Fprintf(out, "Approved by %s. The list is used from the next start.\n", strings.Join(by, " and "))
+		fmt.Fprintf(out, "Approved by %s. The list is used from the next start.\n", codes.By(by))
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fhir"
@@ -63,7 +64,8 @@ func TestHazardWrongCodeApprove(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	says(t, out, "Approved by ada; 1 of 2 approvals", "sha256 ")
+	today := time.Now().UTC().Format("02-Jan-2006")
+	says(t, out, "Approved by ada on "+today, " UTC; 1 of 2 approvals", "sha256 ")
 	if _, err := verify(); err == nil || !strings.Contains(err.Error(), "1 of 2") {
 		t.Errorf("after one: %v", err)
 	}
@@ -83,19 +85,21 @@ func TestHazardWrongCodeApprove(t *testing.T) {
 	if out, err = approve("ben", "ben.pem"); err != nil {
 		t.Fatal(err)
 	}
-	says(t, out, "Approved by ada and ben. ")
+	says(t, out, "Approved by ada on "+today, " and ben on "+today)
 	if out, err = verify(); err != nil {
 		t.Fatal(err)
 	}
-	says(t, out, "Approved by ada and ben", "version 9.", "measures/swemwbs.yaml")
+	says(t, out, "Approved by ada on "+today, " and ben on "+today, "version 9.", "measures/swemwbs.yaml")
+	says(t, must(append([]string{"codes", "list"}, conf...)...), "Approved by ada on "+today, "975131000000104")
 	keep("codes.yaml", strings.Replace(string(shipped), "version: ", "version: 10.", 1))
 	if _, err := verify(); err == nil || !strings.Contains(err.Error(), "codes.yaml differs") {
 		t.Errorf("changed: %v", err)
 	}
+	says(t, must(append([]string{"codes", "list"}, conf...)...), "NOT APPROVED: ", "codes.yaml differs", "975131000000104")
 	if out, err = approve("ben", "ben.pem"); err != nil {
 		t.Fatal(err)
 	}
-	says(t, out, "is replaced", "Approved by ben; 1 of 2")
+	says(t, out, "is replaced", "Approved by ben on "+today, "; 1 of 2")
 }
 
 // TestCodesList: the shipped rules, as a table and as a ValueSet that is FHIR
