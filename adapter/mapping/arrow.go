@@ -3,6 +3,7 @@ package mapping
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/linkloop/linkloop/adapter/message"
@@ -109,6 +110,7 @@ func (p *arrowParser) parse() *arrow {
 	case p.word("copy"):
 		a.mode = copied
 	}
+	from := len(p.c.sought)
 	for {
 		p.skipSpace()
 		start := p.i
@@ -129,6 +131,11 @@ func (p *arrowParser) parse() *arrow {
 			return nil
 		}
 		a.and = and
+	}
+	if list := slices.Clone(p.c.sought[from:]); !a.and {
+		for _, x := range list {
+			x.others = list
+		}
 	}
 	for p.skipSpace(); p.i < len(p.s); p.skipSpace() {
 		if p.s[p.i] != '|' {
@@ -217,6 +224,11 @@ func (p *arrowParser) call(a *arrow) bool {
 	c := call{fn: fn, args: args}
 	if fn.name == "code" || fn.name == "display" || fn.name == "system" {
 		c.table = p.c.table(p.at.plus(offsets[0]), args[0])
+	}
+	if fn.name == "phones" && len(a.sources) > 0 {
+		if c.of = a.sources[0].says; len(args) > 0 {
+			p.c.m.rests[c.of] = true
+		}
 	}
 	if fn.check != nil {
 		if wrong := fn.check(&c); wrong != "" {

@@ -144,6 +144,7 @@ func (e *eval) leaf(rule int32, v val) *element.Value {
 	}
 	if v.node != 0 {
 		e.found++
+		e.entities(rule, v)
 	}
 	return e.newValue(v.kind, v.text, rule, v.node)
 }
@@ -157,6 +158,7 @@ func (e *eval) push(t *template) {
 	e.each(t, func(v val) {
 		if wanted && v.node != 0 {
 			e.found++
+			e.entities(t.rule, v)
 		}
 		if x := e.newValue(v.kind, v.text, t.rule, v.node); x != nil {
 			e.stack = append(e.stack, x)
@@ -296,6 +298,10 @@ func (e *eval) add(t *template, base, level int) {
 func (e *eval) repetitions(t *template, base, level int) {
 	e.asked++
 	r := t.repeat
+	if r.values != nil {
+		e.valued(t, base, level)
+		return
+	}
 	from := len(e.nodes)
 	e.places(&r.source, func(n message.Node) bool {
 		if !e.blank(n) {
@@ -323,6 +329,32 @@ func (e *eval) repetitions(t *template, base, level int) {
 		}
 	}
 	e.here, e.nodes = here, e.nodes[:from]
+}
+
+// valued builds the template once for every value of its $each.
+func (e *eval) valued(t *template, base, level int) {
+	var list []val
+	e.each(t.repeat.values, func(v val) {
+		if len(list) <= maxRepetitions {
+			list = append(list, v)
+		}
+	})
+	if len(list) > maxRepetitions {
+		e.tooMany()
+	}
+	outer := e.slots[t.repeat.slot]
+	for i := 0; i < len(list) && e.err == nil; i++ {
+		e.spend(1)
+		e.slots[t.repeat.slot] = slot{text: list[i].text, from: list[i].node}
+		if !e.allowed(t) {
+			continue
+		}
+		before := len(e.stack)
+		if e.add(t.repeat.body, base, level); len(e.stack) > before {
+			e.found++
+		}
+	}
+	e.slots[t.repeat.slot] = outer
 }
 
 // copyAll puts the structures a `<- copy` leads to on the stack as they are

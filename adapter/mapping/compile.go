@@ -23,7 +23,11 @@ type compiler struct {
 	intentions []string // known ones; nil: any
 	scope      []name   // lets, and the $as names of the enclosing $each
 	places     map[string]int32
-	depth      int // of enclosing $each
+	heres      []*sought // of enclosing $each: where a path with a dot starts
+	sought     []*sought
+	filled     map[*sought][]int32 // the slots that hold where a path leads
+	decoder    func(*Mapping) Decode
+	texts      []int32 // of enclosing $each: the slot of the text at hand; -1: a place
 	known      map[string]int
 	later      map[string]bool // resources further down
 	cel        *expressions
@@ -389,7 +393,9 @@ func (c *compiler) lets(n *yaml.Node) {
 			c.problem(c.start(v), "a fixed text belongs into constants", "a let comes from the message (<- path) or from an expression (= ...)")
 			continue
 		}
+		before := len(c.sought)
 		t := c.scalar(v, "")
+		c.fills(before, slot)
 		l := let{name: k.Value, slot: slot, value: t}
 		if t != nil && t.arrow != nil {
 			if t.arrow.mode != single {
@@ -425,7 +431,9 @@ func (c *compiler) source(at position, text string) (source, bool) {
 		if n := c.scope[i]; n.text == word {
 			c.touch("let", word)
 			c.touch("$as", word)
-			return c.sourceFrom(at, s, n, rest)
+			s, ok := c.sourceFrom(at, s, n, rest)
+			c.seek(at, s, text)
+			return s, ok
 		}
 	}
 	if id, ok := c.m.celNames[word]; ok && (rest == "" || c.m.hl7) {
@@ -443,11 +451,7 @@ func (c *compiler) source(at position, text string) (source, bool) {
 	}
 	s.conditional = s.path.Conditional()
 	if s.path.Relative() {
-		if s.from = fromHere; c.depth == 0 {
-			c.problem(at, "", "a path that starts with a dot stands inside $each")
-			return s, false
-		}
-		return s, true
+		return c.relative(at, s, text)
 	}
 	if c.m.hl7 != s.path.HL7() && (c.m.hl7 || strings.Contains(text, "-")) {
 		if c.m.hl7 {
@@ -465,6 +469,27 @@ func (c *compiler) source(at position, text string) (source, bool) {
 		c.checkSegment(at, &s)
 	}
 	c.csvPath(at, text)
+	c.seek(at, s, text)
+	return s, true
+}
+
+// relative is a path from the repetition at hand.
+func (c *compiler) relative(at position, s source, text string) (source, bool) {
+	if len(c.texts) == 0 {
+		c.problem(at, "", "a path that starts with a dot stands inside $each")
+		return s, false
+	}
+	slot := c.texts[len(c.texts)-1]
+	switch {
+	case slot < 0:
+		s.from = fromHere
+		c.seek(at, s, text)
+	case text != ".":
+		c.problem(at, "the dot alone", "this $each goes through texts, and there is nothing below one")
+		return s, false
+	default:
+		s.from, s.slot = fromSlot, slot
+	}
 	return s, true
 }
 

@@ -109,11 +109,13 @@ type Outcome struct {
 	Diff    string   // empty: as wanted
 	Changes []Change // by element, when resources were wanted and came out
 	Result  *Result  // what came out; nil when the message was refused
+	Refused string   // why the mapping refused it, although resources were wanted
+	Misfits []string // why intake would refuse what came out; whoever knows adds them
 	Updated []byte   // the example file as it would have to be for the outcome to be wanted
 }
 
 // Passed reports whether the example gave what it must.
-func (o Outcome) Passed() bool { return o.Diff == "" }
+func (o Outcome) Passed() bool { return o.Diff == "" && len(o.Misfits) == 0 }
 
 // Test runs examples through the mapping.
 func (m *Mapping) Test(examples []Example, decode Decode) []Outcome {
@@ -145,6 +147,9 @@ func (m *Mapping) test(ex Example, decode Decode) Outcome {
 		if !ok {
 			if want, ok = ex.want(other); !ok {
 				want = ""
+			}
+			if section == wantErr {
+				o.Refused = fault.Of(err).Error()
 			}
 		}
 		o.Diff = diff(want, got)
@@ -193,7 +198,18 @@ func WriteOutcomes(w io.Writer, outcomes []Outcome) error {
 			failed++
 		}
 		fmt.Fprintf(&b, "%s  %-24s  %s\n", word, o.Example.Name, o.Example.Says)
-		if !o.Passed() {
+		switch {
+		case o.Refused != "":
+			b.WriteString("        the message is refused:\n")
+			for line := range strings.Lines(o.Refused) {
+				b.WriteString("        " + strings.TrimSuffix(line, "\n") + "\n")
+			}
+		case len(o.Misfits) > 0:
+			b.WriteString("        a message like this would be refused:\n")
+			for _, text := range o.Misfits {
+				b.WriteString("        " + text + "\n")
+			}
+		case !o.Passed():
 			if len(o.Changes) > 0 {
 				var table strings.Builder
 				if err := WriteChanges(&table, "wanted", "came out", o.Changes); err != nil {

@@ -84,6 +84,8 @@ func TestWriteOutcomes(t *testing.T) {
 	err := mapping.WriteOutcomes(&out, []mapping.Outcome{
 		{Example: mapping.Example{Name: "one", Says: "What it shows."}},
 		{Example: mapping.Example{Name: "two", Says: "Another."}, Diff: "- a\n+ b\n"},
+		{Example: mapping.Example{Name: "three", Says: "Refused."}, Diff: "- {}\n+ no\n", Refused: "no surname\nno number"},
+		{Example: mapping.Example{Name: "four", Says: "Misfit."}, Diff: "- {}\n+ {1}\n", Misfits: []string{"Patient.name: none"}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +95,14 @@ FAILED  two                       Another.
         lines with - were wanted, lines with + came out
         - a
         + b
-2 examples, 1 failed
+FAILED  three                     Refused.
+        the message is refused:
+        no surname
+        no number
+FAILED  four                      Misfit.
+        a message like this would be refused:
+        Patient.name: none
+4 examples, 3 failed
 `
 	if out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)

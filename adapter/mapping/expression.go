@@ -61,7 +61,7 @@ const (
 )
 
 // plainCalls are the functions of pipes that expressions have as well.
-var plainCalls = []string{"text", "trim", "upper", "lower", "digits", "nhsNumber", "ods", "date", "dateTime", "instant",
+var plainCalls = []string{"text", "html", "trim", "upper", "lower", "digits", "nhsNumber", "ods", "date", "dateTime", "instant",
 	"familyName", "namePrefix", "postcode", "addressTown", "addressCounty", "addressPostcode", "phone", "contactSystem",
 	"contactUse", "snomed", "readCode"}
 
@@ -258,6 +258,10 @@ func celSrc(m, index ref.Val) ref.Val {
 	if s == nil {
 		return types.String("")
 	}
+	if text, n, ok := e.held(s); ok {
+		e.touched(n, text)
+		return types.String(text)
+	}
 	e.passes(s)
 	n := e.place(s)
 	v := e.textOf(n)
@@ -273,6 +277,11 @@ func celHas(m, index ref.Val) ref.Val {
 	if s == nil {
 		return types.False
 	}
+	if _, n, ok := e.held(s); ok {
+		e.readBelow(n)
+		e.celReads(n)
+		return types.True
+	}
 	n := e.place(s)
 	if e.blank(n) {
 		e.asks(s)
@@ -287,6 +296,10 @@ func celAll(m, index ref.Val) ref.Val {
 	e, s := sourceOf(m, index)
 	out := []string{}
 	if s != nil {
+		if text, n, ok := e.held(s); ok {
+			e.touched(n, text)
+			out = append(out, text)
+		}
 		e.places(s, func(n message.Node) bool {
 			if v := e.textOf(n); v != "" {
 				e.touched(n, v)
@@ -330,6 +343,16 @@ func sourceOf(m, index ref.Val) (*eval, *source) {
 		return nil, nil
 	}
 	return h.e, &h.e.m.celSource[i]
+}
+
+// held is the text that a source stands for, where it is one of $each over
+// values, and the place it came from.
+func (e *eval) held(s *source) (string, message.Node, bool) {
+	if s.from != fromSlot || e.slots[s.slot].text == "" {
+		return "", message.Node{}, false
+	}
+	sl := &e.slots[s.slot]
+	return sl.text, nodeOf(e.tree, sl.from), true
 }
 
 // touched remembers a place an expression took a value from; the first is the

@@ -52,6 +52,7 @@ type call struct {
 	layouts []layout // date, dateTime
 	pivot   int      // date, dateTime: the first year that two digits can mean
 	birth   bool     // date: of a birth date, which is never in the future
+	of      string   // phones: the path of the text
 }
 
 // functions is every function by name.
@@ -100,6 +101,8 @@ const maxArgs = 16
 var functionList = []function{
 	{name: "text", says: "as text: line ends unified, spaces around removed", one: plain(tidy),
 		try: [3]string{"text", " a\r\nb ", "a\nb"}},
+	{name: "html", says: "the plain text of HTML: no tags, a line for each block, &auml; and &#228; written as ä", one: plain(plainHTML),
+		try: [3]string{"html", "<p>Lonely&nbsp;&amp; tired</p>No <b>money</b>", "Lonely & tired\nNo money"}},
 	{name: "trim", says: "without spaces around", one: plain(strings.TrimSpace),
 		try: [3]string{"trim", " a b ", "a b"}},
 	{name: "upper", says: "in capitals", one: plain(strings.ToUpper),
@@ -122,9 +125,9 @@ var functionList = []function{
 		try: [3]string{"number", "+30.5", "30.5"}},
 	{name: "boolean", says: "true for true, yes, Y, 1; false for false, no, N, 0", one: toBoolean,
 		try: [3]string{"boolean", "Y", "true"}},
-	{name: "code", min: 1, max: 1, says: "the code that vocabulary/<table>.json gives, of the mapping or shared; an unknown one is reported", one: translate(func(t target) string { return t.code }, true)},
-	{name: "display", min: 1, max: 1, says: "the display text of that code", one: translate(func(t target) string { return t.display }, false)},
-	{name: "system", min: 1, max: 1, says: "the code system of that code", one: translate(func(t target) string { return t.system }, false)},
+	{name: "code", min: 1, max: 1, says: "the code that vocabulary/<table>.json gives, of the mapping or shared; an unknown one is reported", one: translate(func(t target) string { return t.code })},
+	{name: "display", min: 1, max: 1, says: "the display text of that code; an unknown one is reported", one: translate(func(t target) string { return t.display })},
+	{name: "system", min: 1, max: 1, says: "the code system of that code; an unknown one is reported", one: translate(func(t target) string { return t.system })},
 	{name: "default", min: 1, max: 1, says: `default("x"): this text when there is no value`, one: orDefault,
 		try: [3]string{`default("PH")`, "", "PH"}},
 	{name: "only", min: 1, max: maxArgs, says: `only("Y", "J"): the value if it is one of these, otherwise none`, one: only,
@@ -159,9 +162,11 @@ var functionList = []function{
 		try: [3]string{"addressPostcode", "12 Mill Lane, Leeds ls132ab", "LS13 2AB"}},
 	{name: "phone", says: "a telephone number, digits only: 07700900123, +33123456789, 01632960001 ext. 12; with other words beside it the text stays as it is, and one without a number is reported", one: phone,
 		try: [3]string{"phone", "+44 (0)7700 900123", "07700900123"}},
+	{name: "phones", max: 1, shape: toMany, says: "the telephone numbers in a text, each with the word for its kind, as phone and contactUse read it; what is left over is reported, unless phones(rest) of the same place takes it", many: phones, check: oneOf("rest"),
+		try: [3]string{"phones", "home 01632 960123, mob 07700 900123 (m)", "home 01632 960123 · mobile 07700 900123"}},
 	{name: "contactSystem", says: "phone, email, url or fax, by what the text looks like", one: plain(contactSystem),
 		try: [3]string{"contactSystem", "someone@example.org", "email"}},
-	{name: "contactUse", says: "mobile for a UK mobile number, otherwise none", one: plain(contactUse),
+	{name: "contactUse", says: "mobile for a UK mobile number, home or work where the text says so, otherwise none", one: plain(contactUse),
 		try: [3]string{"contactUse", "07700 900123", "mobile"}},
 	{name: "snomed", max: 1, says: "a SNOMED CT concept id that passes its checks (length, check digit, partition, no supplier's own), or snomed(description), snomed(any)", one: snomed, check: snomedArgs,
 		try: [3]string{"snomed", "871731000000106", "871731000000106"}},
@@ -376,16 +381,16 @@ func toBoolean(e *eval, _ *call, v val) val {
 	return e.unusable(v, "not-a-boolean", "neither yes nor no")
 }
 
-// translate looks the code up; only code reports that it is unknown, so that
-// one unknown code is one finding although its display is asked for as well.
-func translate(pick func(target) string, report bool) func(*eval, *call, val) val {
+// translate looks the code up. One unknown code is one finding, although its
+// display and system are asked for as well (reportAt).
+func translate(pick func(target) string) func(*eval, *call, val) val {
 	return func(e *eval, c *call, v val) val {
 		s := strings.TrimSpace(v.text)
 		if s == "" {
 			return text(v, "")
 		}
 		to, ok := c.table.lookup(s)
-		if !ok && report {
+		if !ok {
 			return e.unusable(v, "unknown-code", "the code is not in the table "+c.table.name)
 		}
 		return text(v, pick(to))

@@ -19,6 +19,8 @@ func (c *compiler) ignore(n *yaml.Node) {
 		c.problem(c.start(n), "ignores: [EVN, PID-30]", "ignores is a list of at most %d paths", maxIgnores)
 		return
 	}
+	before := len(c.sought)
+	defer func() { c.sought = c.sought[:before] }() // no example needs what is left out
 	for _, p := range n.Content {
 		if p.Kind != yaml.ScalarNode {
 			c.problem(c.start(p), "ignores: [EVN, PID-30]", "a path is a text")

@@ -31,7 +31,7 @@ var headHelp = []Help{
 
 // directiveHelp is every directive of an element.
 var directiveHelp = []Help{
-	{"$each", "A path: the element, or the whole resource, once for every place. Paths below that start with a dot start there."},
+	{"$each", "A path: the element, or the whole resource, once for every place. Paths below that start with a dot start there. With functions behind it (contact | phones): the element once for every value, which the dot below stands for."},
 	{"$as", "A name for the place of $each, for paths of inner levels."},
 	{"$when", "Made only if this rule gives a value other than false."},
 	{"$unless", "Made only if this rule gives no value, or false."},

@@ -84,6 +84,9 @@ func (c *compiler) examples(fsys fs.FS, dir string) {
 	if errors.As(err, &ps) {
 		c.problems = append(c.problems, ps...)
 	}
+	if err == nil {
+		c.unseen(list)
+	}
 	if err == nil && len(list) == 0 {
 		c.warnFile("examples", "add examples/NAME.txtar", "there is no example: nothing shows that the mapping does what it should")
 	}

@@ -2,12 +2,15 @@ package mapping_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/linkloop/linkloop/adapter/fhir"
+	"github.com/linkloop/linkloop/adapter/inbound/jsondoc"
 	"github.com/linkloop/linkloop/adapter/mapping"
+	"github.com/linkloop/linkloop/adapter/message"
 )
 
 // lint reports on a mapping of one Patient, body from line 9 on, an
@@ -118,5 +121,63 @@ func TestReport(t *testing.T) {
 	want := `{"file":"mapping.yaml","line":10,"column":5,"text":"Patient has no element gendr","hint":"did you mean gender?","severity":"error"}`
 	if !strings.Contains(string(data), want) {
 		t.Errorf("got %s\nwant ...%s...", data, want)
+	}
+}
+
+// TestLintUnseen: a path that no example has is named with the nearest name,
+// from the message, from a let and from $each; an alternative to one that is
+// there, a path with a condition and one that starts nowhere are not.
+func TestLintUnseen(t *testing.T) {
+	fsys := files(strings.Replace(head, "hl7v2", "json", 1) + `let: {who: <- client or patient}
+ignores: [nowhere]
+resources:
+  p:
+    resourceType: Patient
+    name:
+      - family: <- who.surnam
+        given: ['<- who.forename or who.firstName']
+    telecom:
+      $each: who.contacts[where kind = fax]
+      value: <- .valeu
+      use: <- .usage
+    address:
+      $each: homes
+      city: <- .town
+  r:
+    resourceType: RelatedPerson
+    patient: -> p
+    name: [{text: '= src("kin.nam")'}]
+    birthDate: <- kin.dob or kin.dbo | date
+`)
+	delete(fsys, "m/vocabulary/sex.json")
+	delete(fsys, "m/vocabulary/fixed.json")
+	delete(fsys, "m/vocabulary/provided.json")
+	fsys["m/examples/a.txtar"] = &fstest.MapFile{Data: []byte("a\n-- in.json --\n{\"patient\":{\"surname\":\"x\",\"forename\":\"y\"},\"kin\":{\"name\":\"z\",\"dob\":\"1970\"}}\n")}
+	fsys["m/examples/b.txtar"] = &fstest.MapFile{Data: []byte("b\n-- in.json --\n{\"patient\":{\"contacts\":[{\"kind\":\"phone\",\"value\":\"1\"}]}}\n")}
+	decode := func(*mapping.Mapping) mapping.Decode {
+		return func(_ string, body []byte) (*message.Tree, string, error) {
+			m, err := jsondoc.New().Decode(body)
+			if err != nil {
+				return nil, "", err
+			}
+			return m.Tree, m.Type, nil
+		}
+	}
+	if r := mapping.Lint(fsys, "m"); len(r.Problems) > 0 {
+		t.Errorf("without a decoder: %s", r)
+	}
+	var got []string
+	for _, p := range mapping.Lint(fsys, "m", mapping.WithExamples(decode)).Problems {
+		got = append(got, strings.TrimPrefix(p.String(), "mapping.yaml:"))
+	}
+	want := []string{
+		"12:20: warning: no example has who.surnam (did you mean surname?)",
+		"16:17: warning: no example has valeu (did you mean value?)",
+		"17:15: warning: no example has usage (if it is right, add an example that has it)",
+		"19:14: warning: no example has homes (if it is right, add an example that has it)",
+		"24:27: warning: no example has kin.nam (did you mean name?)",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }

@@ -41,9 +41,10 @@ type Mapping struct {
 	celNames  map[string]ident // what an identifier in an expression means
 	tables    map[string]*table
 	tableList []*table
-	slots     int          // lets and $as names
-	sizes     int          // values in all templates, a first hint for allocation
-	lastSize  atomic.Int32 // values of the last result: the better hint
+	rests     map[string]bool // paths whose words beside telephone numbers a rule takes
+	slots     int             // lets, $as names and the values of $each
+	sizes     int             // values in all templates, a first hint for allocation
+	lastSize  atomic.Int32    // values of the last result: the better hint
 	archive   []byte
 	hash      string
 	bare      bool // elements do not record their origin: what recording costs is measured against it
@@ -211,7 +212,7 @@ func CompileArchive(archive []byte, options ...Option) (*Mapping, error) {
 // compileFiles compiles the files of a mapping with those of a library.
 func compileFiles(own []txtar.File, shared library, options ...Option) *compiler {
 	c := &compiler{
-		m: &Mapping{tables: map[string]*table{}, celNames: map[string]ident{}}, library: shared, own: own,
+		m: &Mapping{tables: map[string]*table{}, celNames: map[string]ident{}, rests: map[string]bool{}}, library: shared, own: own,
 		loaded: map[string][]byte{}, fragments: map[string]*fragment{}, from: map[*yaml.Node]spot{},
 		changed: map[*yaml.Node]bool{}, used: map[string]bool{},
 	}

@@ -44,8 +44,7 @@ func unlabelled(s string) string {
 	if end <= 0 {
 		return s
 	}
-	switch strings.ToLower(s[:end]) {
-	case "t", "tel", "telephone", "phone", "ph", "m", "mob", "mobile", "home", "h", "work", "w", "fax", "f":
+	if _, known := labels[strings.ToLower(s[:end])]; known {
 		return strings.TrimLeft(s[end:], " :.")
 	}
 	return s
@@ -90,10 +89,18 @@ func contactSystem(s string) string {
 // contactUse is mobile for a UK mobile number (Ofcom, National Telephone
 // Numbering Plan: 071 to 075, 07624, 077 to 079; 070 and the rest of 076 are
 // personal numbers and pagers). Whether another number is at home or at work
-// cannot be told from its digits.
+// cannot be told from its digits, but by the word in front of it.
 func contactUse(s string) string {
 	n, ok := normalPhone(s)
-	if !ok || len(n) < 11 || n[:2] != "07" {
+	if !ok {
+		return ""
+	}
+	if len(n) < 11 || n[:2] != "07" {
+		word, _, _ := strings.Cut(strings.TrimSpace(s), " ")
+		switch l := labels[strings.ToLower(strings.TrimRight(word, ":."))]; l {
+		case "home", "work":
+			return l
+		}
 		return ""
 	}
 	if n[2] >= '1' && n[2] <= '5' || n[2] >= '7' && n[2] <= '9' || n[:5] == "07624" {

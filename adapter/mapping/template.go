@@ -49,10 +49,11 @@ type field struct {
 	value *template
 }
 
-// repeat is $each: the template once for every place.
+// repeat is $each: the template once for every place, or for every value.
 type repeat struct {
 	source source
-	slot   int32 // of $as; -1: none
+	values *template // of a rule with functions; nil: places
+	slot   int32     // of $as, and always of values; -1: none
 	body   *template
 }
 
@@ -279,7 +280,11 @@ func (c *compiler) repeat(t *template, dir map[string]*yaml.Node, at *place) fun
 		shift = len(each.Value) - len(text)
 	}
 	r := &repeat{slot: -1}
+	if strings.Contains(text, "|") {
+		return c.repeatValues(t, r, each, as, at)
+	}
 	var ok bool
+	before := len(c.sought)
 	if r.source, ok = c.source(c.start(each).plus(shift), strings.TrimSpace(text)); ok {
 		t.repeat = r
 		if r.source.from == fromSlot && r.source.path.Relative() && !c.isPlace(r.source.slot) {
@@ -296,15 +301,68 @@ func (c *compiler) repeat(t *template, dir map[string]*yaml.Node, at *place) fun
 		if slot, declared := c.places[as.Value]; declared {
 			r.slot = slot
 			c.scope = append(c.scope, name{as.Value, slot, true, as.Value})
+			c.fills(before, slot)
 		}
 	}
-	c.depth++
-	return func() { c.scope = c.scope[:scope]; c.depth-- }
+	c.enter(-1)
+	if len(c.sought) > before {
+		c.heres[len(c.heres)-1] = c.sought[before]
+	}
+	return func() { c.scope = c.scope[:scope]; c.leave() }
+}
+
+// repeatValues reads a $each with functions: contact | phones. What it goes
+// through are texts, each of which the dot stands for, and the name of $as.
+func (c *compiler) repeatValues(t *template, r *repeat, from, as *yaml.Node, at *place) func() {
+	if at.path == "" {
+		c.problem(c.start(from), "$each: contacts", "a resource is made for each place of the message; $each with functions makes elements")
+		return func() {}
+	}
+	p := arrowParser{c: c, at: c.start(from), s: from.Value}
+	if !strings.HasPrefix(p.s, "<-") {
+		p.at, p.s = p.at.plus(-len("<- ")), "<- "+p.s
+	}
+	if !at.array {
+		at.root += "[]"
+		at.array = true
+	}
+	rule := c.rule(c.start(from), p.s, at.root)
+	r.slot = int32(c.m.slots)
+	c.m.slots++
+	a := p.parse()
+	switch {
+	case a == nil:
+		c.enter(r.slot)
+		return c.leave
+	case a.mode == copied || a.reason != "":
+		c.problem(c.start(from), "", "copy and required do not stand in $each")
+	}
+	a.mode, a.simple = each, false
+	r.values = &template{shape: isArrow, arrow: a, rule: rule, list: true}
+	scope := len(c.scope)
+	if as != nil && as.Kind == yaml.ScalarNode {
+		if slot, declared := c.places[as.Value]; declared {
+			r.slot = slot
+			c.scope = append(c.scope, name{as.Value, slot, false, a.sources[0].says})
+		}
+	}
+	t.repeat = r
+	c.enter(r.slot)
+	return func() { c.scope = c.scope[:scope]; c.leave() }
+}
+
+// enter begins a repetition: of texts in a slot, or of places (-1).
+func (c *compiler) enter(slot int32) {
+	c.texts, c.heres = append(c.texts, slot), append(c.heres, nil)
+}
+
+func (c *compiler) leave() {
+	c.texts, c.heres = c.texts[:len(c.texts)-1], c.heres[:len(c.heres)-1]
 }
 
 // isPlace reports whether what a slot holds is a place of the message.
 func (c *compiler) isPlace(slot int32) bool {
-	return !slices.ContainsFunc(c.scope, func(n name) bool { return n.slot == slot && !n.place })
+	return !slices.Contains(c.texts, slot) && !slices.ContainsFunc(c.scope, func(n name) bool { return n.slot == slot && !n.place })
 }
 
 // conditions reads $when and $unless.
