@@ -169,7 +169,7 @@ func (a *App) wire(key []byte) error {
 	a.outgoing.gate.Consents.Indexer, a.outgoing.gate.Consents.BaseURL = indexer, base
 	a.worklist = worklist.New(worklist.Config{
 		Store: a.store, Indexer: indexer, Workflow: workflow, Rules: rules, Gate: gate, Outcomes: outcomes, Interim: a.cfg.Workflow.Interim, BaseURL: base,
-		Respond: a.respond, ResponseChannel: responseChannel,
+		Respond: a.respond, Responds: a.responds, ResponseChannel: responseChannel,
 		Channel: channelName, NationalID: a.intake.NationalID, Owed: a.relay.Notify, Now: a.now, Log: a.log,
 	})
 	return a.serveOn(a.gatewayConfig())

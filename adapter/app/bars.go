@@ -72,10 +72,25 @@ func (a *answers) Deliver(ctx context.Context, d outbound.Delivery) outbound.Res
 	return to.channel.Deliver(ctx, d)
 }
 
+// wants reports whether a sender is told of a state.
+func (to answer) wants(state string) bool {
+	return len(to.states) == 0 || slices.Contains(to.states, state)
+}
+
+// responds reports whether any sender is told of a state.
+func (a *App) responds(state string) bool {
+	for _, to := range *a.answers.bySender.Load() {
+		if to.wants(state) {
+			return true
+		}
+	}
+	return false
+}
+
 // respond is what a sender is told, or nil.
 func (a *App) respond(r worklist.Response) []byte {
 	to, ok := (*a.answers.bySender.Load())[r.Sender]
-	if !ok || len(to.states) > 0 && !slices.Contains(to.states, r.State) {
+	if !ok || !to.wants(r.State) {
 		return nil
 	}
 	return bars.Response{

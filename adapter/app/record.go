@@ -9,6 +9,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/outbound/fhirapi"
 	"github.com/linkloop/linkloop/adapter/relay"
 	"github.com/linkloop/linkloop/adapter/store"
+	"github.com/linkloop/linkloop/adapter/worklist"
 	"github.com/linkloop/linkloop/config"
 )
 
@@ -75,6 +76,7 @@ func (a *App) newRelay() (*relay.Relay, error) {
 	return relay.New(rc, relay.Parts{
 		Store: a.store, Channels: named, Others: a.outgoing.channel, Gate: a.outgoing.gate,
 		Told:     func(tx store.Tx, was, is store.Delivery) error { return a.worklist.Told(tx, was, is) },
+		Tells:    worklist.Tells,
 		Observer: a.metrics, Log: a.log, Now: a.store.Now,
 	})
 }

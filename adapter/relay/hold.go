@@ -53,5 +53,5 @@ func (r *Relay) extend(ctx context.Context, d store.Delivery) error {
 	defer stop()
 	return r.store.Decide(ctx, func(tx store.Tx) error {
 		return tx.Deliveries().Extend(d.ID, d.Fence, r.now().Add(r.cfg.Lease))
-	})
+	}, store.Hint{Deliveries: []int64{d.ID}})
 }

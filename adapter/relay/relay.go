@@ -115,6 +115,7 @@ type Relay struct {
 	others   func(name string) outbound.Channel
 	gate     Gate
 	told     func(tx store.Tx, was, is store.Delivery) error
+	tells    func(was, is store.Delivery) []store.Key
 	observer Observer
 	log      *slog.Logger
 	now      func() time.Time
@@ -132,7 +133,9 @@ type Parts struct {
 	Gate     Gate                               // nil: everything leaves at once
 	// Told hears, within the decision, that a delivery came to another state or
 	// stage. Its error undoes the decision.
-	Told     func(tx store.Tx, was, is store.Delivery) error
+	Told func(tx store.Tx, was, is store.Delivery) error
+	// Tells are the resources that Told will look at; nil: not known beforehand.
+	Tells    func(was, is store.Delivery) []store.Key
 	Observer Observer
 	Log      *slog.Logger
 	Now      func() time.Time
@@ -144,7 +147,7 @@ func New(cfg Config, p Parts) (*Relay, error) {
 		return nil, err
 	}
 	r := &Relay{
-		cfg: cfg, store: p.Store, channels: p.Channels, others: p.Others, gate: p.Gate, told: p.Told, observer: p.Observer, log: p.Log, now: p.Now,
+		cfg: cfg, store: p.Store, channels: p.Channels, others: p.Others, gate: p.Gate, told: p.Told, tells: p.Tells, observer: p.Observer, log: p.Log, now: p.Now,
 		wake: make(chan struct{}, 1), lanes: map[string]*lane{},
 	}
 	if r.now == nil {
@@ -161,6 +164,9 @@ func New(cfg Config, p Parts) (*Relay, error) {
 	}
 	if r.told == nil {
 		r.told = func(store.Tx, store.Delivery, store.Delivery) error { return nil }
+	}
+	if r.tells == nil {
+		r.tells = func(_, _ store.Delivery) []store.Key { return nil }
 	}
 	return r, nil
 }
@@ -350,7 +356,7 @@ func (r *Relay) close(ctx context.Context, d store.Delivery, res outbound.Result
 			return err
 		}
 		return r.adopt(tx, next, res.References)
-	}, store.Hint{Keys: []store.Key{{Type: "Task", ID: d.Task}}}) // what told looks at
+	}, store.Hint{Deliveries: []int64{d.ID}, Keys: r.tells(d, r.settle(d, res, ended, began))})
 	if err != nil {
 		// Another took over after our lease ran out, or the store is away; the
 		// delivery is due again then, and the peer recognises it.

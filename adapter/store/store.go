@@ -53,8 +53,9 @@ type Store interface {
 // fetches it for a whole group of decisions at once. It is only about speed: a
 // store may ignore it, and what is not hinted at is read all the same.
 type Hint struct {
-	Keys   []Key      // resources that it will Get or Put
-	Dedupe [][32]byte // messages that it will Find
+	Keys       []Key      // resources that it will Get or Put
+	Dedupe     [][32]byte // messages that it will Find
+	Deliveries []int64    // deliveries that it will Get, Settle or Extend
 }
 
 // Retention says before which time things are old enough to be removed; a zero

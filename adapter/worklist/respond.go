@@ -54,7 +54,7 @@ func responseState(old, task *element.Value) string {
 // message, which only the intake writes and nothing removes.
 func (s *Service) respond(tx store.Tx, old, task *element.Value) (bool, error) {
 	state := responseState(old, task)
-	if s.cfg.Respond == nil || state == "" {
+	if s.cfg.Respond == nil || state == "" || s.cfg.Responds != nil && !s.cfg.Responds(state) {
 		return false, nil
 	}
 	q, err := resource.Parse(s.cfg.Indexer, "Provenance",

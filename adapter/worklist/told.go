@@ -65,13 +65,33 @@ func written(d store.Delivery) string {
 	return ""
 }
 
+// Tells are the resources that Told will look at.
+func Tells(was, is store.Delivery) []store.Key {
+	word, says := news(was, is)
+	if !says {
+		return nil
+	}
+	return []store.Key{{Type: "Task", ID: is.Task}, {Type: "Communication", ID: noteID(is, word)}}
+}
+
+// news is the word that a delivery newly deserves, if it carries an outcome.
+func news(was, is store.Delivery) (word string, says bool) {
+	word = written(is)
+	return word, word != "" && word != written(was) && is.Task != "" && Outcome(is)
+}
+
+// noteID is the id of the Communication that says a word of a delivery.
+func noteID(d store.Delivery, word string) string {
+	return fmt.Sprintf("wb-%d-%d-%s", d.ID, d.Attempts, word)
+}
+
 // Told lets the link worker see what became of an outcome: the Task says how far
 // it came in its businessStatus, and a Communication says so with its time. It
 // runs in the decision that moves the delivery. Deliveries that carry no outcome
 // are passed over.
 func (s *Service) Told(tx store.Tx, was, is store.Delivery) error {
-	word := written(is)
-	if word == "" || word == written(was) || is.Task == "" || !Outcome(is) {
+	word, says := news(was, is)
+	if !says {
 		return nil
 	}
 	key := store.Key{Type: "Task", ID: is.Task}
@@ -107,7 +127,7 @@ func (s *Service) Told(tx store.Tx, was, is store.Delivery) error {
 //
 // https://hl7.org/fhir/R4/communication.html
 func (s *Service) communicate(tx store.Tx, task *element.Value, d store.Delivery, word string) error {
-	id := fmt.Sprintf("wb-%d-%d-%s", d.ID, d.Attempts, word)
+	id := noteID(d, word)
 	c := element.NewObject(element.S("resourceType", "Communication"), element.S("id", id), element.S("status", "completed"),
 		element.F("category", element.NewArray(element.NewObject(element.F("coding", element.NewArray(element.NewObject(
 			element.S("system", SystemWriteBack), element.S("code", word), element.S("display", writeBack[word]))))))),

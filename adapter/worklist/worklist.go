@@ -37,8 +37,10 @@ type Config struct {
 	// so that the API and the intake know a person under one id.
 	NationalID func(v *element.Value) string
 	// Respond makes the payload of what a sender is told, or nil when it is
-	// told nothing; nil: no sender is. It runs inside a decision.
+	// told nothing; nil: no sender is. It runs inside a decision. Responds
+	// reports whether any sender is told of a state; nil: they may be.
 	Respond         func(Response) []byte
+	Responds        func(state string) bool
 	ResponseChannel string // channel that responses are owed to
 	Owed            func() // called after a commit that owes something
 	Now             func() time.Time

@@ -52,7 +52,8 @@ const headColumns = "r.rid, r.seq, v.number, v.deleted, v.facts, v.body"
 const (
 	sqlHeads = "SELECT k.n, " + headColumns + " FROM unnest($1::int[], $2::bytea[]) WITH ORDINALITY k(type, id, n) " +
 		"JOIN linkloop.resource r ON r.type = k.type AND r.id = k.id JOIN linkloop.version v ON v.seq = r.seq"
-	sqlMessages = "SELECT " + messageColumns + ", reply, body FROM linkloop.inbox WHERE dedupe = ANY($1::bytea[])"
+	sqlDeliveries = "SELECT " + deliveryColumns + ", payload FROM linkloop.delivery WHERE id = ANY($1::bigint[])"
+	sqlMessages   = "SELECT " + messageColumns + ", reply, body FROM linkloop.inbox WHERE dedupe = ANY($1::bytea[])"
 )
 
 // readAhead asks for what the decisions of the group will read.
@@ -61,6 +62,7 @@ func (w *writer) readAhead(b *pgx.Batch, group []*decision) {
 	var typ []int32
 	var id [][]byte
 	var dedupe [][]byte
+	var deliveries []int64
 	for _, d := range group {
 		for _, h := range d.hints {
 			for _, k := range h.Keys {
@@ -80,6 +82,7 @@ func (w *writer) readAhead(b *pgx.Batch, group []*decision) {
 					dedupe = append(dedupe, x[:])
 				}
 			}
+			deliveries = append(deliveries, h.Deliveries...)
 		}
 	}
 	if len(keys) > 0 {
@@ -92,6 +95,20 @@ func (w *writer) readAhead(b *pgx.Batch, group []*decision) {
 				}
 				h.typ = int(typ[n-1])
 				w.cache.heads[keys[n-1]] = h
+			}
+			return rows.Err()
+		})
+	}
+	if len(deliveries) > 0 {
+		b.Queue(sqlDeliveries, deliveries).Query(func(rows pgx.Rows) error {
+			for rows.Next() {
+				d, err := scanDelivery(rows, true)
+				if err != nil {
+					return err
+				}
+				if w.cache.deliveries[d.ID] == nil {
+					w.cache.deliveries[d.ID], w.cache.byKey[d.Key] = d, d
+				}
 			}
 			return rows.Err()
 		})
