@@ -43,6 +43,10 @@ const FlagMissing = "nhs-number-missing"
 // then told as information.
 const FlagPractice = "practice-missing"
 
+// FlagConsent is the flag of a referral that brings a Consent which refuses: it
+// is taken, and whoever works on it decides whether there is anything to do.
+const FlagConsent = "consent-refused"
+
 // FlagSeveral is the flag of a person who comes with different NHS numbers.
 const FlagSeveral = "nhs-number-several"
 
