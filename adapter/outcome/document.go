@@ -2,6 +2,7 @@ package outcome
 
 import (
 	"encoding/base64"
+	"maps"
 	"slices"
 
 	"github.com/google/uuid"
@@ -49,8 +50,11 @@ func (b *builder) document(l Letter) *element.Value {
 		bundle.Append("entry", element.NewObject(element.S("fullUrl", url), element.F("resource", r)))
 	}
 	add(b.urn("composition"), b.composition(l, patient))
-	add(b.urn("patient"), whom(b.in.Patient))
+	person := whom(b.in.Patient)
+	add(b.urn("patient"), person)
 	if b.in.Practice != nil {
+		// Every entry of a document can be reached from its Composition.
+		person.Append("generalPractitioner", element.NewObject(element.S("reference", b.urn("practice"))))
 		add(b.urn("practice"), practice(b.in.Practice))
 	}
 	var targets []*element.Value
@@ -86,6 +90,7 @@ func (b *builder) composition(l Letter, patient *element.Value) *element.Value {
 		element.S("date", b.in.Now.UTC().Format(element.InstantLayout)),
 		element.F("author", element.NewArray(element.NewObject(element.S("display", author)))),
 		element.S("title", l.Title))
+	links := b.linked(l)
 	for _, s := range l.Sections {
 		codes := element.NewArray(element.NewObject(element.S("system", SystemSection), element.S("code", s.ID)))
 		if h, ok := headings[s.ID]; ok {
@@ -94,12 +99,26 @@ func (b *builder) composition(l Letter, patient *element.Value) *element.Value {
 		section := element.NewObject(element.S("title", s.Title),
 			element.F("code", element.NewObject(element.F("coding", codes))),
 			element.F("text", element.NewObject(element.S("status", "generated"), element.S("div", s.div()))))
-		for _, url := range b.links[s.ID] {
+		for _, url := range links[s.ID] {
 			section.Append("entry", element.NewObject(element.S("reference", url)))
 		}
 		c.Append("section", section)
 	}
 	return c
+}
+
+// linked are the addresses of what each section tells of. What belongs to a
+// section that has no words, and is left out, stands under the outcome: every
+// entry of a document is reached from its Composition.
+func (b *builder) linked(l Letter) map[string][]string {
+	links := maps.Clone(b.links)
+	for _, id := range slices.Sorted(maps.Keys(b.links)) {
+		if !slices.ContainsFunc(l.Sections, func(s Section) bool { return s.ID == id }) {
+			links[SectionOutcome] = append(slices.Clone(links[SectionOutcome]), links[id]...)
+			delete(links, id)
+		}
+	}
+	return links
 }
 
 // whom is the person by what a reader compares and nothing more: no address,
