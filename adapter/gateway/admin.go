@@ -119,6 +119,7 @@ type DeliveryView struct {
 	Created  time.Time       `json:"created"`
 	Settled  *time.Time      `json:"settled,omitempty"`
 	Reason   string          `json:"reason,omitempty"`
+	Waits    string          `json:"waits,omitempty"` // of owed: what may keep it from being sent
 	History  []AttemptView   `json:"history,omitempty"`
 	Payload  json.RawMessage `json:"payload,omitempty"`
 }
@@ -164,6 +165,9 @@ func (g *Gateway) deliveries(c *gin.Context) {
 		for _, d := range list {
 			views = append(views, deliveryView(d, nil))
 		}
+		if err == nil {
+			err = waits(r.Switches(), views)
+		}
 		return err
 	})
 	g.answer(c, views, err)
@@ -177,18 +181,22 @@ func (g *Gateway) delivery(c *gin.Context) {
 		return
 	}
 	var d store.Delivery
-	var attempts []store.Attempt
+	view := make([]DeliveryView, 1)
 	err = g.cfg.Store.View(c.Request.Context(), func(r store.Reader) error {
 		if d, err = r.Deliveries().Get(id); err != nil {
 			return err
 		}
-		attempts, err = r.Deliveries().Attempts(id)
-		return err
+		attempts, err := r.Deliveries().Attempts(id)
+		if err != nil {
+			return err
+		}
+		view[0] = deliveryView(d, attempts)
+		return waits(r.Switches(), view)
 	})
 	if err == nil {
 		err = g.audit(c, "read delivery", "delivery", id, "success")
 	}
-	g.answer(c, deliveryView(d, attempts), err)
+	g.answer(c, view[0], err)
 }
 
 // release: POST /admin/deliveries/{id}/retry and /hold

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +29,9 @@ func (g *Gateway) outgoingRoutes(a *gin.RouterGroup) {
 	a.POST("/acknowledgements/:channel", g.acknowledge)
 	a.GET("/reconciliation", g.reconciliation)
 	a.POST("/recalls", g.recall)
+	a.GET("/not-taken", g.notTaken)
+	a.DELETE("/not-taken/:practice/:channel", g.takenAgain)
+	a.GET("/audit", g.auditTrail)
 }
 
 // StopView is a stop in the operator's API.
@@ -118,6 +122,77 @@ func (g *Gateway) startPractice(c *gin.Context) {
 		g.cfg.DeliveryDue()
 	}
 	g.answer(c, map[string]string{"practice": ods}, err)
+}
+
+// NotTakenView is a channel that a practice was found not to take.
+type NotTakenView struct {
+	Practice string    `json:"practice"` // ODS code
+	Channel  string    `json:"channel"`
+	Since    time.Time `json:"since"` // when it said so last; believed for relay.not_taken_for
+}
+
+// notTaken: GET /admin/not-taken?practice=…
+func (g *Gateway) notTaken(c *gin.Context) {
+	views := []NotTakenView{}
+	err := g.cfg.Store.View(c.Request.Context(), func(r store.Reader) error {
+		list, err := routing.Refusals(r.Switches(), c.Query("practice"))
+		views = views[:0]
+		for _, n := range list {
+			views = append(views, NotTakenView(n))
+		}
+		return err
+	})
+	g.answer(c, views, err)
+}
+
+// waits says of what is not sent yet why it may have to wait: a stop, and the
+// channels that its practice was found not to take.
+func waits(r store.SwitchReader, list []DeliveryView) error {
+	stops, err := routing.Stops(r)
+	if err != nil {
+		return err
+	}
+	refusals, err := routing.Refusals(r, "")
+	if err != nil {
+		return err
+	}
+	for i, d := range list {
+		if d.State != string(store.Owed) && d.State != string(store.Leased) || strings.Contains(d.Practice, "/") {
+			continue
+		}
+		var words []string
+		for _, ods := range []string{d.Practice, routing.Any} {
+			if s, stopped := stops[ods]; stopped {
+				words = append(words, fmt.Sprintf("stopped since %s by %s: %s", s.Since.UTC().Format("2006-01-02 15:04"), s.By, s.Reason))
+				break
+			}
+		}
+		for _, n := range refusals {
+			if n.Practice == d.Practice {
+				words = append(words, fmt.Sprintf("%s not taken, said on %s", n.Channel, n.Since.UTC().Format("2006-01-02 15:04")))
+			}
+		}
+		list[i].Waits = strings.Join(words, "; ")
+	}
+	return nil
+}
+
+// takenAgain: DELETE /admin/not-taken/{practice}/{channel}: the next delivery
+// tries the channel again, because the practice says that it takes it now.
+func (g *Gateway) takenAgain(c *gin.Context) {
+	ods, why := nhs.ParseODS(c.Param("practice"))
+	if why != nhs.Valid {
+		g.fail(c, fault.New(fault.Malformed, "practice", "an ODS code is expected"))
+		return
+	}
+	channel := c.Param("channel")
+	err := g.cfg.Store.Decide(c.Request.Context(), func(tx store.Tx) error {
+		if err := routing.Forget(tx.Switches(), ods, channel); err != nil {
+			return err
+		}
+		return tx.Ledger().Audit(store.AuditEvent{At: tx.Time(), Agent: caller(c).Name, Action: "channel tried again", Entity: "practice/" + ods, Outcome: "success"})
+	})
+	g.answer(c, map[string]string{"practice": ods, "channel": channel}, err)
 }
 
 // closeDelivery: POST /admin/deliveries/{id}/close with {"reason": …}: a human

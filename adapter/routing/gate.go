@@ -2,12 +2,13 @@ package routing
 
 import (
 	"encoding/json"
-	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/outbound"
 	"github.com/linkloop/linkloop/adapter/store"
 )
@@ -195,16 +196,43 @@ func (g *Gate) Next(tx store.Tx, d store.Delivery, res outbound.Result, made []s
 	return next, nil
 }
 
-// NotTakenBy lists the channels that practices were found not to take, with the
-// time they said so, for people to see.
-func NotTakenBy(r store.SwitchReader) (map[string]string, error) {
-	all, err := r.List(notTakenPrefix)
+// Refusal is that a practice was found not to take a channel. It is believed for
+// Gate.Recheck.
+type Refusal struct {
+	Practice string // ODS code
+	Channel  string
+	Since    time.Time // when it said so last
+}
+
+// Refusals lists the channels that a practice, or with "" all practices, were
+// found not to take, in order of practice and channel.
+func Refusals(r store.SwitchReader, ods string) ([]Refusal, error) {
+	prefix := notTakenPrefix
+	if ods != "" {
+		prefix = notTaken(ods, "")
+	}
+	all, err := r.List(prefix)
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[string]string, len(all))
-	for name, at := range all {
-		out[strings.TrimPrefix(name, notTakenPrefix)] = fmt.Sprintf("%s", at)
+	out := make([]Refusal, 0, len(all))
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		practice, channel, _ := strings.Cut(strings.TrimPrefix(name, notTakenPrefix), "/")
+		at, _ := time.Parse(time.RFC3339, string(all[name])) // what cannot be read is of no time, and not believed
+		out = append(out, Refusal{practice, channel, at})
 	}
 	return out, nil
+}
+
+// Forget lets a channel be tried again that a practice was found not to take.
+// Errors: fault.NotFound when it was not.
+func Forget(w store.SwitchWriter, ods, channel string) error {
+	have, err := w.Get(notTaken(ods, channel))
+	switch {
+	case err != nil:
+		return err
+	case have == nil:
+		return fault.New(fault.NotFound, "", "this practice was not found to refuse this channel")
+	}
+	return w.Set(notTaken(ods, channel), nil)
 }

@@ -90,6 +90,7 @@ type Reader interface {
 	Inbox() InboxReader
 	Deliveries() DeliveryReader
 	Switches() SwitchReader
+	Audit() AuditReader
 }
 
 // Tx is one decision, by rooms.
@@ -98,6 +99,7 @@ type Tx interface {
 	Inbox() InboxWriter
 	Deliveries() DeliveryWriter
 	Switches() SwitchWriter
+	Audit() AuditReader // of earlier decisions; Ledger writes it
 	Ledger() Ledger
 	// Time is the commit time of this decision: UTC, whole microseconds,
 	// greater than that of every decision before it, and that of the first

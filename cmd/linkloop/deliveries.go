@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -15,11 +17,12 @@ import (
 
 func deliveriesCommand() *cobra.Command {
 	c := &client{}
-	cmd := &cobra.Command{Use: "deliveries", Short: "What is owed to patient records: list, show, retry, hold, close, stop, report, recall"}
+	cmd := &cobra.Command{Use: "deliveries", Short: "What is owed to patient records: list, show, retry, hold, close, stop, not-taken, report, recall"}
 	c.flags(cmd)
 
 	var stateFlag, practice, task string
 	var limit int
+	var before int64
 	list := &cobra.Command{Use: "list", Short: "List deliveries, newest first", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			q := url.Values{"limit": {fmt.Sprint(limit)}}
@@ -28,6 +31,9 @@ func deliveriesCommand() *cobra.Command {
 					q.Set(k, v)
 				}
 			}
+			if before > 0 {
+				q.Set("before", fmt.Sprint(before))
+			}
 			var out []gateway.DeliveryView
 			if err := c.call(cmd.Context(), http.MethodGet, "/admin/deliveries?"+q.Encode(), &out); err != nil {
 				return err
@@ -35,7 +41,7 @@ func deliveriesCommand() *cobra.Command {
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
 			fmt.Fprintln(w, "ID\tOWED SINCE\tPRACTICE\tTASK\tSTATE\tATTEMPTS\tREASON")
 			for _, d := range out {
-				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%d\t%s\n", d.ID, d.Created.Format("2006-01-02 15:04:05"), d.Practice, d.Task, d.State, d.Attempts, d.Reason)
+				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%d\t%s\n", d.ID, d.Created.Format("2006-01-02 15:04:05"), d.Practice, d.Task, d.State, d.Attempts, strings.Join(slices.DeleteFunc([]string{d.Waits, d.Reason}, func(s string) bool { return s == "" }), "; "))
 			}
 			return w.Flush()
 		}}
@@ -43,6 +49,7 @@ func deliveriesCommand() *cobra.Command {
 	list.Flags().StringVar(&practice, "practice", "", "only for this ODS code")
 	list.Flags().StringVar(&task, "task", "", "only of this Task id")
 	list.Flags().IntVar(&limit, "limit", 50, "how many, at most 1000")
+	list.Flags().Int64Var(&before, "before", 0, "only those older than this id, for the next page")
 
 	var content bool
 	show := &cobra.Command{Use: "show ID", Short: "Show one delivery with every attempt", Args: cobra.ExactArgs(1),
@@ -63,7 +70,7 @@ func deliveriesCommand() *cobra.Command {
 			}}
 	}
 	cmd.AddCommand(list, show, act("retry", "Send dead, held or withheld deliveries again"), act("hold", "Stop owed deliveries until they are retried"), letterCommand(c),
-		closeDeliveries(c), stopPractice(c), startPractice(c), listStops(c), report(c), recallCommand(c))
+		closeDeliveries(c), stopPractice(c), startPractice(c), listStops(c), notTaken(c), report(c), recallCommand(c))
 	return cmd
 }
 
@@ -77,6 +84,9 @@ func showDelivery(cmd *cobra.Command, c *client, id string, content bool) error 
 		d.ID, d.Practice, d.Channel, d.Task, d.Key, d.State, d.Stage, d.Created.Format("2006-01-02 15:04:05 MST"))
 	if d.Reason != "" {
 		fmt.Fprintf(out, "reason    %s\n", d.Reason)
+	}
+	if d.Waits != "" {
+		fmt.Fprintf(out, "waits     %s\n", d.Waits)
 	}
 	for _, a := range d.History {
 		fmt.Fprintf(out, "attempt %d %s: %s by %s, status %d, %s\n", a.Number, a.Started.Format("2006-01-02 15:04:05.000"), a.State, a.Channel, a.Status, a.Reason)

@@ -37,7 +37,7 @@ func root() *cobra.Command {
 		Version:       app.Version,
 	}
 	cmd.AddCommand(serveCommand(), demoCommand(), mappingCommand(), messagesCommand(), receiptsCommand(), deliveriesCommand(), codesCommand(), measuresCommand(),
-		timelineCommand(), sendCommand(), doctorCommand(), configCommand(), loadCommand(), backupCommand(), restoreCommand(), compactCommand())
+		timelineCommand(), auditCommand(), sendCommand(), doctorCommand(), configCommand(), loadCommand(), backupCommand(), restoreCommand(), compactCommand())
 	return cmd
 }
 

@@ -23,6 +23,7 @@ func messagesCommand() *cobra.Command {
 
 	var status, sender string
 	var limit int
+	var before int64
 	list := &cobra.Command{Use: "list", Short: "List messages, newest first", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			q := url.Values{"limit": {fmt.Sprint(limit)}}
@@ -31,6 +32,9 @@ func messagesCommand() *cobra.Command {
 			}
 			if sender != "" {
 				q.Set("sender", sender)
+			}
+			if before > 0 {
+				q.Set("before", fmt.Sprint(before))
 			}
 			var out []gateway.MessageView
 			if err := c.call(cmd.Context(), http.MethodGet, "/admin/messages?"+q.Encode(), &out); err != nil {
@@ -46,6 +50,7 @@ func messagesCommand() *cobra.Command {
 	list.Flags().StringVar(&status, "status", "", "only these: accepted or failed")
 	list.Flags().StringVar(&sender, "sender", "", "only of this sender")
 	list.Flags().IntVar(&limit, "limit", 50, "how many, at most 1000")
+	list.Flags().Int64Var(&before, "before", 0, "only those older than this id, for the next page")
 
 	var explain, content bool
 	show := &cobra.Command{Use: "show ID", Short: "Show one message: what became of it and why", Args: cobra.ExactArgs(1),

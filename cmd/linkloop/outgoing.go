@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -78,6 +79,43 @@ func listStops(c *client) *cobra.Command {
 			}
 			return w.Flush()
 		}}
+}
+
+func notTaken(c *client) *cobra.Command {
+	var again bool
+	cmd := &cobra.Command{Use: "not-taken [PRACTICE CHANNEL]", Short: "List the channels that practices were found not to take, or with --again let one be tried again",
+		Args: func(_ *cobra.Command, args []string) error {
+			if again && len(args) != 2 || !again && len(args) > 1 {
+				return errors.New("a practice at most is expected, and with --again a practice and a channel")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if again {
+				var out gateway.NotTakenView
+				if err := c.call(cmd.Context(), http.MethodDelete, "/admin/not-taken/"+url.PathEscape(args[0])+"/"+url.PathEscape(args[1]), &out); err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s is tried again\n", out.Practice, out.Channel)
+				return nil
+			}
+			q := url.Values{}
+			if len(args) == 1 {
+				q.Set("practice", args[0])
+			}
+			var out []gateway.NotTakenView
+			if err := c.call(cmd.Context(), http.MethodGet, "/admin/not-taken?"+q.Encode(), &out); err != nil {
+				return err
+			}
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
+			fmt.Fprintln(w, "PRACTICE\tCHANNEL\tSAID LAST")
+			for _, n := range out {
+				fmt.Fprintf(w, "%s\t%s\t%s\n", n.Practice, n.Channel, n.Since.Format("2006-01-02 15:04:05"))
+			}
+			return w.Flush()
+		}}
+	cmd.Flags().BoolVar(&again, "again", false, "the practice takes the channel now; the next delivery tries it")
+	return cmd
 }
 
 func report(c *client) *cobra.Command {

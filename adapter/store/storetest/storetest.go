@@ -48,6 +48,7 @@ func Run(t *testing.T, open Open) {
 		{"Switches", testSwitches},
 		{"Ledger", testLedger},
 		{"Receipts", testReceipts},
+		{"Audit", testAudit},
 		{"Prune", testPrune},
 		{"Model", testModel},
 	} {

@@ -1,0 +1,118 @@
+package app_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/config"
+)
+
+// ended completes a Task with words alone.
+func ended(v *element.Value) {
+	v.SetString("status", "completed")
+	v.Append("output", element.NewObject(element.F("type", object("text", "Outcome")), element.S("valueString", "done")))
+}
+
+// TestWhatWaits: operators see why something is not sent yet: a stop with its
+// reason, and that a practice does not take a channel, until they say it does.
+func TestWhatWaits(t *testing.T) {
+	receiver := &hook{code: http.StatusAccepted}
+	srv := httptest.NewServer(receiver)
+	defer srv.Close()
+	h := open(t, func(c *config.Config) {
+		c.Channels = []config.Channel{{Name: "hook", Kind: config.KindWebhook, URL: srv.URL, Secret: config.NewSecret("a secret of more than 24 bytes"), SecretEnv: "HOOK"}}
+		c.Practices = []config.Practice{{ODS: config.AnyPractice, Route: []string{"hook"}}}
+	})
+	task := h.unowned(911)
+	h.want(h.change(task, claimBy("ours")), 200)
+	h.want(h.change(task, ended), 200)
+	h.settled()
+	body, err := json.Marshal(map[string]string{"id": receiver.ids[0], "status": "not-taken"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.want(h.call("POST", "/admin/acknowledgements/hook", body), 200)
+	var refusals []struct{ Practice, Channel string }
+	if err := json.Unmarshal(h.want(h.call("GET", "/admin/not-taken", nil), 200).body, &refusals); err != nil || len(refusals) != 1 || refusals[0].Channel != "hook" {
+		t.Fatalf("%v, %v", refusals, err)
+	}
+	ods := refusals[0].Practice
+	if other := string(h.want(h.call("GET", "/admin/not-taken?practice=Z99999", nil), 200).body); other != "[]" {
+		t.Errorf("of another practice: %s", other)
+	}
+	h.want(h.call("PUT", "/admin/stops/"+ods, []byte(`{"reason":"asked by the practice"}`)), 200)
+	second := h.unowned(912)
+	h.want(h.change(second, claimBy("ours")), 200)
+	h.want(h.change(second, ended), 200)
+	waits := func(task string) string {
+		list := h.deliveries(task)
+		if len(list) != 1 {
+			t.Fatalf("%d deliveries", len(list))
+		}
+		return list[0].Str("waits")
+	}
+	if got := waits(second); !strings.Contains(got, "stopped since ") || !strings.Contains(got, ": asked by the practice; hook not taken, said on ") {
+		t.Errorf("the second waits: %q", got)
+	}
+	if got := waits(task); got != "" {
+		t.Errorf("the first waits: %q", got)
+	}
+	h.refused(h.call("DELETE", "/admin/not-taken/no%20code/hook", nil), 400, "structure", "ODS code")
+	h.want(h.call("DELETE", "/admin/not-taken/"+ods+"/hook", nil), 200)
+	h.refused(h.call("DELETE", "/admin/not-taken/"+ods+"/hook", nil), 404, "not-found", "was not found to refuse")
+	if got := waits(second); strings.Contains(got, "not taken") {
+		t.Errorf("after it is taken again: %q", got)
+	}
+}
+
+// TestAuditTrail: who did what to a Task is read by entity, action, actor and
+// time; the reading is in the trail as well; only operators read it.
+func TestAuditTrail(t *testing.T) {
+	h := open(t, nil)
+	task := h.unowned(913)
+	h.want(h.change(task, claimBy("ours")), 200)
+	type trail struct {
+		Lines []struct {
+			Actor, Action, Entity string
+			Version               int64
+			At                    time.Time
+		}
+	}
+	read := func(query string) (v trail) {
+		t.Helper()
+		if err := json.Unmarshal(h.want(h.call("GET", "/admin/audit?"+query, nil), 200).body, &v); err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	got := read("entity=Task/" + task)
+	if len(got.Lines) < 2 || got.Lines[0].Version < got.Lines[len(got.Lines)-1].Version {
+		t.Fatalf("of the Task: %+v", got.Lines)
+	}
+	for _, l := range got.Lines {
+		if l.Entity != "Task/"+task || time.Since(l.At) > time.Minute {
+			t.Errorf("of the Task: %+v", l)
+		}
+	}
+	if one := read("limit=1&action=" + got.Lines[0].Action + "&entity=Task/" + task); len(one.Lines) != 1 || one.Lines[0] != got.Lines[0] {
+		t.Errorf("one of an action: %+v", one.Lines)
+	}
+	if none := read("since=" + time.Now().Add(time.Hour).UTC().Format(time.RFC3339)); len(none.Lines) != 0 {
+		t.Errorf("of the future: %+v", none.Lines)
+	}
+	if none := read("until=2020-01-01T00:00:00Z"); len(none.Lines) != 0 {
+		t.Errorf("of the past: %+v", none.Lines)
+	}
+	if none := read("actor=nobody"); len(none.Lines) != 0 {
+		t.Errorf("of nobody: %+v", none.Lines)
+	}
+	if own := read("action=read+audit+trail"); len(own.Lines) != 5 {
+		t.Errorf("%d readings are in the trail, want 5", len(own.Lines))
+	}
+	h.refused(h.call("GET", "/admin/audit?since=yesterday", nil), 400, "structure", "a time such as")
+}

@@ -1,0 +1,71 @@
+package gateway
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+// AuditView is a page of the audit trail in the operator's API, newest first.
+type AuditView struct {
+	Lines []AuditLineView `json:"lines"`
+	Next  int64           `json:"next,omitempty"` // the before of the next page; a page with it may hold no lines
+}
+
+// AuditLineView says who did what to what. It names resources by their ids.
+type AuditLineView struct {
+	ID      int64     `json:"id"`
+	At      time.Time `json:"at"`
+	Actor   string    `json:"actor"` // client, sender or linkloop itself
+	Action  string    `json:"action"`
+	Entity  string    `json:"entity"`
+	Version int64     `json:"version,omitempty"`
+	Outcome string    `json:"outcome"`
+}
+
+// auditTrail: GET /admin/audit?since=…&until=…&actor=…&action=…&entity=…&before=…&limit=…
+// Times are instants; before is an id. That it was read is in the trail too.
+func (g *Gateway) auditTrail(c *gin.Context) {
+	f := store.AuditFilter{Agent: c.Query("actor"), Action: c.Query("action"), Entity: c.Query("entity")}
+	var err error
+	if f.Before, f.Limit, err = window(c); err == nil {
+		if f.Since, err = instantOf(c, "since"); err == nil {
+			f.Until, err = instantOf(c, "until")
+		}
+	}
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	view := AuditView{Lines: []AuditLineView{}}
+	err = g.cfg.Store.View(c.Request.Context(), func(r store.Reader) error {
+		page, err := r.Audit().List(f)
+		view = AuditView{Lines: make([]AuditLineView, 0, len(page.Lines)), Next: page.Next}
+		for _, l := range page.Lines {
+			view.Lines = append(view.Lines, AuditLineView{l.ID, l.At, l.Agent, l.Action, l.Entity, l.Version, l.Outcome})
+		}
+		return err
+	})
+	if err == nil && f.Before == 0 { // further pages are the same reading
+		err = g.cfg.Store.Decide(c.Request.Context(), func(tx store.Tx) error {
+			return tx.Ledger().Audit(store.AuditEvent{At: tx.Time(), Agent: caller(c).Name, Action: "read audit trail", Outcome: strconv.Itoa(len(view.Lines)) + " lines"})
+		})
+	}
+	g.answer(c, view, err)
+}
+
+func instantOf(c *gin.Context, name string) (time.Time, error) {
+	text := c.Query(name)
+	if text == "" {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return at, fault.New(fault.Malformed, name, "a time such as 2026-03-01T09:30:00Z is expected")
+	}
+	return at, nil
+}
