@@ -27,7 +27,7 @@ var (
 	growthSizes  = flag.String("growth", "", "numbers of referrals to measure at, with commas between, ascending; see make growth")
 	growthFolder = flag.String("growth-folder", "", "where the data goes, about 13 kB a referral; one with data is filled on; empty: a temporary folder")
 	growthFrom   = flag.Int64("growth-from", 0, "how many referrals the folder has from an earlier run")
-	growthStore  = flag.String("growth-store", "", "postgres: a PostgreSQL server started for this; empty: the embedded store")
+	growthStore  = flag.String("growth-store", "", "postgres: a PostgreSQL server started for this; an address: that database; empty: the embedded store")
 	growthTime   = flag.Duration("growth-time", 5*time.Second, "how long each figure is measured")
 )
 
@@ -61,12 +61,16 @@ func TestGrowth(t *testing.T) {
 	if g.cfg.Data.Folder == "" {
 		g.cfg.Data.Folder = t.TempDir()
 	}
-	if *growthStore == "postgres" {
+	switch *growthStore {
+	case "":
+	case "postgres":
 		dsn, err := postgrestest.Own(t).CreateDatabase()
 		if err != nil {
 			t.Fatal(err)
 		}
 		g.cfg.Data.Postgres = dsn
+	default:
+		g.cfg.Data.Postgres = *growthStore
 	}
 	g.start()
 	g.resume()
@@ -98,6 +102,9 @@ func (g *growth) resume() {
 	}
 	for _, e := range page.List("entry") {
 		g.tasks = append(g.tasks, e.TextAt("resource.id"))
+	}
+	for i := int64(20); i <= *growthFrom; i += 20 {
+		g.remember(person(i % 900_000))
 	}
 }
 
