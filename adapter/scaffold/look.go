@@ -7,12 +7,16 @@ import (
 	"time"
 )
 
-// told is what a field holds: by its name and value, or else by its looks.
+// told is what a field holds: by its name and value, or else by its looks. A
+// date that is somebody's birthday for all one knows stays unclear.
 func told(f field) kind {
-	if k := kindOf(f); k != unclear {
-		return k
+	k := kindOf(f)
+	if k == unclear {
+		if k = lookOf(f); k == otherDate {
+			return unclear
+		}
 	}
-	return lookOf(f)
+	return k
 }
 
 // sexes are the words and codes for a sex that are told without a name. U alone
