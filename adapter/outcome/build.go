@@ -347,7 +347,8 @@ func (b *builder) bundle() []byte {
 	entries := element.NewArray(b.entries...)
 	list := element.NewObject(element.S("system", SystemList), element.S("version", b.list.Version),
 		element.S("code", b.list.Name), element.S("display", "sha256:"+b.list.Sum))
+	status := element.NewObject(element.S("system", SystemStatus), element.S("code", b.status))
 	return element.NewObject(element.S("resourceType", "Bundle"),
-		element.F("meta", element.NewObject(element.F("tag", element.NewArray(list)))),
+		element.F("meta", element.NewObject(element.F("tag", element.NewArray(list, status)))),
 		element.S("type", "transaction"), element.F("entry", entries)).JSON()
 }

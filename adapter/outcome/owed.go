@@ -23,7 +23,8 @@ import (
 // says the same.
 //
 // Bundle.meta.tag names the code list: {system: SystemList, code: name,
-// version: version, display: "sha256:" and 64 hex digits}.
+// version: version, display: "sha256:" and 64 hex digits}, and the status of the
+// Task: {system: SystemStatus, code}.
 type Owed struct {
 	Key        string    // stable: the same Task owes the same thing
 	Practice   string    // ODS code, empty when unknown
@@ -40,6 +41,10 @@ type Leaving struct {
 
 // SystemList identifies a list of codes by its name, in Bundle.meta.tag.
 const SystemList = "urn:linkloop:outcome-list"
+
+// SystemStatus is the code system of Task.status, in Bundle.meta.tag.
+// http://hl7.org/fhir/R4/codesystem-task-status.html
+const SystemStatus = "http://hl7.org/fhir/task-status"
 
 // mediaDocument is the content type of the document within a payload.
 const mediaDocument = "application/fhir+json; fhirVersion=4.0"
