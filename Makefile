@@ -103,6 +103,11 @@ together: ## Send sixteen identical requests at once, TOGETHER (1000) times; eac
 clients: build ## Run unmodified FHIR client libraries from npm against a running server (needs Node 20 or later)
 	cd conformance/clients && npm ci --ignore-scripts --no-audit --no-fund && node --test --test-reporter=$(REPORTER) *.test.mjs
 
+.PHONY: foreign
+foreign: build ## Send outcomes to a HAPI FHIR server from Maven Central, and read them back with a FHIR client from npm (needs Java 17, Maven, Node)
+	cd conformance/clients/foreign && mkdir -p target && mvn -B -q dependency:build-classpath -Dmdep.outputFile=target/classpath
+	cd conformance/clients && npm ci --ignore-scripts --no-audit --no-fund && node --test --test-reporter=$(REPORTER) foreign/*.test.mjs
+
 .PHONY: cover
 cover: ## Measure test coverage, write bin/cover.html
 	@mkdir -p bin

@@ -14,9 +14,10 @@ const startTime = 60_000; // ms until a server has said that it serves
 /**
  * start serves over a new data folder on free ports of this machine.
  * clients: [{name, role, token, organization, senders}]; none: everybody is trusted.
+ * more: further configuration, by its keys.
  * Answers {base, origin, tokens, stop}.
  */
-export async function start(clients = []) {
+export async function start(clients = [], more = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'linkloop-clients-'));
   const hash = (token) => createHash('sha256').update(token).digest('hex');
   const config = {
@@ -24,6 +25,7 @@ export async function start(clients = []) {
     admin: { listen: '127.0.0.1:0' },
     data: { folder: join(folder, 'data') },
     clients: clients.map(({ token, ...rest }) => ({ ...rest, token_sha256: hash(token) })),
+    ...more,
   };
   const file = join(folder, 'linkloop.yaml');
   await writeFile(file, JSON.stringify(config)); // JSON is YAML
@@ -106,13 +108,13 @@ let number = 0;
  * refer sends a referral of a made-up person as a GP system does, and answers
  * the Task it made. NHS numbers are from the 999 range, which nobody has.
  */
-export async function refer(house, headers = {}) {
+export async function refer(house, headers = {}, nhsNumber = '9990000379') {
   const n = ++number;
   const message = [
     `MSH|^~\\&|EPR|Z00001|TIE|LINKLOOP|20260302091500+0000||REF^I12^REF_I12|MSG-${n}|P|2.5.1`,
     `RF1||R|||O|SP-${n}|20260302|20260902`,
     'PRD|RP|Hartley^Miriam^^^Dr|||^WPN^PH^^^^^^^^^0113 496 0101||C3456789^GMC',
-    'PID|1||9990000379^^^NHS^NH||Canarybird^Zebedee^^^Mr||19700611|1|||14 Quetzal Lane^^Otley^^LS21 9ZZ||^PRN^PH^^^^^^^^^01943 490123',
+    `PID|1||${nhsNumber}^^^NHS^NH||Canarybird^Zebedee^^^Mr||19700611|1|||14 Quetzal Lane^^Otley^^LS21 9ZZ||^PRN^PH^^^^^^^^^01943 490123`,
     'PD1|||Oakwood Surgery^^Z00001',
     'DG1|1||267076002^Feeling lonely^SCT',
     'NTE|1||Would like company.',
