@@ -2,7 +2,7 @@
 // integration engine of a practice or a trust, and reads its acknowledgement. An
 // accepted message is delivered: nothing is read back.
 //
-// HL7 v2.5.1: sections 2.9 (acknowledgements), 7.3.1 (ORU), 9.6.2 (MDM), 11.3
+// HL7 v2.5.1: sections 2.9 (acknowledgements), 7.3.1 (ORU), 9.6.2 (MDM), 11.5.1
 // (RRI).
 package hl7v2
 
@@ -80,7 +80,7 @@ func (c *Channel) Deliver(ctx context.Context, d outbound.Delivery) outbound.Res
 		return outbound.Result{State: outbound.Dead, Stage: outbound.Refused, Reason: "the payload is no Bundle with entries"}
 	}
 	control := ControlID(d.Key)
-	msg := build(c.cfg, c.cfg.Message, control, d.Destination, d.Task, d.Created, bundle)
+	msg := build(c.cfg, d, bundle)
 	if !bytes.Contains(msg, []byte("\rOBX|")) {
 		return outbound.Result{State: outbound.Dead, Stage: outbound.Refused, Reason: "nothing of it can be said in " + c.cfg.Message}
 	}

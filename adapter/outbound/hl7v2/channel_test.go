@@ -1,7 +1,6 @@
 package hl7v2_test
 
 import (
-	"context"
 	"crypto/tls"
 	"net"
 	"strings"
@@ -14,7 +13,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/outbound/outboundtest"
 )
 
-const bundle = `{"resourceType":"Bundle","type":"transaction","entry":[
+const bundle = `{"resourceType":"Bundle","type":"transaction","meta":{"tag":[{"system":"urn:linkloop:outcome-list","code":"x"},{"system":"http://hl7.org/fhir/task-status","code":"completed"}]},"entry":[
 {"resource":{"resourceType":"Procedure","status":"completed","code":{"coding":[{"system":"http://snomed.info/sct","code":"975131000000104","display":"Signposting | ^ & ~ \\"}]},"subject":{"reference":"Patient?identifier=https%3A%2F%2Ffhir.nhs.uk%2FId%2Fnhs-number%7C9990000379"},"performedDateTime":"2026-03-02"}},
 {"resource":{"resourceType":"Observation","status":"entered-in-error","code":{"coding":[{"system":"http://snomed.info/sct","code":"718466001","display":"Score"}]},"valueQuantity":{"value":21.5},"effectiveDateTime":"2026-03-02T10:00:00+01:00"}},
 {"resource":{"resourceType":"DocumentReference","status":"current","content":[{"attachment":{"contentType":"text/plain; charset=utf-8","data":"TGluZSBvbmUKTGluZXx0d28="}}]}}]}`
@@ -67,61 +66,14 @@ func ack(code, control string) []byte {
 	return wire.Append(nil, []byte("MSH|^~\\&|TIE|X|LINKLOOP||20260302||ACK|1|P|2.5.1\rMSA|"+code+"|"+control+"|"+outboundtest.Canary+"\r"))
 }
 
-// TestAcknowledgements: every code, and what is none.
-func TestAcknowledgements(t *testing.T) {
-	for name, c := range map[string]struct {
-		say  func(c net.Conn, control string)
-		want outbound.State
-	}{
-		"AA":              {func(c net.Conn, id string) { _, _ = c.Write(ack("AA", id)) }, outbound.Delivered},
-		"CA":              {func(c net.Conn, id string) { _, _ = c.Write(ack("CA", id)) }, outbound.Delivered},
-		"AE":              {func(c net.Conn, id string) { _, _ = c.Write(ack("AE", id)) }, outbound.Retry},
-		"CE":              {func(c net.Conn, id string) { _, _ = c.Write(ack("CE", id)) }, outbound.Retry},
-		"AR":              {func(c net.Conn, id string) { _, _ = c.Write(ack("AR", id)) }, outbound.Dead},
-		"CR":              {func(c net.Conn, id string) { _, _ = c.Write(ack("CR", id)) }, outbound.Dead},
-		"a made-up code":  {func(c net.Conn, id string) { _, _ = c.Write(ack("OK", id)) }, outbound.Retry},
-		"another message": {func(c net.Conn, _ string) { _, _ = c.Write(ack("AA", "OTHER")) }, outbound.Retry},
-		"no MSA":          {func(c net.Conn, _ string) { _, _ = c.Write(wire.Append(nil, []byte("MSH|^~\\&|TIE\r"))) }, outbound.Retry},
-		"nonsense":        {func(c net.Conn, _ string) { _, _ = c.Write(wire.Append(nil, []byte("thanks, "+outboundtest.Canary))) }, outbound.Retry},
-		"an empty frame":  {func(c net.Conn, _ string) { _, _ = c.Write(wire.Append(nil, nil)) }, outbound.Retry},
-		"HTTP":            {func(c net.Conn, _ string) { _, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")) }, outbound.Retry},
-		"nothing":         {func(c net.Conn, _ string) {}, outbound.Retry},
-		"silence":         {func(c net.Conn, _ string) { time.Sleep(time.Second) }, outbound.Retry},
-		"half":            {func(c net.Conn, id string) { b := ack("AA", id); _, _ = c.Write(b[:len(b)/2]) }, outbound.Retry},
-		"endless":         {func(c net.Conn, _ string) { _, _ = c.Write(append([]byte{0x0b}, make([]byte, 1<<20)...)) }, outbound.Retry},
-		"a byte at a time": {func(c net.Conn, id string) {
-			for _, b := range ack("AA", id) {
-				if _, err := c.Write([]byte{b}); err != nil {
-					return
-				}
-				time.Sleep(20 * time.Millisecond)
-			}
-		}, outbound.Retry},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			ch := open(t, engine(t, func(conn net.Conn) { _, id := read(conn); c.say(conn, id) }), hl7v2.Result)
-			res := ch.Deliver(t.Context(), delivery)
-			if res.State != c.want || res.State != outbound.Delivered && res.Reason == "" || res.Unsent || len(res.Evidence) > 16<<10 {
-				t.Errorf("%+v, want %s", res, c.want)
-			}
-			if strings.Contains(res.Reason, "Zebedee") || strings.Contains(res.Reason, "127.0.0.1") {
-				t.Errorf("the reason repeats what it must not: %q", res.Reason)
-			}
-		})
-	}
+// TestContract: every code and what is none, over TCP, with time-outs at each
+// phase.
+func TestContract(t *testing.T) {
+	outboundtest.RunAcknowledged(t, func(t *testing.T, address string) outbound.Channel { return open(t, address, hl7v2.Result) }, []byte(bundle))
 }
 
-// TestUnreachable: nothing was sent, and it is said so.
-func TestUnreachable(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
-	if res := open(t, l.Addr().String(), hl7v2.Result).Deliver(t.Context(), delivery); res.State != outbound.Retry || !res.Unsent {
-		t.Errorf("%+v", res)
-	}
+// TestNoTLSThere: a receiver without TLS gets nothing from a channel with it.
+func TestNoTLSThere(t *testing.T) {
 	cfg := hl7v2.DefaultConfig()
 	cfg.Address, cfg.TLS, cfg.ConnectTimeout = engine(t, func(c net.Conn) { read(c) }), &tls.Config{MinVersion: tls.VersionTLS12}, 300*time.Millisecond
 	ch, err := hl7v2.New(cfg)
@@ -129,12 +81,7 @@ func TestUnreachable(t *testing.T) {
 		t.Fatal(err)
 	}
 	if res := ch.Deliver(t.Context(), delivery); res.State != outbound.Retry || !res.Unsent {
-		t.Errorf("no TLS there: %+v", res)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ch = open(t, engine(t, func(c net.Conn) { read(c); cancel(); time.Sleep(time.Second) }), hl7v2.Result)
-	if res := ch.Deliver(ctx, delivery); res.State != outbound.Retry || res.Unsent {
-		t.Errorf("stopped: %+v", res)
+		t.Errorf("%+v", res)
 	}
 }
 
@@ -152,12 +99,15 @@ OBX|3|FT|^Letter||Line one\.br\Line\F\two||||||F
 EVN|T02|20260302090000+0000
 PID|1||9990000379^^^NHS^NH||^^^^^^U
 PV1|1|N
-TXA|1||TX||||20260302090000+0000|||||t1|||||AU||AV
+TXA|1|PR|TEXT|||20260302090000+0000|20260302090000+0000|||||$ID^LINKLOOP|||t1^LINKLOOP||DO||AV
 OBX|1|FT|^Letter||Line one\.br\Line\F\two||||||F
 `,
 		hl7v2.Referral: `MSH|^~\&|LINKLOOP||TIE|A81001|20260302090000+0000||RRI^I12^RRI_I12|$ID|P|2.5.1||||||UNICODE UTF-8
-RF1||||||t1^LINKLOOP
+RF1|A^Accepted^HL70283|||||t1^LINKLOOP
+PRD|RP||||||A81001
 PID|1||9990000379^^^NHS^NH||^^^^^^U
+OBR|1||t1^LINKLOOP|^Social prescribing outcome|||20260302090000+0000|||||||||||||||20260302090000+0000|||F
+OBX|1|CWE|975131000000104^Signposting \F\ \S\ \T\ \R\ \E\^SCT||975131000000104^Signposting \F\ \S\ \T\ \R\ \E\^SCT||||||F|||20260302
 `,
 	} {
 		var got []string

@@ -9,13 +9,15 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/nhs"
+	"github.com/linkloop/linkloop/adapter/outbound"
+	"github.com/linkloop/linkloop/adapter/outcome"
 )
 
 // The messages that can be sent.
 const (
 	Result   = "ORU^R01" // coded results and the letter as observations
 	Document = "MDM^T02" // the letter as a document
-	Referral = "RRI^I12" // an answer to a referral, with codes and letter
+	Referral = "RRI^I12" // an answer to a referral: its status, with codes and letter
 )
 
 // structures are MSH-9.3 of each message.
@@ -39,6 +41,7 @@ func escape(text string) string {
 type message struct {
 	lines []string
 	obx   int
+	said  map[string]int // observations by OBX-3
 }
 
 func (m *message) segment(fields ...string) {
@@ -48,30 +51,42 @@ func (m *message) segment(fields ...string) {
 // stamp is a time with its zone, HL7 v2.5.1 section 2.A.22.
 func stamp(at time.Time) string { return at.UTC().Format("20060102150405") + "+0000" }
 
-// build makes the message of a transaction. The same delivery makes the same
+// build makes the message of a delivery. The same delivery makes the same
 // message, byte by byte, so that a receiver knows a repeat by MSH-10.
-func build(cfg Config, kind, control, practice, task string, created time.Time, bundle *element.Value) []byte {
-	m := &message{}
-	at := stamp(created)
-	m.segment(`MSH|^~\&`, "LINKLOOP", escape(cfg.Facility), escape(cfg.Application), escape(practice), at, "",
-		kind+"^"+structures[kind], control, escape(cfg.Processing), "2.5.1", "", "", "", "", "", "UNICODE UTF-8")
-	switch kind {
+//
+// HL7 v2.5.1: 7.3.1 for ORU^R01, 9.6.2 for MDM^T02, 11.5.1 for RRI^I12.
+func build(cfg Config, d outbound.Delivery, bundle *element.Value) []byte {
+	m := &message{said: map[string]int{}}
+	at, control, task := stamp(d.Created), ControlID(d.Key), escape(d.Task)+"^LINKLOOP"
+	m.segment(`MSH|^~\&`, "LINKLOOP", escape(cfg.Facility), escape(cfg.Application), escape(d.Destination), at, "",
+		cfg.Message+"^"+structures[cfg.Message], control, escape(cfg.Processing), "2.5.1", "", "", "", "", "", "UNICODE UTF-8")
+	result := "F" // table 0123
+	if outbound.IsCorrection(d.Key) {
+		result = "C"
+	}
+	observed := func() {
+		m.segment("OBR", "1", "", task, "^Social prescribing outcome", "", "", at, "", "", "", "", "", "", "", "", "", "", "", "", "", "", at, "", "", result)
+	}
+	switch cfg.Message {
 	case Document:
 		m.segment("EVN", "T02", at)
-		m.person(bundle)
+		m.person(d.Payload, bundle)
 		m.segment("PV1", "1", "N") // not applicable, table 0004
-		// Availability and completion: table 0273 AV, table 0271 AU.
-		m.segment("TXA", "1", "", "TX", "", "", "", at, "", "", "", "", escape(task), "", "", "", "", "AU", "", "AV")
+		// A note of progress (table 0270), as text (0191), by a number of its own,
+		// documented (0271): nobody authenticated it. It is available (0273).
+		m.segment("TXA", "1", "PR", "TEXT", "", "", at, at, "", "", "", "", control+"^LINKLOOP", "", "", task, "", "DO", "", "AV")
 	case Referral:
-		m.segment("RF1", "", "", "", "", "", escape(task)+"^LINKLOOP")
-		m.person(bundle)
+		m.segment("RF1", status(bundle), "", "", "", "", task)
+		m.segment("PRD", "RP", "", "", "", "", "", escape(d.Destination)) // referring provider, table 0286
+		m.person(d.Payload, bundle)
+		observed()
 	default:
-		m.person(bundle)
-		m.segment("OBR", "1", "", escape(task)+"^LINKLOOP", "^Social prescribing outcome", "", "", at, "", "", "", "", "", "", "", "", "", "", "", "", "", "", at, "", "", "F")
+		m.person(d.Payload, bundle)
+		observed()
 	}
 	for _, e := range bundle.List("entry") {
 		r := e.Get("resource")
-		if kind == Document && r.ResourceType() != "DocumentReference" {
+		if cfg.Message == Document && r.ResourceType() != "DocumentReference" {
 			continue
 		}
 		m.entry(r)
@@ -79,10 +94,31 @@ func build(cfg Config, kind, control, practice, task string, created time.Time, 
 	return []byte(strings.Join(m.lines, "\r") + "\r")
 }
 
-// person is who it is about: the NHS number, which is all that a transaction
-// says of them. A name is required and not known here, so that its type says
-// unspecified (table 0200 U).
-func (m *message) person(bundle *element.Value) {
+// statuses are Task.status as table 0283 has it. What was cancelled, or failed,
+// has no word there.
+var statuses = map[string]string{
+	"accepted": "A^Accepted^HL70283", "in-progress": "A^Accepted^HL70283", "on-hold": "A^Accepted^HL70283",
+	"completed": "A^Accepted^HL70283", "rejected": "R^Rejected^HL70283",
+}
+
+// status is RF1-1, from the status of the Task that the transaction is tagged
+// with; empty where there is none.
+func status(bundle *element.Value) string {
+	for _, tag := range bundle.All("meta.tag") {
+		if tag.Str("system") == outcome.SystemStatus {
+			return statuses[tag.Str("code")]
+		}
+	}
+	return ""
+}
+
+// sexes are administrative genders as table 0001 has them.
+var sexes = map[string]string{"male": "M", "female": "F", "other": "O", "unknown": "U"}
+
+// person is who it is about. The number stands in the transaction; name, birth
+// date and gender in the document within it, so that what leaves by codes alone
+// names nobody: PID-5 is required, and its type then says unknown (table 0200 U).
+func (m *message) person(payload []byte, bundle *element.Value) {
 	number := ""
 	for _, s := range bundle.All("entry.resource.subject.reference") {
 		token, err := url.QueryUnescape(strings.TrimPrefix(s.Text, "Patient?identifier="))
@@ -91,7 +127,40 @@ func (m *message) person(bundle *element.Value) {
 			break
 		}
 	}
-	m.segment("PID", "1", "", escape(number)+"^^^NHS^NH", "", "^^^^^^U")
+	called, born, sex := "^^^^^^U", "", ""
+	if document, err := outcome.Document(payload); err == nil {
+		for _, r := range document.All("entry.resource") {
+			if r.ResourceType() != "Patient" || r.Identifier(nhs.SystemNHSNumber) != number {
+				continue
+			}
+			if n := name(r); n != "" {
+				called = n
+			}
+			born, sex = strings.ReplaceAll(r.Str("birthDate"), "-", ""), sexes[r.Str("gender")]
+		}
+	}
+	m.segment("PID", "1", "", escape(number)+"^^^NHS^NH", "", called, "", escape(born), sex)
+}
+
+// name is PID-5 of a Patient, HL7 v2.5.1 section 2.A.88; empty when it has none.
+func name(patient *element.Value) string {
+	for _, n := range patient.List("name") {
+		var given []string
+		for _, g := range n.List("given") {
+			given = append(given, escape(g.Text))
+		}
+		parts := []string{escape(n.Str("family")), "", "", "", escape(n.TextAt("prefix"))}
+		if len(given) > 0 {
+			parts[1], parts[2] = given[0], strings.Join(given[1:], " ")
+		}
+		if parts[0] == "" && parts[1] == "" {
+			parts[0] = escape(n.Str("text"))
+		}
+		if parts[0] != "" || parts[1] != "" {
+			return strings.TrimRight(strings.Join(parts, "^"), "^")
+		}
+	}
+	return ""
 }
 
 // entry is one resource as an observation. What is entered in error is taken
@@ -111,7 +180,12 @@ func (m *message) entry(r *element.Value) {
 	}
 	obx := func(typ, code, value, unit string) {
 		m.obx++
-		m.segment("OBX", fmt.Sprint(m.obx), typ, code, "", value, unit, "", "", "", "", status, "", "", when)
+		// OBX-4 tells observations of the same code apart, such as two scores.
+		sub := ""
+		if m.said[code]++; m.said[code] > 1 {
+			sub = fmt.Sprint(m.said[code])
+		}
+		m.segment("OBX", fmt.Sprint(m.obx), typ, code, sub, value, unit, "", "", "", "", status, "", "", when)
 	}
 	if r.ResourceType() == "DocumentReference" {
 		if text, ok := letter(r); ok {
