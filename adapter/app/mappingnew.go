@@ -63,7 +63,7 @@ func NewMapping(name, format string, sample []byte) (*Scaffolded, error) {
 		if out.Base, err = nearestShipped(format, sample); err != nil {
 			return nil, err
 		}
-		p = scaffold.Sample(msg.Tree)
+		p = scaffold.Sample(msg.Tree, true, nil)
 		out.Files, err = copyShipped(out.Base, name)
 	default:
 		src.Type = msg.Type
@@ -149,17 +149,7 @@ func (s *Scaffolded) example(name, format string, sample []byte) error {
 		return err
 	}
 	sample = list[0] // an example is one message
-	sample = bytes.ReplaceAll(sample, []byte("\r\n"), []byte("\n"))
-	if format == "hl7v2" {
-		sample = bytes.ReplaceAll(sample, []byte("\r"), []byte("\n"))
-	}
-	if len(sample) > 0 && sample[len(sample)-1] != '\n' {
-		sample = append(sample, '\n')
-	}
-	first := txtar.Format(&txtar.Archive{
-		Comment: []byte("The sample, made anonymous by rule: NHS number, names, addresses and words are made up.\nRead it before you share it: who somebody is may stand where no rule looks.\n"),
-		Files:   []txtar.File{{Name: "in." + map[string]string{"hl7v2": "hl7", "fhirmsg": "json", "json": "json", "xml": "xml", "csv": "csv"}[format], Data: sample}},
-	})
+	first := firstExample(format, sample)
 	s.Files = append(s.Files, txtar.File{Name: "examples/first.txtar", Data: first})
 	if fsys, err = s.folder(name); err != nil {
 		return err

@@ -67,7 +67,14 @@ func readExample(fsys fs.FS, file, name string) (Example, error) {
 	if err != nil {
 		return Example{}, err
 	}
-	ex := Example{Name: name, File: file, archive: txtar.Parse(data)}
+	ex, err := ParseExample(name, data)
+	ex.File = file
+	return ex, err
+}
+
+// ParseExample reads an example that is in no file system.
+func ParseExample(name string, data []byte) (Example, error) {
+	ex := Example{Name: name, archive: txtar.Parse(data)}
 	ex.Says, _, _ = strings.Cut(strings.TrimSpace(string(ex.archive.Comment)), "\n")
 	inputs := 0
 	for _, s := range ex.archive.Files {

@@ -61,16 +61,45 @@ func Propose(src Source, t *message.Tree) *Proposal {
 	return p
 }
 
-// Sample is the part of a Proposal for a format that has a mapping of its own
-// already: what makes the sample anonymous.
-func Sample(t *message.Tree) *Proposal {
+// Sample is the part of a Proposal for a message that has a mapping already:
+// what makes it anonymous. Standard is whether its format is a standard, in which
+// short values are words of that; made says what FHIR element was made of the
+// value at an address, and may be nil.
+func Sample(t *message.Tree, standard bool, made map[string]string) *Proposal {
 	list := fields(t, true)
 	for i := range list {
-		if name := standing[brackets.ReplaceAllString(list[i].where, "")]; name != "" {
-			list[i].words, list[i].above = words(name), nil
+		f := &list[i]
+		name := ""
+		if standard {
+			name = standing[brackets.ReplaceAllString(f.where, "")]
+		}
+		if name == "" && (kindOf(*f) == unclear || kindOf(*f) == orgName) {
+			name = elementName(made[f.where])
+		}
+		if name != "" {
+			f.words, f.above = words(name), nil
 		}
 	}
-	return &Proposal{swaps: swaps(list, true)}
+	return &Proposal{swaps: swaps(list, standard)}
+}
+
+// elementName is a name by which the value of a FHIR element would be known, for
+// those that may tell who somebody is; empty for others.
+func elementName(path string) string {
+	path = brackets.ReplaceAllString(path, "")
+	for _, e := range telling {
+		if strings.HasSuffix(path, e.suffix) && strings.HasPrefix(path, e.of) {
+			return e.name
+		}
+	}
+	return ""
+}
+
+var telling = []struct{ of, suffix, name string }{
+	{"Organization", ".name", ""}, {"", ".name.family", "surname"}, {"", ".name.given", "forename"}, {"", ".name.text", "full name"},
+	{"", ".birthDate", "dob"}, {"", ".telecom.value", "phone"}, {"", ".address.text", "address"}, {"", ".address.line", "address"},
+	{"", ".address.city", "town"}, {"", ".address.postalCode", "postcode"}, {"", ".note.text", "notes"}, {"", ".identifier.value", "referral id"},
+	{"", ".description", "notes"}, {"", ".text", "notes"}, {"", ".valueString", "notes"}, {"", ".display", "notes"},
 }
 
 var brackets = regexp.MustCompile(`\[[^]]*\]`)

@@ -19,10 +19,10 @@ import (
 )
 
 func mappingCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "mapping", Short: "Mappings: new, lint, test, explain, diff, coverage, schema, list"}
+	cmd := &cobra.Command{Use: "mapping", Short: "Mappings: new, example, lint, test, explain, diff, coverage, schema, list"}
 	var folder string
 	cmd.PersistentFlags().StringVar(&folder, "folder", "", "folder of mappings (default: the embedded ones)")
-	cmd.AddCommand(newCommand(), lintCommand(&folder), testCommand(&folder), explainCommand(&folder),
+	cmd.AddCommand(newCommand(), exampleCommand(&folder), lintCommand(&folder), testCommand(&folder), explainCommand(&folder),
 		diffCommand(&folder), coverageCommand(&folder), schemaCommand(), listCommand(&folder))
 	return cmd
 }
