@@ -37,7 +37,7 @@ var layers = []struct {
 		"adapter/inbound/*", "adapter/outbound/*", "adapter/resource/*",
 		"adapter/store", "adapter/store/*",
 	}},
-	{"5 work", []string{"adapter/intake", "adapter/worklist", "adapter/relay", "adapter/routing", "adapter/recall", "adapter/escalation", "adapter/rollout", "adapter/scaffold"}},
+	{"5 work", []string{"adapter/intake", "adapter/worklist", "adapter/relay", "adapter/routing", "adapter/recall", "adapter/escalation", "adapter/reconciliation", "adapter/rollout", "adapter/scaffold"}},
 	{"5 files", []string{"adapter/batch"}},
 	{"6 edges", []string{"adapter/gateway", "adapter/mllp", "adapter/console", "adapter/inbox"}},
 	{"7 settings", []string{"config"}},

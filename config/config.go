@@ -23,6 +23,7 @@ type Config struct {
 	Channels   []Channel    `mapstructure:"channels"`
 	Practices  []Practice   `mapstructure:"practices"`
 	Escalation []Escalation `mapstructure:"escalation"`
+	Report     Report       `mapstructure:"report"`
 	Systems    []System     `mapstructure:"systems"`
 
 	places places // where each value that is not a default came from
@@ -180,6 +181,12 @@ const (
 type Escalation struct {
 	After   time.Duration `mapstructure:"after"`
 	Channel string        `mapstructure:"channel"`
+}
+
+// Report is the daily report of what was owed and what came of it.
+type Report struct {
+	At       string   `mapstructure:"at"`
+	Channels []string `mapstructure:"channels"`
 }
 
 // Channel is one way by which outcomes leave, beside the records.
@@ -375,7 +382,8 @@ func Default() Config {
 			AckWithin:      72 * time.Hour,
 			NotTakenFor:    24 * time.Hour,
 		},
-		Log: Log{Level: "info", Format: "json"},
+		Report: Report{At: "07:00"},
+		Log:    Log{Level: "info", Format: "json"},
 	}
 }
 

@@ -35,6 +35,7 @@ func (c Config) check(before Problems) Problems {
 	k.channels()
 	k.practices()
 	k.escalation()
+	k.report()
 	k.choice("sharing.without", k.config.Sharing.Without, "nothing", "codes-only", "summary", "all")
 	return k.found
 }

@@ -74,6 +74,24 @@ func (k *checker) escalation() {
 	}
 }
 
+// report checks when the daily report is made, and for whom.
+func (k *checker) report() {
+	r := k.config.Report
+	if at, err := time.Parse("15:04", r.At); err != nil || at.Format("15:04") != r.At {
+		k.add("report.at", "is no time of day", "such as 07:00, in quotes")
+	}
+	used := seen{}
+	for i, name := range r.Channels {
+		entry := fmt.Sprintf("report.channels[%d]", i+1)
+		k.unique(used, entry, name)
+		if !slices.ContainsFunc(k.config.Channels, func(c Channel) bool {
+			return c.Name == name && (c.Kind == KindWebhook || c.Kind == KindMail)
+		}) {
+			k.add(entry, "names no channel of kind webhook or mail", "")
+		}
+	}
+}
+
 func (k *checker) webChannel(at string, c Channel) {
 	if c.URL == "" {
 		k.add(at+".url", "is missing", "")

@@ -39,3 +39,32 @@ func TestWorkflowApprovers(t *testing.T) {
 		}
 	}
 }
+
+// TestReport: when the daily report is made is a time of day, and who gets it is
+// reached by webhook or mail.
+func TestReport(t *testing.T) {
+	channels := []config.Channel{
+		{Name: "hook", Kind: config.KindWebhook, URL: "https://hook.example.nhs.uk/in", SecretEnv: "HOOK"},
+		{Name: "tie", Kind: config.KindHL7v2, Address: "127.0.0.1:2575"},
+	}
+	for name, c := range map[string]struct {
+		report config.Report
+		want   string // key of the problem
+	}{
+		"nobody":             {config.Report{At: "07:00"}, ""},
+		"a hook":             {config.Report{At: "23:59", Channels: []string{"hook"}}, ""},
+		"no time":            {config.Report{}, "report.at"},
+		"no leading nought":  {config.Report{At: "7:00"}, "report.at"},
+		"a time of no day":   {config.Report{At: "24:00"}, "report.at"},
+		"a practice's way":   {config.Report{At: "07:00", Channels: []string{"hook", "tie"}}, "report.channels[2]"},
+		"nothing of a name":  {config.Report{At: "07:00", Channels: []string{"mail"}}, "report.channels[1]"},
+		"the same one twice": {config.Report{At: "07:00", Channels: []string{"hook", "hook"}}, "report.channels[2]"},
+	} {
+		cfg := config.Default()
+		cfg.Channels, cfg.Report = channels, c.report
+		err := cfg.Validate()
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}

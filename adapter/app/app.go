@@ -277,6 +277,7 @@ func (a *App) Start() {
 	}()
 	a.running.Go(func() { a.keepIndex(ctx) })
 	a.running.Go(func() { a.escalate(ctx) })
+	a.running.Go(func() { a.report(ctx) })
 	if a.mllp != nil {
 		a.running.Go(func() {
 			if err := a.mllp.Serve(); err != nil {

@@ -116,3 +116,37 @@ func TestAuditTrail(t *testing.T) {
 	}
 	h.refused(h.call("GET", "/admin/audit?since=yesterday", nil), 400, "structure", "a time such as")
 }
+
+// TestDailyReport: the report of yesterday comes by itself, once, also after a
+// restart on the same data.
+func TestDailyReport(t *testing.T) {
+	receiver := &hook{code: http.StatusOK}
+	srv := httptest.NewServer(receiver)
+	defer srv.Close()
+	folder, database := t.TempDir(), ""
+	for range 2 {
+		h := open(t, func(c *config.Config) {
+			c.Data.Folder = folder
+			if database == "" {
+				database = c.Data.Postgres
+			}
+			c.Data.Postgres = database
+			c.Channels = []config.Channel{{Name: "hook", Kind: config.KindWebhook, URL: srv.URL, Secret: config.NewSecret("a secret of more than 24 bytes"), SecretEnv: "HOOK"}}
+			c.Report = config.Report{At: "00:00", Channels: []string{"hook"}}
+		})
+		for range 500 {
+			if len(receiver.all()) > 0 {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(100 * time.Millisecond)
+		if err := h.app.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := receiver.all()
+	if len(got) != 1 || !strings.Contains(got[0], `"type":"alert"`) || !strings.Contains(got[0], `"kind":"reconciliation"`) || !strings.Contains(got[0], `"practice":"all","owed":0`) {
+		t.Errorf("%d reports: %q", len(got), got)
+	}
+}

@@ -24,6 +24,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/outbound/webhook"
 	"github.com/linkloop/linkloop/adapter/outcome"
 	"github.com/linkloop/linkloop/adapter/recall"
+	"github.com/linkloop/linkloop/adapter/reconciliation"
 	"github.com/linkloop/linkloop/adapter/routing"
 	"github.com/linkloop/linkloop/adapter/worklist"
 	"github.com/linkloop/linkloop/config"
@@ -124,7 +125,7 @@ func channelOf(c config.Channel, r config.Relay) (outbound.Channel, error) {
 	case config.KindMail:
 		return mail.New(mail.Config{
 			Address: c.Address, From: c.From, To: c.To, Password: c.Secret.Reveal(), TLS: secured, AllowPlain: c.AllowPlain,
-			ConnectTimeout: r.ConnectTimeout, RequestTimeout: r.RequestTimeout, Text: escalation.Text,
+			ConnectTimeout: r.ConnectTimeout, RequestTimeout: r.RequestTimeout, Text: worded,
 		})
 	case config.KindWebhook:
 		wc := webhook.DefaultConfig()
@@ -220,6 +221,25 @@ func (a *App) acknowledge(ctx context.Context, channel, id, said string, evidenc
 // is not on the list as it is approved when it is done.
 func (a *App) recalls() *recall.Service {
 	return &recall.Service{Store: a.store, Owed: a.relay.Notify, List: func() (*outcome.List, error) { return loadOutcomes(a.cfg.Workflow) }}
+}
+
+// worded are the words for people of what mail carries: a daily report or an alert.
+func worded(payload []byte) (subject, body string, err error) {
+	if subject, body, err = reconciliation.Text(payload); err == nil {
+		return subject, body, nil
+	}
+	return escalation.Text(payload)
+}
+
+// report sends the daily report until ctx ends.
+func (a *App) report(ctx context.Context) {
+	at, err := reconciliation.ParseTimeOfDay(a.cfg.Report.At)
+	if err != nil {
+		a.log.Error("no daily report is sent: report.at is no time of day") // which the configuration was checked for
+		return
+	}
+	d := &reconciliation.Daily{Store: a.store, At: at, Channels: a.cfg.Report.Channels, Every: time.Minute, Owed: a.relay.Notify, Log: a.log}
+	d.Run(ctx)
 }
 
 // escalate tells people of what waits for them until ctx ends.

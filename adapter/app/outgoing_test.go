@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/reconciliation"
 	"github.com/linkloop/linkloop/config"
 )
 
@@ -93,7 +94,7 @@ func TestOutgoing(t *testing.T) {
 	if !strings.Contains(string(said.body), "In the practice's workflow.") {
 		t.Errorf("nobody told the link worker: %s", said.body)
 	}
-	today := time.Now().UTC().Format("2006-01-02")
+	today := time.Now().In(reconciliation.London).Format(time.DateOnly)
 	rec := h.want(h.call("GET", "/admin/reconciliation?since="+today, nil), 200)
 	if !strings.Contains(string(rec.body), `"owed":1,"waiting":0,"sent":0,"delivered":1`) {
 		t.Errorf("report: %s", rec.body)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/gateway"
 	"github.com/linkloop/linkloop/adapter/recall"
+	"github.com/linkloop/linkloop/adapter/reconciliation"
 )
 
 // reasoned makes a command that needs --reason.
@@ -128,23 +129,13 @@ func report(c *client) *cobra.Command {
 					q.Set(k, v)
 				}
 			}
-			var rec gateway.Reconciliation
+			var rec reconciliation.Report
 			if err := c.call(cmd.Context(), http.MethodGet, "/admin/reconciliation?"+q.Encode(), &rec); err != nil {
 				return err
 			}
 			out := cmd.OutOrStdout()
-			fmt.Fprintf(out, "from %s to %s\n", rec.Since.Format("2006-01-02"), rec.Until.Format("2006-01-02"))
-			w := tabwriter.NewWriter(out, 0, 4, 2, ' ', tabwriter.AlignRight)
-			fmt.Fprintln(w, "PRACTICE\tOWED\tWAITING\tSENT\tDELIVERED\tPROVEN\tOVERDUE\tHUMAN\tHELD\tWITHHELD\tCLOSED\t")
-			for _, l := range append(rec.Practices, rec.Total) {
-				fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", l.Practice, l.Owed, l.Waiting, l.Sent, l.Delivered, l.Proven, l.Overdue, l.Human, l.Held, l.Withheld, l.Closed)
-			}
-			if err := w.Flush(); err != nil {
-				return err
-			}
-			if o := rec.Oldest; o != nil {
-				fmt.Fprintf(out, "the oldest that is not settled: delivery %d, %s, owed since %s\n", o.Delivery, o.State, o.Owed.Format("2006-01-02 15:04"))
-			}
+			fmt.Fprintf(out, "from %s to %s\n", rec.Since.In(reconciliation.London).Format(time.DateOnly), rec.Until.In(reconciliation.London).Format(time.DateOnly))
+			reconciliation.Table(out, rec)
 			return nil
 		}}
 	cmd.Flags().StringVar(&since, "since", "", "first day, such as 2026-03-01; without it, yesterday")
