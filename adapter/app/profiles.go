@@ -69,7 +69,7 @@ func newGate(c config.Validation, log *slog.Logger) (*profile.Gate, error) {
 
 // profiles looks at packages and at the profiles that are held against.
 func (x *examination) profiles(cfg config.Config) {
-	const advice = "name .tgz files with snapshots in validation.packages, and in validation.profiles what they have"
+	const advice = "name .tgz files in validation.packages, with snapshots or differentials and the profiles they are based on, and in validation.profiles what they have"
 	l, err := loadProfiles(cfg.Validation)
 	if err != nil {
 		x.fail("profiles", advice, "%v", err)

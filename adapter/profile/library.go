@@ -19,6 +19,8 @@ type Library struct {
 	systems  map[string][]definition
 	compiled map[*element.Value]*valueSet
 	unusable []Unusable
+	// structures are the profiles as they came, which others may be based on.
+	structures map[string][]definition
 
 	// held finds what is not in the packages, by type and canonical; nil: nothing
 	// is looked for. Left is how many definitions may still be looked up then.
@@ -41,7 +43,7 @@ type Unusable struct{ Canonical, Why string }
 func NewLibrary(packages ...*Package) *Library {
 	l := &Library{
 		profiles: map[string][]*Profile{}, sets: map[string][]definition{}, systems: map[string][]definition{},
-		compiled: map[*element.Value]*valueSet{},
+		compiled: map[*element.Value]*valueSet{}, structures: map[string][]definition{},
 	}
 	var structures []*element.Value
 	for _, p := range packages {
@@ -53,12 +55,14 @@ func NewLibrary(packages ...*Package) *Library {
 				keep(l.systems, v)
 			case "StructureDefinition":
 				structures = append(structures, v)
+				keep(l.structures, v)
 			}
 		}
 	}
 	for _, v := range structures {
 		l.structure(v)
 	}
+	l.structures = nil
 	for _, list := range l.profiles {
 		slices.SortStableFunc(list, func(a, b *Profile) int { return -compareVersions(a.Version, b.Version) })
 	}

@@ -110,8 +110,22 @@ func TestUnusable(t *testing.T) {
 		return `{"resourceType":"StructureDefinition","url":"urn:p","version":"1","kind":"resource","type":"Task","derivation":"constraint",` + rest + `}`
 	}
 	element := func(list string) string { return sd(`"snapshot":{"element":[` + list + `]}`) }
+	growing := func(list string) string {
+		return sd(`"baseDefinition":"http://hl7.org/fhir/StructureDefinition/Task","differential":{"element":[` + list + `]}`)
+	}
 	tests := []struct{ name, sd, why string }{
-		{"a differential", sd(`"differential":{"element":[{"id":"Task","path":"Task"}]}`), "no snapshot"},
+		{"neither snapshot nor differential", sd(`"baseDefinition":"http://hl7.org/fhir/StructureDefinition/Task"`), "neither"},
+		{"a differential of what is not loaded", sd(`"baseDefinition":"urn:q","differential":{"element":[{"id":"Task"}]}`), "its base urn:q is not loaded"},
+		{"a differential of another type", sd(`"baseDefinition":"http://hl7.org/fhir/StructureDefinition/Patient","differential":{"element":[{"id":"Task"}]}`), "not loaded as a profile of Task"},
+		{"a differential of itself", sd(`"baseDefinition":"urn:p","differential":{"element":[{"id":"Task"}]}`), "circle"},
+		{"a differential of an unknown element", growing(`{"id":"Task.colour"}`), "Task.colour is no element of R4"},
+		{"a differential of another root", growing(`{"id":"Patient.name"}`), "Patient is not the root"},
+		{"a differential without ids", growing(`{"path":"Task.input","sliceName":"a"}`), "no id"},
+		{"a differential with slices that nothing tells apart", growing(`{"id":"Task.input:a"}`), "tells the slices apart"},
+		{"a differential below a choice", growing(`{"id":"Task.input.value[x].code"}`), "no one type"},
+		{"a differential with the short form of a choice", growing(`{"id":"Task.input.valueQuantity"}`), "written as value[x]:valueQuantity"},
+		{"a differential below any resource", growing(`{"id":"Task.contained.id"}`), "depends on the resource"},
+		{"a differential too deep", growing(`{"id":"Task` + strings.Repeat(".extension", 50) + `"}`), "too many"},
 		{"a type there is not", strings.Replace(element(`{"id":"Task","path":"Task"}`), `"type":"Task"`, `"type":"Tsk"`, 1), "no resource type"},
 		{"two roots", element(`{"id":"Task"},{"id":"Patient"}`), "more than one root"},
 		{"a gap", element(`{"id":"Task"},{"id":"Task.code.coding"}`), "above it"},

@@ -19,6 +19,7 @@ type Profile struct {
 	Type         string // what it constrains: Patient, Extension
 
 	root *node
+	bare bool // of a type of R4 only what the differential is about
 }
 
 // Canonical is url|version, or the url when there is no version.
@@ -93,12 +94,14 @@ const maxElements = 20_000
 // compile reads a StructureDefinition; why says what makes it unusable.
 func (l *Library) compile(v *element.Value) (p *Profile, why string) {
 	p = &Profile{URL: v.Str("url"), Version: v.Str("version"), Name: v.Str("name"), Type: v.Str("type")}
-	list := v.At("snapshot").List("element")
-	switch {
-	case p.URL == "" || p.Type == "":
+	if p.URL == "" || p.Type == "" {
 		return nil, "it has no url or no type"
-	case len(list) == 0:
-		return nil, "it has no snapshot: a package with snapshots is needed"
+	}
+	list, bare, why := l.elements(v, 0)
+	p.bare = bare
+	switch {
+	case why != "":
+		return nil, why
 	case len(list) > maxElements:
 		return nil, "its snapshot has more than " + strconv.Itoa(maxElements) + " elements"
 	case v.Str("kind") == "resource" && !fhir.Known(p.Type):
@@ -270,8 +273,16 @@ func (n *node) boundByBase() bool {
 // that cannot be told apart, required value sets that are not loaded.
 func (p *Profile) Unchecked() []string {
 	found := map[string]bool{}
+	if p.bare {
+		found[p.withoutBase()] = true
+	}
 	p.root.unchecked(p.Type, found, map[*node]bool{})
 	return slices.Sorted(maps.Keys(found))
+}
+
+// withoutBase says what a profile lacks that came without a snapshot.
+func (p *Profile) withoutBase() string {
+	return "the invariants and value sets that R4 itself has for " + p.Type + ", beyond those that every resource is held against: the profile came without a snapshot"
 }
 
 func (n *node) unchecked(at string, found map[string]bool, seen map[*node]bool) {

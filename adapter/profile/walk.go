@@ -215,6 +215,9 @@ func (w *walk) held(it part, p *Profile) {
 	} else {
 		before := w.profile
 		w.profile = p
+		if p.bare {
+			w.note(p.withoutBase())
+		}
 		w.element(p.root, it)
 		w.profile = before
 	}
