@@ -131,7 +131,7 @@ func cook(t *testing.T, r recipe) (want fence, got string) {
 		}
 	}
 	files["m/mapping.yaml"] = &fstest.MapFile{Data: []byte(whole(rules, format))}
-	m, err := mapping.Compile(files, "m", mapping.WithSchema(fhir.Schema{}), mapping.WithIntentions(referral.Whole, referral.Brief))
+	m, err := mapping.Compile(files, "m", mapping.WithSchema(fhir.Schema{}), mapping.WithIntentions(referral.Whole, referral.Brief), mapping.WithShared(mappings.FS()))
 	if err != nil {
 		t.Fatal(err)
 	}
