@@ -117,7 +117,7 @@ var settings = []Setting{
 		Doc: "File with the list of outcome codes that may be written into a record. Empty: the list that is part of the program."},
 
 	{Key: "validation.packages", Example: "[/etc/linkloop/fhir.r4.ukcore.stu2-2.0.2.tgz]",
-		Doc: "FHIR packages (.tgz) with StructureDefinitions that have snapshots, and with their ValueSets and CodeSystems. Resources can be held against their profiles by $validate. The profiles of this house are always there."},
+		Doc: "FHIR packages (.tgz) with StructureDefinitions, as snapshots or as differentials beside what they are based on, and with their ValueSets and CodeSystems. Resources can be held against their profiles by $validate. The profiles of this house are always there."},
 	{Key: "validation.profiles", Example: "[\"https://fhir.hl7.org.uk/StructureDefinition/UKCore-Patient\"]",
 		Doc: "Profiles of the packages, or of this house, that every resource of their type is held against when it comes in, as canonical URLs with or without |version. What becomes of one that breaks them is said by senders[].validation and clients[].validation. One that no package has stops the start."},
 	{Key: "validation.extensible", Example: "true",
