@@ -61,6 +61,7 @@ type Config struct {
 	BaRSTime      time.Duration // from the headers of a BaRS message to its answer
 	DeliveryDue   func()        // told when an operator releases a delivery
 	Acknowledge   Acknowledge   // takes what receivers say later
+	Leaves        Leaves        // what may leave of a delivery now
 	Recall        *recall.Service
 	Observer      Observer
 	Log           *slog.Logger

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/nhs"
+	"github.com/linkloop/linkloop/adapter/outbound"
 	"github.com/linkloop/linkloop/adapter/recall"
 	"github.com/linkloop/linkloop/adapter/routing"
 	"github.com/linkloop/linkloop/adapter/store"
@@ -20,12 +22,17 @@ import (
 // Acknowledge takes what a receiver says about an event of a channel.
 type Acknowledge func(ctx context.Context, channel, id, said string, evidence []byte) error
 
+// Leaves is what may leave of a delivery now; a plan that is not Sent says why
+// nothing does.
+type Leaves func(r store.Reader, d store.Delivery) (outbound.Plan, error)
+
 // outgoingRoutes are the operator's hand on what leaves.
 func (g *Gateway) outgoingRoutes(a *gin.RouterGroup) {
 	a.GET("/stops", g.stops)
 	a.PUT("/stops/:practice", g.stopPractice)
 	a.DELETE("/stops/:practice", g.startPractice)
 	a.POST("/deliveries/:id/close", g.closeDelivery)
+	a.GET("/deliveries/:id/leaving", g.leaving)
 	a.POST("/acknowledgements/:channel", g.acknowledge)
 	a.GET("/reconciliation", g.reconciliation)
 	a.POST("/recalls", g.recall)
@@ -228,6 +235,37 @@ func (g *Gateway) closeDelivery(c *gin.Context) {
 		return tx.Ledger().Audit(store.AuditEvent{At: tx.Time(), Agent: caller(c).Name, Action: "delivery closed", Entity: entity("delivery", id), Outcome: "success"})
 	})
 	g.answer(c, map[string]any{"id": id, "state": store.Closed}, err)
+}
+
+// leaving: GET /admin/deliveries/{id}/leaving, the delivery with what the practice
+// and the person allow of it now: all that a human may send by hand. Errors:
+// fault.Forbidden when nothing may leave.
+func (g *Gateway) leaving(c *gin.Context) {
+	id, err := number(c)
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	var d store.Delivery
+	err = g.cfg.Store.View(c.Request.Context(), func(r store.Reader) error {
+		if d, err = r.Deliveries().Get(id); err != nil {
+			return err
+		}
+		plan, err := g.cfg.Leaves(r, d)
+		if err == nil && plan.Do != outbound.Sent {
+			err = fault.New(fault.Forbidden, "", "%s", plan.Reason)
+		}
+		d.Payload = plan.Payload
+		return err
+	})
+	result := "success"
+	if err != nil {
+		result = "refused"
+	}
+	if fault.KindOf(err) != fault.NotFound {
+		err = errors.Join(err, g.audit(c, "read what leaves", "delivery", id, result))
+	}
+	g.answer(c, deliveryView(d, nil), err)
 }
 
 // acknowledge: POST /admin/acknowledgements/{channel} with {"id": …, "status": …}.

@@ -93,6 +93,21 @@ func (g *Gate) Plan(r store.Reader, d store.Delivery, now time.Time) (outbound.P
 	if until := closed(d.Lane); until.After(now) {
 		return outbound.Plan{Do: outbound.Retry, Until: now.Add(5 * time.Second), Reason: "stopped, or at a quiet hour"}, nil
 	}
+	plan, err := g.Leaves(r, d)
+	if err != nil || plan.Do != outbound.Sent || outbound.IsCorrection(d.Key) {
+		return plan, err
+	}
+	plan.Channel, err = g.channel(r, g.table.Load().Of(d.Lane), d, now)
+	return plan, err
+}
+
+// Leaves is what may leave of a delivery now, by a channel or by the hand of a
+// person: what the practice takes and whom it is about allows. A plan that is
+// not Sent says why nothing does.
+func (g *Gate) Leaves(r store.Reader, d store.Delivery) (outbound.Plan, error) {
+	if !g.Outcome(d) {
+		return outbound.Plan{Do: outbound.Sent, Channel: d.Channel, Payload: d.Payload}, nil
+	}
 	t, bundle := g.table.Load(), read(d.Payload)
 	if outbound.IsCorrection(d.Key) {
 		// What puts a record right goes the way of what is wrong in it, whatever
@@ -102,11 +117,6 @@ func (g *Gate) Plan(r store.Reader, d store.Delivery, now time.Time) (outbound.P
 		}
 		return outbound.Plan{Do: outbound.Sent, Channel: d.Channel, Payload: d.Payload}, nil
 	}
-	p := t.Of(d.Lane)
-	channel, err := g.channel(r, p, d, now)
-	if err != nil {
-		return outbound.Plan{}, err
-	}
 	allowed, err := g.Consents.Of(r, d.Patient)
 	if err != nil {
 		return outbound.Plan{}, err
@@ -114,6 +124,7 @@ func (g *Gate) Plan(r store.Reader, d store.Delivery, now time.Time) (outbound.P
 	if allowed == Nothing {
 		return outbound.Plan{Do: outbound.Withheld, Reason: "the person does not allow that this leaves"}, nil
 	}
+	p := t.Of(d.Lane)
 	if p.CodesOnly {
 		allowed = min(allowed, CodesOnly)
 	}
@@ -125,7 +136,7 @@ func (g *Gate) Plan(r store.Reader, d store.Delivery, now time.Time) (outbound.P
 	if why := t.refusal(bundle); why != "" {
 		return outbound.Plan{Do: outbound.Dead, Reason: "not sent: " + why}, nil
 	}
-	return outbound.Plan{Do: outbound.Sent, Channel: channel, Payload: payload}, nil
+	return outbound.Plan{Do: outbound.Sent, Channel: d.Channel, Payload: payload}, nil
 }
 
 // channel is the first of the route, from the one it stands at, that the

@@ -13,8 +13,8 @@ import (
 	"github.com/linkloop/linkloop/adapter/gateway"
 )
 
-// letterCommand writes what a delivery says as a letter, for the person who
-// sends by hand what no channel takes.
+// letterCommand writes what may leave of a delivery as a letter, for the person
+// who sends by hand what no channel takes.
 func letterCommand(c *client) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{Use: "letter ID", Short: "Write a delivery as a letter, PDF or HTML, to be sent by hand", Args: cobra.ExactArgs(1),
@@ -26,7 +26,7 @@ func letterCommand(c *client) *cobra.Command {
 				return errors.New("--output ends in .pdf or .html")
 			}
 			var d gateway.DeliveryView
-			if err := c.call(cmd.Context(), http.MethodGet, "/admin/deliveries/"+url.PathEscape(args[0]), &d); err != nil {
+			if err := c.call(cmd.Context(), http.MethodGet, "/admin/deliveries/"+url.PathEscape(args[0])+"/leaving", &d); err != nil {
 				return err
 			}
 			b, err := app.Letter(d.Payload, format)
