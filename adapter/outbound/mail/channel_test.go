@@ -108,33 +108,18 @@ func TestAlert(t *testing.T) {
 	}
 }
 
-// TestServers: each phase fails in each way.
-func TestServers(t *testing.T) {
-	for _, phase := range []string{"", "EHLO", "MAIL", "RCPT", "DATA", "."} {
-		for text, want := range map[string]outbound.State{
-			"": outbound.Retry, "451 later " + outboundtest.Canary + "\r\n": outbound.Retry,
-			"550 no " + outboundtest.Canary + "\r\n": outbound.Dead, "nonsense\r\n": outbound.Retry,
-		} {
-			if phase == "EHLO" && strings.HasPrefix(text, "5") {
-				continue // HELO is tried then
-			}
-			got := make(chan string, 1)
-			res := open(t, server(t, map[string]string{phase: text}, got), nil).Deliver(t.Context(), alert)
-			if phase == "EHLO" && res.State == outbound.Delivered {
-				continue // an old server that knows HELO only
-			}
-			if res.State != want || res.Reason == "" || strings.Contains(res.Reason, outboundtest.Canary) {
-				t.Errorf("%q at %q: %+v, want %s", text, phase, res, want)
-			}
-		}
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
-	if res := open(t, l.Addr().String(), nil).Deliver(t.Context(), alert); res.State != outbound.Retry || !res.Unsent {
-		t.Errorf("%+v", res)
+// TestContract: each phase fails in each way.
+func TestContract(t *testing.T) {
+	outboundtest.RunMail(t, func(t *testing.T, address string) outbound.Channel { return open(t, address, nil) }, alert)
+}
+
+// TestOldServers: one that knows HELO only is spoken to; one without TLS gets
+// nothing where TLS is wanted.
+func TestOldServers(t *testing.T) {
+	got := make(chan string, 1)
+	old := open(t, server(t, map[string]string{"EHLO": "502 what\r\n"}, got), nil)
+	if res := old.Deliver(t.Context(), alert); res.State != outbound.Delivered {
+		t.Errorf("HELO only: %+v", res)
 	}
 	secure := open(t, server(t, nil, nil), func(c *mail.Config) { c.AllowPlain = false })
 	if res := secure.Deliver(t.Context(), alert); res.State != outbound.Dead {
