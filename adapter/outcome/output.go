@@ -245,9 +245,24 @@ func (b *builder) score(purpose, codeAt, at string, code, holder *element.Value,
 		b.refuse(at, fmt.Sprintf("%s is a number from %g to %g", c.Display, *c.Minimum, *c.Maximum))
 		return
 	}
+	if q := holder.Get("valueQuantity"); q != nil && !pure(q) {
+		b.refuse(at, c.Display+" is a number of points; a score has no unit, as {score}, 1 or nothing says")
+		return
+	}
 	if b.scored(score{name: c.Display, value: text}, at, when) {
 		b.coded(purpose, c, scoreValue(text), when)
 	}
+}
+
+// pure reports whether a quantity is a number of points: of no unit of UCUM, of
+// its unity, or of an annotation such as {score}. What stands in words beside it
+// does not leave. https://ucum.org/ucum, sections 6 and 12
+func pure(quantity *element.Value) bool {
+	code := quantity.Str("code")
+	if code == "" {
+		return !strings.Contains(quantity.Str("unit"), "%")
+	}
+	return code == "1" || strings.HasPrefix(code, "{") && strings.HasSuffix(code, "}")
 }
 
 // scored adds a score to the letter, unless two scores of one measure have no
