@@ -212,3 +212,42 @@ func TestModifiedSinceInBundles(t *testing.T) {
 		t.Error("a resource comes with what is not modified, or none with what is")
 	}
 }
+
+// TestReadsInBundles: what is read over a type, the server or a compartment is
+// read in an entry as well.
+func TestReadsInBundles(t *testing.T) {
+	h := open(t, nil)
+	h.want(h.call("PUT", "/fhir/Patient/p", []byte(`{"resourceType":"Patient","id":"p"}`), "Content-Type", fhirJSON), 201)
+	h.want(h.call("PUT", "/fhir/Observation/o", []byte(`{"resourceType":"Observation","id":"o","status":"final","code":{"text":"mood"},"subject":{"reference":"Patient/p"}}`), "Content-Type", fhirJSON), 201)
+	reads := []string{
+		ask("GET", "Patient/p/Observation?status=final", "", ""),
+		ask("GET", "/Patient/p/Observation", "", ""),
+		ask("GET", "?_type=Observation,Patient", "", ""),
+		ask("GET", "_history?_count=1", "", ""),
+		ask("GET", "Patient/p/_history", "", ""),
+	}
+	for _, typ := range []string{"batch", "transaction"} {
+		list := answers(t, h.post(typ, reads...), typ+"-response", "200", "200", "200", "200", "200")
+		for i, want := range []int{1, 1, 2, 1, 1} {
+			if got := len(list[i].All("resource.entry")); got != want {
+				t.Errorf("%s, entry %d: %d resources, want %d", typ, i, got, want)
+			}
+		}
+	}
+	for _, c := range []struct{ entry, status, word string }{
+		{ask("GET", "Patient/none/Observation", "", ""), "404", "not found"},
+		{ask("GET", "Patient/p/Organization", "", ""), "404", "compartment"},
+		{ask("GET", "Patient/p/Nothing", "", ""), "404", "not served"},
+		{ask("GET", "metadata", "", ""), "400", "by itself"},
+		{ask("DELETE", "?_type=Patient", "", ""), "400", "relative"},
+		{ask("PUT", "Patient/p/Observation", "", `"resource":{"resourceType":"Observation"}`), "400", "method"},
+		{`{"resource":{"resourceType":"Patient"}}`, "400", "no request"},
+		{`null`, "400", "no request"},
+		{`"x"`, "400", "no request"},
+	} {
+		e := answers(t, h.post("batch", c.entry), "batch-response", c.status)[0]
+		if !strings.Contains(e.TextAt("response.outcome.issue.diagnostics"), c.word) {
+			t.Errorf("%s: %q, want %q", c.entry, e.TextAt("response.outcome.issue.diagnostics"), c.word)
+		}
+	}
+}

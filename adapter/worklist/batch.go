@@ -20,7 +20,8 @@ type entry struct {
 	method   string
 	key      store.Key // type, and the id where it is known
 	query    string    // of a search or a condition
-	searches bool      // GET of a type
+	searches bool      // GET of a type, or of the server
+	within   string    // GET of a type within the compartment of the resource
 	history  bool
 	version  int64 // of a vread, else 0
 	fullURL  string
@@ -128,6 +129,9 @@ func refersToOther(v *element.Value, names map[string]bool) bool {
 // entry reads Bundle.entry.
 func (s *Service) entry(x *element.Value) (e entry, err error) {
 	request := x.Get("request")
+	if request == nil || request.Kind != element.Object {
+		return e, fault.New(fault.Malformed, "", "the entry has no request, which says what is done with it")
+	}
 	e = entry{
 		method: request.Str("method"), fullURL: x.Str("fullUrl"), resource: x.Get("resource"),
 		ifMatch: request.Str("ifMatch"), ifNoneMatch: request.Str("ifNoneMatch"), ifNoneExist: request.Str("ifNoneExist"),
@@ -138,10 +142,16 @@ func (s *Service) entry(x *element.Value) (e entry, err error) {
 		}
 	}
 	path, query, asked := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(request.Str("url"), s.cfg.BaseURL), "/"), "?")
-	if strings.Contains(path, ":") || path == "" {
+	e.query = query
+	switch {
+	case e.method == "GET" && (path == "" && asked || path == "_history"):
+		e.searches, e.history = path == "", path != ""
+		return e, nil
+	case path == "metadata":
+		return e, fault.New(fault.Unsupported, "", "the CapabilityStatement is read by itself, from [base]/metadata")
+	case strings.Contains(path, ":") || path == "":
 		return e, fault.New(fault.Malformed, "", "request.url is relative to this server, such as Task/1")
 	}
-	e.query = query
 	parts := strings.Split(path, "/")
 	if name, called := strings.CutPrefix(parts[len(parts)-1], "$"); called {
 		e.operation = name
@@ -166,6 +176,9 @@ func (s *Service) entry(x *element.Value) (e entry, err error) {
 		if e.version, err = strconv.ParseInt(version, 10, 64); err != nil || e.version < 1 {
 			return e, fault.New(fault.NotFound, "", "no such version")
 		}
+	case e.method == "GET" && e.key.ID != "" && !strings.ContainsAny(rest, "/_"):
+		e.within = rest
+		return e, nil
 	default:
 		return e, fault.New(fault.Malformed, "", "request.url is not one of this method")
 	}
@@ -300,14 +313,19 @@ func (s *Service) put(ctx context.Context, who Caller, e entry) (a answer, err e
 func (s *Service) get(ctx context.Context, e entry) (a answer, err error) {
 	a.status = 200
 	switch {
-	case e.searches, e.history:
+	case e.searches, e.history, e.within != "":
 		params, err := parameters(e.query)
 		if err != nil {
 			return a, err
 		}
-		if e.history {
+		switch {
+		case e.history:
 			a.resource, err = s.History(ctx, e.key.Type, e.key.ID, params, e.strict)
-		} else {
+		case e.within != "":
+			a.resource, err = s.SearchIn(ctx, e.key, e.within, params, e.strict)
+		case e.key.Type == "":
+			a.resource, err = s.SearchAll(ctx, params, e.strict)
+		default:
 			a.resource, err = s.Search(ctx, e.key.Type, params, e.strict)
 		}
 		return a, err
