@@ -8,6 +8,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/fhir"
+	"github.com/linkloop/linkloop/adapter/fhirpath"
 )
 
 // expression is a path of a FHIRPath Patch, the part of FHIRPath that patches
@@ -16,9 +17,9 @@ import (
 //	path      = step { "." step }
 //	step      = name [ "[" n "]" ] | function
 //	function  = "where(" condition ")" | "extension('url')" | "first()" | "last()" | "ofType(Type)"
-//	condition = test { ("and" | "or") test }        from left to right
-//	test      = path ".exists()" | path ("=" | "!=") literal | "(" condition ")"
-//	literal   = 'text' | number | true | false
+//
+// Each step leads to places that can be written at. A condition only answers
+// yes or no, and is any FHIRPath of adapter/fhirpath.
 //
 // The first name may be that of the resource type.
 type expression struct{ steps []step }
@@ -27,32 +28,21 @@ type step struct {
 	name      string
 	index     int // -1: all
 	function  string
-	condition *condition
+	condition *fhirpath.Expression
 	argument  string
 }
 
-// condition is a test, or two conditions joined.
-type condition struct {
-	and         bool
-	left, right *condition
-	path        *expression
-	operator    string // exists, = or !=
-	literal     *element.Value
-}
-
-// Bounds on one expression.
-const (
-	maxExpression = 1000 // characters
-	maxNesting    = 8
-)
+// maxExpression bounds one expression, in characters.
+const maxExpression = 1000
 
 type expressionParser struct {
-	s     string
-	i     int
-	depth int
+	s string
+	i int
 }
 
 var errExpression = errors.New("the path is not one of those that patches are made of: names, [n], where(), extension(), first(), last(), ofType()")
+
+var errCondition = errors.New("what stands in where() is no FHIRPath that is known here")
 
 func parseExpression(s string) (*expression, error) {
 	if len(s) > maxExpression {
@@ -110,11 +100,6 @@ func (p *expressionParser) path() (*expression, error) {
 		if !p.take(".") {
 			return e, nil
 		}
-		// exists() belongs to the test around the path.
-		if strings.HasPrefix(p.s[p.i:], "exists(") {
-			p.i--
-			return e, nil
-		}
 	}
 }
 
@@ -159,75 +144,33 @@ func (p *expressionParser) step() (st step, err error) {
 	return st, nil
 }
 
-func (p *expressionParser) condition() (*condition, error) {
-	if p.depth++; p.depth > maxNesting {
-		return nil, errors.New("the path is nested too deep")
-	}
-	defer func() { p.depth-- }()
-	left, err := p.test()
-	for err == nil {
-		at := p.i
-		w := p.word()
-		if w != "and" && w != "or" {
-			p.i = at
-			return left, nil
+// condition reads what stands in where(), up to the parenthesis that ends it.
+func (p *expressionParser) condition() (*fhirpath.Expression, error) {
+	start, open := p.i, 0
+	var quote byte
+	for ; p.i < len(p.s); p.i++ {
+		switch c := p.s[p.i]; {
+		case quote != 0 && c == '\\':
+			p.i++
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '\'' || c == '"' || c == '`':
+			quote = c
+		case c == '(':
+			open++
+		case c == ')' && open > 0:
+			open--
+		case c == ')':
+			x, err := fhirpath.Compile(p.s[start:p.i])
+			if err != nil {
+				return nil, errCondition // the text is the client's, and not said again
+			}
+			return x, nil
 		}
-		var right *condition
-		right, err = p.test()
-		left = &condition{and: w == "and", left: left, right: right}
 	}
-	return nil, err
-}
-
-func (p *expressionParser) test() (*condition, error) {
-	if p.take("(") {
-		c, err := p.condition()
-		if err == nil && !p.take(")") {
-			err = errExpression
-		}
-		return c, err
-	}
-	path, err := p.path()
-	if err != nil {
-		return nil, err
-	}
-	c := &condition{path: path}
-	switch {
-	case p.take(".exists()"):
-		c.operator = "exists"
-		return c, nil
-	case p.take("!="):
-		c.operator = "!="
-	case p.take("="):
-		c.operator = "="
-	default:
-		return nil, errExpression
-	}
-	c.literal, err = p.literal()
-	return c, err
-}
-
-func (p *expressionParser) literal() (*element.Value, error) {
-	p.space()
-	if p.i < len(p.s) && p.s[p.i] == '\'' {
-		s, err := p.text()
-		return element.NewString(s), err
-	}
-	if w := p.word(); w == "true" || w == "false" {
-		return element.NewBool(w == "true"), nil
-	} else if w != "" {
-		return nil, errExpression
-	}
-	end := p.i
-	for end < len(p.s) && strings.IndexByte("+-.0123456789", p.s[end]) >= 0 {
-		end++
-	}
-	n, err := element.Parse([]byte(p.s[p.i:end]), element.Limits{})
-	if err != nil {
-		return nil, errExpression
-	}
-	p.i = end
-	return n, nil
+	return nil, errExpression
 }
 
 // text reads a quoted text, in which \ stands before a quote or itself.
@@ -306,14 +249,18 @@ func (n node) close(object *element.Value) {
 
 // evaluator finds places; work is how many values it may yet look at.
 type evaluator struct {
-	root node
-	work int
+	root       node
+	work       int
+	unanswered bool // a condition asked what cannot be asked of the resource
 }
 
 func (e *evaluator) find(x *expression, place string) ([]node, error) {
 	found := e.eval([]node{e.root}, x.steps, true)
 	if e.work < 0 {
 		return nil, fault.New(fault.TooLarge, place, "the paths of the patch look at too many elements")
+	}
+	if e.unanswered {
+		return nil, malformed(place, "the condition of where() cannot be answered: it names an element that is not there in R4, or compares what cannot be compared")
 	}
 	return found, nil
 }
@@ -401,20 +348,13 @@ func (e *evaluator) children(n node, name string) []node {
 	return out
 }
 
-func (e *evaluator) holds(n node, c *condition) bool {
-	if c.left != nil {
-		if c.and {
-			return e.holds(n, c.left) && e.holds(n, c.right)
-		}
-		return e.holds(n, c.left) || e.holds(n, c.right)
-	}
-	found := e.eval([]node{n}, c.path.steps, false)
-	if c.operator == "exists" {
-		return len(found) > 0
-	}
-	// FHIRPath compares single values; nothing is neither equal nor unequal.
-	if len(found) != 1 || found[0].value == nil {
+// holds evaluates a condition. What has no answer does not hold; what cannot be
+// asked ends the patch.
+func (e *evaluator) holds(n node, x *fhirpath.Expression) bool {
+	if e.work < 0 || e.unanswered {
 		return false
 	}
-	return same(found[0].value, c.literal) == (c.operator == "=")
+	holds, known, err := x.Holds(fhirpath.Place{Focus: fhirpath.Element(n.value, n.beside, n.typ), Resource: e.root.value}, &e.work)
+	e.unanswered = e.unanswered || err != nil
+	return err == nil && known && holds
 }
