@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -16,7 +17,7 @@ func TestEveryHazardIsProven(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tests := map[string]bool{}
+	tests, where := map[string]bool{}, map[string][]string{}
 	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
 	err = filepath.WalkDir("..", func(p string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(p, "_test.go") {
@@ -25,6 +26,7 @@ func TestEveryHazardIsProven(t *testing.T) {
 		b, err := os.ReadFile(p)
 		for _, m := range function.FindAllSubmatch(b, -1) {
 			tests[string(m[1])] = true
+			where[string(m[1])] = append(where[string(m[1])], p)
 		}
 		return err
 	})
@@ -60,9 +62,29 @@ func TestEveryHazardIsProven(t *testing.T) {
 			t.Errorf("no test is named TestHazard%s…", id)
 		}
 	}
-	for _, m := range regexp.MustCompile("`((?:Test|Fuzz)\\w+)(?:/[\\w-]+)?`").FindAllSubmatch(text, -1) {
-		if name := string(m[1]); !tests[name] && name != "TestHazard" {
+	for _, m := range regexp.MustCompile("`((?:Test|Fuzz)\\w+)(?:/([\\w-]+))?`").FindAllSubmatch(text, -1) {
+		name, sub := string(m[1]), string(m[2])
+		if !tests[name] && name != "TestHazard" {
 			t.Errorf("%s is named and does not exist", name)
 		}
+		if sub != "" && !slices.ContainsFunc(where[name], func(file string) bool { return holds(file, sub) }) {
+			t.Errorf("%s is named, and has no part %s", name, sub)
+		}
 	}
+	for _, row := range regexp.MustCompile(`(?m)^\| [A-Z]\w+ \|.*$`).FindAllString(string(text), -1) {
+		cells := strings.Split(strings.Trim(row, "| "), " | ")
+		if len(cells) != 6 || slices.Contains(cells[:5], "") {
+			t.Errorf("the row does not have hazard, harm, control, residual and tests: %.60s", row)
+		}
+	}
+}
+
+// holds reports whether a file of tests has a part of a name: in its text, or as
+// a golden file beside it.
+func holds(file, part string) bool {
+	if _, err := os.Stat(filepath.Join(filepath.Dir(file), "testdata", part+".txtar")); err == nil {
+		return true
+	}
+	b, err := os.ReadFile(file)
+	return err == nil && strings.Contains(string(b), `"`+part+`"`)
 }

@@ -71,6 +71,8 @@ func RunExchange(t *testing.T, open Open, payload []byte, options ...Option) {
 	t.Run("redirects", s.redirects)
 	t.Run("broken peers", s.brokenPeers)
 	t.Run("cancelled", s.cancelled)
+	t.Run("lies", s.lies)
+	t.Run("nothing to send", s.nothing)
 }
 
 // Option changes what the suite wants of a channel.
@@ -79,7 +81,12 @@ type Option func(*suite)
 // Taken is for channels to which some statuses alone mean that it was taken.
 func Taken(on func(status int) bool) Option { return func(s *suite) { s.taken = on } }
 
+// Answered is for channels to which an answer of 200 says by its body whether it
+// is one; without it, what a body says counts for nothing.
+func Answered(right string) Option { return func(s *suite) { s.right = right } }
+
 type suite struct {
+	right    string                // body of an answer that means taken; empty: any
 	taken    func(status int) bool // nil: no status alone is enough
 	open     Open
 	payload  []byte
