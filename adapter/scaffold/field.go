@@ -148,7 +148,7 @@ func bracketable(list string) string {
 var short = map[string]string{
 	"nm": "name", "dt": "date", "ts": "timestamp", "sx": "sex", "pri": "priority", "prio": "priority", "txt": "text", "req": "request",
 	"src": "source", "addr": "address", "pat": "patient", "pt": "patient", "num": "number", "nr": "number", "dest": "destination",
-	"prac": "practice", "fn": "forename", "sn": "surname", "desc": "description",
+	"ph": "phone", "mob": "mobile", "adr": "address", "clin": "clinician", "prac": "practice", "fn": "forename", "sn": "surname", "desc": "description",
 }
 
 // words splits a name as people write names: camelCase, snake_case, spaces.
@@ -289,6 +289,17 @@ func bracketed(v string) string {
 	return m[1]
 }
 
+// madeWords are words for when a referral was made.
+var madeWords = []string{"created", "sent", "authored", "referral", "referred", "submitted", "requested", "request", "issued", "raised", "opened", "logged", "event", "received", "timestamp"}
+
+// longAgo reports a date that is hardly of a referral: more than 15 years ago, or
+// with a year of two digits that lies ahead as one of this century.
+func longAgo(v string) bool {
+	i, ok := layoutOf(v)
+	at, err := time.Parse(layouts[i].golang, v)
+	return ok && err == nil && (time.Since(at) > 15*365*24*time.Hour || at.After(time.Now().AddDate(1, 0, 0)))
+}
+
 // kindOf tells what a field holds: by its value where that proves it, by its
 // name otherwise.
 func kindOf(f field) kind {
@@ -303,7 +314,7 @@ func kindOf(f field) kind {
 		return nhsNumber // with a mistake in it; the proposal says so
 	case isDate && f.says("dob", "birth", "birthdate", "dateofbirth", "born"):
 		return birthDate
-	case isDate && f.either("created", "sent", "authored", "referral", "referred", "submitted", "requested", "request", "issued", "raised", "opened", "logged", "event", "received", "timestamp"):
+	case isDate && (f.says(madeWords...) || f.under(madeWords...) && !longAgo(f.value)):
 		return madeAt
 	case isDate && f.says("date", "datetime", "time", "when"):
 		return otherDate
@@ -359,7 +370,7 @@ func kindOf(f field) kind {
 		return fullName
 	case f.under("need", "needs", "problem", "problems", "diagnosis", "diagnoses", "reasons") && f.says("text", "display", "description", "term", "label"):
 		return needText
-	case f.says("reason", "notes", "note", "comment", "comments", "details", "description", "story", "history", "text", "narrative", "information", "summary", "concern", "concerns", "need", "needs", "presenting", "free"),
+	case f.says("reason", "why", "notes", "note", "comment", "comments", "details", "description", "story", "history", "text", "narrative", "information", "summary", "concern", "concerns", "need", "needs", "presenting", "free"),
 		len(f.value) > 60 && strings.Count(f.value, " ") > 6:
 		return reasonText
 	}
@@ -403,12 +414,12 @@ func (w *writer) dated(f field, function string) string {
 	args := strconv.Quote(layouts[i].mapping)
 	if strings.Contains(layouts[i].mapping, "yy") && !strings.Contains(layouts[i].mapping, "yyyy") {
 		first := w.Year - w.Year%100
-		if kindOf(f) == birthDate {
+		if told(f) == birthDate {
 			first = w.Year - 99
 		}
 		args += fmt.Sprintf(`, "yy from %d"`, first)
 		who := ""
-		if kindOf(f) == birthDate {
+		if told(f) == birthDate {
 			who = "; who is older than that would be taken for a child"
 		}
 		w.doubt("%s has years of two digits, taken for %d to %d: ask the sender%s", f.path, first, first+99, who)

@@ -4,7 +4,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 )
 
 // told is what a field holds: by its name and value, or else by its looks. A
@@ -31,14 +30,12 @@ var cutPhone = regexp.MustCompile(`^7[0-9]{9}$`) // a spreadsheet took the zero
 func lookOf(f field) kind {
 	v := f.value
 	all := append([]string{v}, f.others...)
-	switch i, isDate := layoutOf(v); {
+	switch _, isDate := layoutOf(v); {
 	case kindOf(f) != unclear || f.says(kindNames...) || f.says("marital", "flag", "class", "grade", "ethnic", "religion", "unit"):
 		return unclear
+	case isDate && longAgo(v):
+		return birthDate
 	case isDate:
-		at, err := time.Parse(layouts[i].golang, v)
-		if err == nil && (time.Since(at) > 15*365*24*time.Hour || at.After(time.Now().AddDate(1, 0, 0))) {
-			return birthDate
-		}
 		return otherDate
 	case practiceLike.MatchString(v) && !distinct(f.others):
 		return odsCode
@@ -48,6 +45,12 @@ func lookOf(f field) kind {
 		return sex
 	case len(f.others) > 1 && distinct(f.others) && !slices.ContainsFunc(f.others, func(o string) bool { return !numberLike.MatchString(o) }):
 		return referralID
+	case strings.ContainsAny(v, ",\n") && postcodeIn.MatchString(v) && len(v) < 200:
+		return addressLine
+	case len(v) < 80 && phoneIn.MatchString(v):
+		return contacts
+	case len(v) > 20 && strings.Count(v, " ") > 2:
+		return reasonText
 	}
 	return unclear
 }
@@ -139,6 +142,10 @@ func (w *writer) candidates(who about, kinds ...kind) (likely, other []field) {
 	}
 	slices.SortStableFunc(likely, func(a, b field) int {
 		switch n := w.near(b) - w.near(a); {
+		case w.anothers(a) != w.anothers(b) && w.anothers(a):
+			return 1
+		case w.anothers(a) != w.anothers(b):
+			return -1
 		case n != 0:
 			return n
 		case doctor(a) != doctor(b) && doctor(a):
@@ -149,9 +156,18 @@ func (w *writer) candidates(who about, kinds ...kind) (likely, other []field) {
 		return common(w.words, b.words) - common(w.words, a.words)
 	})
 	for i, f := range likely {
-		if w.near(f) < w.near(likely[0]) {
+		if w.near(f) < w.near(likely[0]) || w.anothers(f) {
 			return likely[:i], likely[i:]
 		}
 	}
 	return likely, nil
+}
+
+// anothers reports a field that stands more closely with the name of somebody
+// than with the NHS number.
+func (w *writer) anothers(f field) bool {
+	return w.person != nil && slices.ContainsFunc(w.all, func(g field) bool {
+		k := kindOf(g)
+		return (k == familyName || k == fullName || k == givenName) && g.path != f.path && common(g.group, f.group) > w.near(f)
+	})
 }

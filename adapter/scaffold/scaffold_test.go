@@ -90,6 +90,12 @@ func TestRules(t *testing.T) {
 		{`{"dob":{"d":"4","m":"6","y":"1951"}}`, `birthDate: '<- dob.y and dob.m and dob.d | join("-") | date("yyyy-M-d")'`},
 		{`{"dob":"4/6/51"}`, `birthDate: '<- dob | date("d/M/yy", "yy from 1927")'`},
 		{`{"referredOn":"03/02/26 9:30"}`, `authoredOn: '<- referredOn | dateTime("dd/MM/yy H:mm", "yy from 2000")`},
+		{`{"x":"3.7.51"}`, `birthDate: '<- x | date("d.M.yy", "yy from 1927")'`},
+		{`{"referral":{"x":"3.7.51","sent":"1.2.26"}}`, `authoredOn: '<- referral.sent |`},
+		{`{"ph":"home 01632 960123, mob 07700 900123 after 6"}`, "- $each: ph | phones\n"},
+		{`{"x":"12 Larkspur Row, Leeds, LS6 2AA"}`, "postalCode: <- x | addressPostcode"},
+		{`{"why":"<p>Lonely since May &amp; tired</p>"}`, "- text: <- why | html"},
+		{`{"subj":{"n":"9990000018","name":"Ivy Marsh"},"usr":{"name":"Pat Thistle","tel":"01632 960001"},"tel":"07700 900123"}`, "value: <- tel | trim"},
 		{`{"dob":"1951-06-14"}`, "birthDate: <- dob | date\n"},
 		{`{"address":"12 Mill Lane, Leeds, LS13 2AB"}`, "postalCode: <- address | addressPostcode"},
 		{`{"address":"12 Mill Lane","town":"Leeds"}`, "city: <- town | trim"},
@@ -223,6 +229,10 @@ func TestNotWithTheNumber(t *testing.T) {
 	p := propose(t, `{"pat":{"nhs":"9990000018","tel":"07700 900123"},"usr":{"tel":"01632 960001"}}`)
 	if got := string(p.Mapping); !strings.Contains(got, "<- pat.tel |") || strings.Contains(got, "<- usr.tel |") {
 		t.Errorf("%s", got)
+	}
+	only := propose(t, `{"msg":{"pat":{"nhs":"9990000018","sn":"Quill"},"usr":{"name":"P Thistle","tel":"01632 960001"}}}`)
+	if got := string(only.Mapping); strings.Contains(got, "<- msg.usr.tel |") || !slices.Contains(only.Unused, "msg.usr.tel") {
+		t.Errorf("the only number of the message is somebody else's: %s", got)
 	}
 	if all := strings.Join(p.Checks, "\n"); !strings.Contains(all, "usr.tel looks like a telephone number, but") {
 		t.Errorf("%s", all)

@@ -20,12 +20,13 @@ var pieces = regexp.MustCompile(`(?P<mail>[^@\s<>(),;:/]+@[^@\s<>(),;/]+\.[A-Za-
 	`|(?P<phone>(?:\+44|\(?0)[0-9 ()-]{7,14}[0-9])` +
 	`|(?P<postcode>\b[A-Za-z]{1,2}[0-9][A-Za-z0-9]? ?[0-9][A-Za-z]{2}\b)` +
 	`|(?P<code>[(\[][A-Z]{1,3}[0-9][A-Z0-9]{1,6}[)\]])` +
+	`|(?P<tag></?[A-Za-z][A-Za-z0-9]{0,10} ?/?>|&#?[A-Za-z0-9]{1,8};)` +
 	`|(?P<word>\p{L}+)` +
 	`|(?P<digits>[0-9]+)`)
 
 // shaped is a text of the same shape about nobody: words become other words and
 // digits other digits; punctuation, words for kinds of things, codes in
-// brackets and the layout of dates and telephone numbers stay, because they are
+// brackets, tags of HTML and the layout of dates and telephone numbers stay, because they are
 // what a mapping goes by.
 func shaped(v string, n int) string {
 	names, i := pieces.SubexpNames(), n
@@ -61,7 +62,7 @@ func shaped(v string, n int) string {
 			if w := strings.ToLower(s); slices.Contains(kindWords, w) || slices.Contains(titles, w) {
 				return s
 			}
-			return cased(madeWords[i%len(madeWords)], s)
+			return cased(fillers[i%len(fillers)], s)
 		case "digits":
 			return otherDigits(s, i)
 		}
@@ -69,7 +70,7 @@ func shaped(v string, n int) string {
 	})
 }
 
-var madeWords = []string{"walnut", "copper", "meadow", "lantern", "pebble", "harbour", "saffron", "willow", "marble", "juniper", "thistle", "ember"}
+var fillers = []string{"walnut", "copper", "meadow", "lantern", "pebble", "harbour", "saffron", "willow", "marble", "juniper", "thistle", "ember"}
 
 // kindWords say what kind of thing stands beside them, and of whom nothing.
 var kindWords = []string{

@@ -13,6 +13,7 @@ func TestShaped(t *testing.T) {
 		"(9990000018)":                         "(9990001073)",
 		"Quill (LS62AA)":                       "Copper (LS219ZZ)",
 		"hps\\recep46":                         "copper\\meadow24",
+		"<p>Kim &amp; Jo</p>":                  "<p>Meadow &amp; Pebble</p>",
 		"MARSH/Kim":                            "COPPER/Meadow",
 	} {
 		if got := shaped(in, 0); got != want {

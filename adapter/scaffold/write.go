@@ -3,6 +3,7 @@ package scaffold
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -225,6 +226,14 @@ func (w *writer) telecom(depth int, who about) {
 // several writes the telephone numbers and e-mail addresses of one text, one for
 // each that the sample has.
 func (w *writer) several(depth int, f field) {
+	if !strings.Contains(f.value, "@") {
+		w.line(depth, "- $each: %s", flowed(f.path+" | phones"))
+		w.line(depth, "  system: phone")
+		w.line(depth, "  value: <- . | phone")
+		w.line(depth, "  use: <- . | contactUse")
+		w.doubt("%s holds telephone numbers among words; the numbers are taken, what else it says is reported and may go into a note: phones(rest)", f.path)
+		return
+	}
 	separator := ""
 	for _, s := range []string{";", "|", "\n", "/", ",", " or ", " and "} {
 		if strings.Contains(f.value, s) {
@@ -518,13 +527,20 @@ func (w *writer) notes() {
 	}
 	w.line(2, "note:")
 	for _, f := range list {
+		reads := " | text"
+		if markup.MatchString(f.value) {
+			reads = " | html"
+		}
 		if f.list != "" {
-			w.line(3, "- text: %s", rule("each "+f.path+` | text | join("\n")`))
+			w.line(3, "- text: %s", rule("each "+f.path+reads+` | join("\n")`))
 			continue
 		}
-		w.line(3, "- text: %s", rule(f.path+" | text"))
+		w.line(3, "- text: %s", rule(f.path+reads))
 	}
 }
+
+// markup is what a text is read as HTML for.
+var markup = regexp.MustCompile(`</?[A-Za-z][A-Za-z0-9]{0,10} ?/?>|&#?[A-Za-z0-9]{2,8};`)
 
 // table is a ConceptMap from codes of the sender to those of a system.
 func table(name, system string, codes [][2]string) []byte {
