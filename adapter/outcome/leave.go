@@ -25,6 +25,9 @@ func (l *List) Refusal(bundle *element.Value) string {
 			return why
 		}
 		for i, c := range r.List("content") {
+			if r.Str("status") == "entered-in-error" {
+				break
+			}
 			if c.TextAt("attachment.contentType") != mediaDocument {
 				continue
 			}
@@ -106,8 +109,10 @@ var sayCodes = []string{SectionReason, SectionDone, SectionMeasures}
 // Recode is a DocumentReference of a payload in which another code stands in
 // place of one, or nothing where to has no code: in its text, and in the document
 // within. What holds no document of ours is returned as it is; nil: it tells of
-// the code in a way that cannot be taken out of it.
-func Recode(reference *element.Value, from Leaving, to Code) *element.Value {
+// the code in a way that cannot be taken out of it. The document gets an
+// identifier of its own, which ends in version: no two have the same.
+// https://hl7.org/fhir/R4/bundle-definitions.html#Bundle.identifier
+func Recode(reference *element.Value, from Leaving, to Code, version string) *element.Value {
 	i := slices.IndexFunc(reference.List("content"), func(c *element.Value) bool { return c.TextAt("attachment.contentType") == mediaDocument })
 	if i < 0 {
 		return reference
@@ -130,6 +135,7 @@ func Recode(reference *element.Value, from Leaving, to Code) *element.Value {
 		}
 		return to.Code == ""
 	})
+	doc.Set("identifier", identifier(doc.TextAt("identifier.value")+"."+version))
 	composition := resource(doc, "Composition")
 	sections := composition.List("section")
 	var kept []*element.Value

@@ -34,7 +34,8 @@ type note struct {
 // change makes the correction of an outcome. An entry that is wrong becomes
 // entered-in-error, found by the identifier it was made with, and what is right
 // stands beside it under an identifier of its own; so the correction too can be
-// sent again without doubling anything. A short letter says what was done.
+// sent again without doubling anything. The letter is treated alike. A short
+// letter more says what was done.
 //
 // https://hl7.org/fhir/R4/http.html#cond-update, ?cs#status entered-in-error
 func change(d store.Delivery, o Order, at time.Time) (changed, error) {
@@ -74,7 +75,7 @@ func change(d store.Delivery, o Order, at time.Time) (changed, error) {
 	if c.entries == 0 {
 		return c, nil
 	}
-	left = retold(left, wrongs, o)
+	left, put = retold(left, put, wrongs, o)
 	put = append(put, letterOf(bundle, d, o, at, c.note))
 	c.correction = transaction(put)
 	if len(left) > 0 {
@@ -84,26 +85,38 @@ func change(d store.Delivery, o Order, at time.Time) (changed, error) {
 }
 
 // retold are the entries that are left with letters that do not tell of the wrong
-// codes any more. A letter out of which they cannot be taken is left out.
-func retold(left []*element.Value, wrongs []Code, o Order) []*element.Value {
-	out := make([]*element.Value, 0, len(left))
+// codes any more, and what puts a record right with what does the same there: the
+// letter that tells of them is taken back and not said again, because some readers
+// are shown whatever comes, and the one that does not stands
+// beside it. A letter out of which they cannot be taken is only taken back.
+func retold(left, put []*element.Value, wrongs []Code, o Order) (kept, right []*element.Value) {
 	for _, e := range left {
-		r := e.Get("resource")
+		was := e.Get("resource")
+		r := was
 		if r.ResourceType() == "DocumentReference" {
 			for _, w := range wrongs {
 				if r != nil {
-					r = outcome.Recode(r, outcome.Leaving{Code: w.Code, Display: w.Display}, outcome.Code{Code: o.Replace.Code, Display: o.Replace.Display})
+					r = outcome.Recode(r, outcome.Leaving{Code: w.Code, Display: w.Display}, outcome.Code{Code: o.Replace.Code, Display: o.Replace.Display}, o.ID)
 				}
 			}
-			if r == nil {
-				continue
-			}
+		}
+		if r != was {
+			back := takenBack(e)
+			back.Get("resource").Set("content", text("Letter entered in error",
+				"ENTERED IN ERROR\n\nThe letter that stood here told of a code that was wrong. What is right is in the letters that came with this one.\n"))
+			put = append(put, back)
+		}
+		if r == nil {
+			continue
+		}
+		if r != was {
+			put = append(put, created(r, o.ID))
 			e = e.Clone()
 			e.Set("resource", r)
 		}
-		out = append(out, e)
+		kept = append(kept, e)
 	}
-	return out
+	return kept, put
 }
 
 // wrongCode is the code of an entry that is to be corrected. Without a code in
@@ -179,11 +192,16 @@ func letterOf(bundle *element.Value, d store.Delivery, o Order, at time.Time, n 
 		r.Set("subject", subject.Clone())
 	}
 	r.SetString("date", at.UTC().Format(element.InstantLayout))
-	r.Set("content", element.NewArray(element.NewObject(element.F("attachment", element.NewObject(
-		element.S("contentType", "text/plain; charset=utf-8"),
-		element.S("data", base64.StdEncoding.EncodeToString([]byte(b.String()))),
-		element.S("title", "Correction of a social prescribing outcome"))))))
+	r.Set("content", text("Correction of a social prescribing outcome", b.String()))
 	return created(r, o.ID)
+}
+
+// text is the content of a DocumentReference that is plain text.
+func text(title, body string) *element.Value {
+	return element.NewArray(element.NewObject(element.F("attachment", element.NewObject(
+		element.S("contentType", "text/plain; charset=utf-8"),
+		element.S("data", base64.StdEncoding.EncodeToString([]byte(body))),
+		element.S("title", title)))))
 }
 
 func plain(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -3,15 +3,20 @@ package recall_test
 import (
 	"encoding/base64"
 	"errors"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/nhs"
 	"github.com/linkloop/linkloop/adapter/outbound"
+	"github.com/linkloop/linkloop/adapter/outbound/fhirapi"
+	"github.com/linkloop/linkloop/adapter/outbound/outboundtest"
 	"github.com/linkloop/linkloop/adapter/outcome"
 	"github.com/linkloop/linkloop/adapter/recall"
+	"github.com/linkloop/linkloop/adapter/recordtest"
 	"github.com/linkloop/linkloop/adapter/store"
 	"github.com/linkloop/linkloop/adapter/store/sqlite"
 )
@@ -130,6 +135,9 @@ func TestHazardWrongCodeUnsent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if id := doc.TextAt("identifier.value"); id != "t1.document.a" {
+			t.Errorf("%s: the document is called %s", name, id)
+		}
 		l, err := outcome.ReadLetter(doc)
 		if err != nil || l.Text() != string(text) {
 			t.Errorf("%s: text and document differ: %v", name, err)
@@ -145,6 +153,86 @@ func TestHazardWrongCodeUnsent(t *testing.T) {
 		}
 		if why := list.Refusal(bundle); why != "" {
 			t.Errorf("%s: %s", name, why)
+		}
+	}
+}
+
+// TestHazardWrongCodeSent: where an outcome was sent, its letter is taken back
+// with its entries, and a letter without the wrong code stands beside it; all
+// that may leave by the list.
+func TestHazardWrongCodeSent(t *testing.T) {
+	for name, replace := range map[string]recall.Code{"replaced": {Code: right}, "taken back": {}} {
+		s, list := opened(t)
+		var original []byte
+		if err := s.Decide(t.Context(), func(tx store.Tx) error {
+			d, err := tx.Deliveries().Get(1)
+			if err != nil {
+				return err
+			}
+			original = d.Payload
+			d.State = store.Proven
+			return tx.Deliveries().Advance(d, store.Attempt{Channel: d.Channel, State: "proven"})
+		}); err != nil {
+			t.Fatal(err)
+		}
+		rep, err := (&recall.Service{Store: s, List: shipped}).Run(t.Context(),
+			recall.Order{ID: "a", Query: recall.Query{Code: wrong}, Replace: replace, Reason: "x"})
+		if err != nil || rep.Actions[recall.Correct] != 1 {
+			t.Fatalf("%s: %+v, %v", name, rep, err)
+		}
+		var d store.Delivery
+		if err := s.View(t.Context(), func(r store.Reader) (err error) {
+			d, err = r.Deliveries().Get(rep.Items[0].By)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		bundle, err := element.Parse(d.Payload, element.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		record := recordtest.NewRecord()
+		record.Know(nhs.SystemNHSNumber, outboundtest.Patient)
+		srv := httptest.NewServer(record)
+		fc := fhirapi.DefaultConfig()
+		fc.BaseURL = srv.URL
+		ch, err := fhirapi.New(fc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, sent := range []struct {
+			name    string
+			payload []byte
+		}{{"the outcome", original}, {"its correction", d.Payload}, {"its correction again", d.Payload}} {
+			if res := ch.Deliver(t.Context(), outbound.Delivery{ID: 1, Payload: sent.payload}); res.State != outbound.Proven {
+				t.Errorf("%s: %s: %+v", name, sent.name, res)
+			}
+		}
+		srv.Close()
+		if tally := record.Tally(); tally.Doubled != 0 {
+			t.Errorf("%s: doubled in the record: %+v", name, tally)
+		}
+		letters := map[string]string{}
+		for _, e := range bundle.List("entry") {
+			r := e.Get("resource")
+			if r.ResourceType() != "DocumentReference" {
+				continue
+			}
+			text, err := base64.StdEncoding.DecodeString(r.TextAt("content.attachment.data"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			letters[e.TextAt("request.method")+" "+r.Str("status")+" "+r.TextAt("identifier.value")] = string(text)
+		}
+		const line = "- Referral to physical activity program\n"
+		if old := letters["PUT entered-in-error t1.summary"]; !strings.Contains(old, "ENTERED IN ERROR") || strings.Contains(old, line) {
+			t.Errorf("%s: the letter is not taken back: %v", name, letters)
+		}
+		if now := letters["POST current t1.summary.a"]; now == "" || strings.Contains(now, line) || strings.Contains(now, "- Signposting\n") != (replace.Code != "") {
+			t.Errorf("%s: the new letter says\n%s", name, now)
+		}
+		if why := list.Refusal(bundle); len(letters) != 3 || why != "" {
+			t.Errorf("%s: %d letters, %s", name, len(letters), why)
 		}
 	}
 }
