@@ -13,6 +13,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/nhs"
+	"github.com/linkloop/linkloop/adapter/outbound"
 	"github.com/linkloop/linkloop/adapter/outcome"
 	"github.com/linkloop/linkloop/adapter/store"
 )
@@ -122,6 +123,9 @@ func retold(left, put []*element.Value, wrongs []Code, o Order) (kept, right []*
 // wrongCode is the code of an entry that is to be corrected. Without a code in
 // the query every coded entry is.
 func wrongCode(r *element.Value, code string) (Code, bool) {
+	if r.Str("status") == inError {
+		return Code{}, false // an earlier recall saw to it
+	}
 	for _, c := range r.All("code.coding") {
 		if c.Str("system") == nhs.SystemSNOMED && (code == "" || c.Str("code") == code) {
 			return Code{c.Str("code"), c.Str("display")}, true
@@ -130,10 +134,24 @@ func wrongCode(r *element.Value, code string) (Code, bool) {
 	return Code{}, false
 }
 
+// inError is the status of what is taken back.
+const inError = "entered-in-error"
+
+// marks are the codes by which a correction is found: those it says are right.
+func marks(payload []byte) []string {
+	bundle, err := element.Parse(payload, element.Limits{})
+	if err != nil {
+		return nil
+	}
+	return outbound.Marks(transaction(slices.DeleteFunc(bundle.List("entry"), func(e *element.Value) bool {
+		return e.TextAt("resource.status") == inError
+	})))
+}
+
 // takenBack is the conditional update that makes an entry entered-in-error.
 func takenBack(entry *element.Value) *element.Value {
 	r := entry.Get("resource").Clone()
-	r.SetString("status", "entered-in-error")
+	r.SetString("status", inError)
 	token := r.TextAt("identifier.system") + "|" + r.TextAt("identifier.value")
 	return element.NewObject(
 		element.S("fullUrl", entry.Str("fullUrl")),

@@ -271,7 +271,7 @@ func TestHazardStaleMapping(t *testing.T) {
 	defer s.Close()
 	day := func(n int) time.Time { return time.Date(2026, 3, n, 12, 0, 0, 0, time.UTC) }
 	if err := s.Decide(t.Context(), func(tx store.Tx) error {
-		for i, m := range []string{"code 1|list a", "code 1|list b|mapping m", "code 2|list a", "code 1|list a"} {
+		for i, m := range []string{"code 1|list a", "code 1|list b|mapping m", "code 2|list a", "code 3|recall x"} {
 			key := fmt.Sprintf("Task/t%d/outcome", i)
 			if i == 3 {
 				key = outbound.CorrectionKey("Task/t0/outcome", "x")
@@ -296,6 +296,7 @@ func TestHazardStaleMapping(t *testing.T) {
 		{recall.Query{Code: "1", Practice: "P1"}, "[2]"},
 		{recall.Query{Code: "1", Since: day(2)}, "[2]"},
 		{recall.Query{Code: "1", Until: day(2)}, "[1]"},
+		{recall.Query{Code: "3"}, "[4]"},
 		{recall.Query{Code: "9"}, "[]"},
 	} {
 		found, err := service.Find(t.Context(), c.q)

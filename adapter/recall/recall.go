@@ -162,7 +162,8 @@ func (s *Service) fits(ctx context.Context, o Order, right outcome.Code, found [
 	return nil
 }
 
-// Find lists the outcomes of a query, newest first. Corrections are not outcomes.
+// Find lists the outcomes of a query, newest first. A correction is found by the
+// codes that it says are right, because they may turn out wrong too.
 func (s *Service) Find(ctx context.Context, q Query) ([]store.Delivery, error) {
 	var marks []string
 	for _, m := range []struct{ value, mark string }{
@@ -192,7 +193,6 @@ func (s *Service) Find(ctx context.Context, q Query) ([]store.Delivery, error) {
 		}
 		return nil
 	})
-	found = slices.DeleteFunc(found, func(d store.Delivery) bool { return outbound.IsCorrection(d.Key) })
 	return found, err
 }
 
@@ -322,7 +322,7 @@ func (s *Service) one(tx store.Tx, o Order, id int64) (Item, note, error) {
 
 // owe owes the correction, and says on the record of the outcome what became of it.
 func (s *Service) owe(tx store.Tx, d, correction store.Delivery, sent bool, o Order) (int64, error) {
-	correction.Marks = append(correction.Marks, outbound.Marks(correction.Payload)...)
+	correction.Marks = append(correction.Marks, marks(correction.Payload)...)
 	id := int64(0)
 	if correction.Payload != nil {
 		var err error

@@ -236,3 +236,59 @@ func TestHazardWrongCodeSent(t *testing.T) {
 		}
 	}
 }
+
+// TestHazardWrongCodeAgain: what a recall put right may be recalled in its turn:
+// the second one takes back what the first said is right, and nothing twice.
+func TestHazardWrongCodeAgain(t *testing.T) {
+	const third = "306238000" // Referral to Social Services
+	for name, sent := range map[string]bool{"sent": true, "not sent": false} {
+		s, list := opened(t)
+		service := &recall.Service{Store: s, List: shipped}
+		proven := func(id int64) (d store.Delivery) {
+			if err := s.Decide(t.Context(), func(tx store.Tx) (err error) {
+				if d, err = tx.Deliveries().Get(id); err != nil || !sent {
+					return err
+				}
+				d.State = store.Proven
+				return tx.Deliveries().Advance(d, store.Attempt{Channel: d.Channel, State: "proven"})
+			}); err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+		recalled := func(id, from, to string) store.Delivery {
+			t.Helper()
+			rep, err := service.Run(t.Context(), recall.Order{ID: id, Query: recall.Query{Code: from}, Replace: recall.Code{Code: to}, Reason: "x"})
+			if err != nil || rep.Found != 1 || rep.Items[0].By == 0 {
+				t.Fatalf("%s: %s: %+v, %v", name, id, rep, err)
+			}
+			return proven(rep.Items[0].By)
+		}
+		proven(1)
+		recalled("first", wrong, right)
+		d := recalled("second", right, third)
+		bundle, err := element.Parse(d.Payload, element.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		live := map[string]int{}
+		for _, e := range bundle.List("entry") {
+			if r := e.Get("resource"); r.Str("status") != "entered-in-error" {
+				live[r.TextAt("code.coding.code")]++
+			}
+		}
+		if live[wrong]+live[right] > 0 || live[third] != 1 {
+			t.Errorf("%s: says now %v", name, live)
+		}
+		if why := list.Refusal(bundle); why != "" {
+			t.Errorf("%s: %s", name, why)
+		}
+		again, err := service.Run(t.Context(), recall.Order{ID: "second", Query: recall.Query{Code: right}, Replace: recall.Code{Code: third}, Reason: "x"})
+		if err != nil || again.Found != 1 || again.Actions[recall.Known] != 1 {
+			t.Errorf("%s: again: %+v, %v", name, again.Actions, err)
+		}
+		if rep, err := service.Run(t.Context(), recall.Order{ID: "dry", Query: recall.Query{Code: third}, Reason: "x", DryRun: true}); err != nil || rep.Found != 1 {
+			t.Errorf("%s: the last one is not found: %+v, %v", name, rep, err)
+		}
+	}
+}
