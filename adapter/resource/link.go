@@ -60,8 +60,14 @@ func (s *Search) Found(ix *Indexer, l Link, found []Linked) error {
 	if len(published) > 0 && Published(s.Query.Type) {
 		return s.isOneOf(ix, ids, published)
 	}
+	return s.Only(ix, ids)
+}
+
+// Only keeps the search to resources of these ids, of which there may be
+// MaxLinked.
+func (s *Search) Only(ix *Indexer, ids []string) error {
 	if s.Query.IDs != nil {
-		ids = slices.DeleteFunc(ids, func(id string) bool { return !slices.Contains(s.Query.IDs, id) })
+		ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !slices.Contains(s.Query.IDs, id) })
 	}
 	if len(ids) > MaxLinked {
 		return TooCostly("a condition on other resources")

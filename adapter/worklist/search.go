@@ -3,6 +3,7 @@ package worklist
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 
 	"github.com/linkloop/linkloop/adapter/fault"
@@ -34,12 +35,20 @@ func (s *Service) search(ctx context.Context, typ, path string, params url.Value
 	}
 	o.BaseURL, o.Now, o.Links, o.ValueSet = s.cfg.BaseURL, s.cfg.Now(), true, s.valueSets(ctx)
 	rest, met := s.adopted(typ, params)
+	lists := rest["_list"]
+	if len(lists) > 0 {
+		rest = maps.Clone(rest)
+		delete(rest, "_list")
+	}
 	q, err := resource.Parse(s.cfg.Indexer, typ, rest, o)
 	if err != nil {
 		return nil, err
 	}
 	for _, v := range met {
 		q.Self.Add("_profile", v)
+	}
+	if err := s.listed(ctx, q, typ, lists); err != nil {
+		return nil, err
 	}
 	var page store.Page
 	var included []store.Version

@@ -34,6 +34,7 @@ var loop = []string{
 	`{"resourceType":"Task","id":"t1","status":"requested","intent":"order","for":{"reference":"Patient/p1"},"focus":{"reference":"ServiceRequest/s1"},"owner":{"reference":"Organization/o1"}}`,
 	`{"resourceType":"Task","id":"t2","status":"accepted","intent":"order","for":{"reference":"Patient/p2"},"focus":{"reference":"ServiceRequest/s2"}}`,
 	`{"resourceType":"Observation","id":"b1","status":"final","code":{"coding":[{"system":"urn:c","code":"lonely"}]},"subject":{"reference":"Patient/p1"}}`,
+	`{"resourceType":"List","id":"l1","status":"current","mode":"working","entry":[{"item":{"reference":"Task/t1"}},{"item":{"reference":"Patient/p2"}},{"deleted":true,"item":{"reference":"Patient/p1"}}]}`,
 	`{"resourceType":"Questionnaire","id":"q1","status":"retired","url":"http://q.example/mood","version":"1","title":"Mood"}`,
 	`{"resourceType":"Questionnaire","id":"q2","status":"active","url":"http://q.example/mood","version":"2","title":"Mood"}`,
 	`{"resourceType":"QuestionnaireResponse","id":"r1","status":"completed","questionnaire":"http://q.example/mood|1"}`,
