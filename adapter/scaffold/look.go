@@ -164,10 +164,15 @@ func (w *writer) candidates(who about, kinds ...kind) (likely, other []field) {
 }
 
 // anothers reports a field that stands more closely with the name of somebody
-// than with the NHS number.
+// else than with the number and the name of the person. It is known once the
+// name is.
 func (w *writer) anothers(f field) bool {
-	return w.person != nil && slices.ContainsFunc(w.all, func(g field) bool {
+	if w.called == nil {
+		return false
+	}
+	near := max(w.near(f), common(w.called, f.group))
+	return slices.ContainsFunc(w.all, func(g field) bool {
 		k := kindOf(g)
-		return (k == familyName || k == fullName || k == givenName) && g.path != f.path && common(g.group, f.group) > w.near(f)
+		return (k == familyName || k == fullName || k == givenName) && common(g.group, f.group) > near
 	})
 }

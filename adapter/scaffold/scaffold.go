@@ -153,6 +153,7 @@ type writer struct {
 	reaches bool     // an ODS code leads to the record of a practice
 	person  []string // names of the members that the NHS number stands in
 	words   []string // of its own name
+	called  []string // names of the members that the person's name stands in; nil: not known yet
 }
 
 // take is the likeliest unused field of the kind about somebody; ok is false

@@ -62,6 +62,9 @@ func (w *writer) patient() {
 		w.unsure = append(w.unsure, "no NHS number was found in the sample")
 	}
 	w.names()
+	if w.called == nil {
+		w.called = w.person
+	}
 	w.telecom(2, ofPatient)
 	if f, ok := w.take(sex, ofPatient); ok {
 		codes := [][2]string{
@@ -142,6 +145,7 @@ func (w *writer) names() {
 		}
 		w.otherNames(name, append(list, other...))
 	}
+	defer func() { w.called = name.group }()
 	if kindOf(name) == fullName {
 		w.mark(name, fullName)
 		w.line(2, "name:")
