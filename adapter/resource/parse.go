@@ -214,6 +214,10 @@ func (p *parser) parameter(key, value string) error {
 	case CursorParameter:
 		q.After = value
 		return nil // not a condition of the search: it stays out of the self link
+	case "_filter", "_text", "_content", "_query":
+		// Known and not served: each narrows a search, and what it would have left
+		// out is not to be taken for what was asked for.
+		return fault.New(fault.Unsupported, name, "this search parameter of R4 is not served here")
 	default:
 		known, err := p.linked(key, value)
 		if !known && err == nil {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/resource"
 )
 
@@ -209,4 +210,15 @@ func FuzzParse(f *testing.F) {
 			matches(s.Query, task, x)
 		}
 	})
+}
+
+// TestNotServed: what R4 has and is not served here is refused by its name, also
+// beside other conditions.
+func TestNotServed(t *testing.T) {
+	for _, name := range []string{"_filter", "_text", "_content", "_query"} {
+		_, err := resource.Parse(resource.NewIndexer(key), "Task", url.Values{name: {"x"}, "status": {"requested"}}, resource.Options{})
+		if f := fault.Of(err); err == nil || f.Kind != fault.Unsupported || f.Issues[0].Place != name {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
