@@ -47,6 +47,10 @@ func TestUnknownOperations(t *testing.T) {
 			}
 		})
 	}
+	if r := h.want(h.call("OPTIONS", "/fhir/Task/1/$claim", nil), 204); r.header.Get("Allow") != "POST" {
+		t.Errorf("OPTIONS of an operation: Allow %q", r.header.Get("Allow"))
+	}
+	h.refused(h.call("OPTIONS", "/fhir/Task/1/$no-such", nil), 404, "not-supported", "no such operation")
 	h.refused(h.call("POST", "/fhir/$no-such", []byte("x"), "Content-Type", "text/plain"), 404, "not-supported", "[base]/Task/[id]/$claim")
 }
 

@@ -106,13 +106,14 @@ func New(cfg Config) (*Gateway, error) {
 		}
 	})
 	r.NoMethod(func(c *gin.Context) {
+		if g.misdirected(c); c.IsAborted() {
+			return
+		}
 		if c.Request.Method == http.MethodOptions { // Allow is set
 			empty(c, http.StatusNoContent)
 			return
 		}
-		if g.misdirected(c); !c.IsAborted() {
-			g.fail(c, fault.New(fault.MethodNotAllowed, "", "the method is not allowed at this address"))
-		}
+		g.fail(c, fault.New(fault.MethodNotAllowed, "", "the method is not allowed at this address"))
 	})
 	g.routes(r)
 	g.called = operationsAt(r.Routes())

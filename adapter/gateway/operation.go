@@ -74,6 +74,11 @@ func (g *Gateway) misdirected(c *gin.Context) {
 	case c.FullPath() == route:
 	case len(methods) > 0:
 		c.Header("Allow", strings.Join(methods, ", "))
+		if c.Request.Method == http.MethodOptions {
+			empty(c, http.StatusNoContent)
+			c.Abort()
+			return
+		}
 		g.fail(c, fault.New(fault.MethodNotAllowed, "", "this operation is called by %s", strings.Join(methods, " or ")))
 	default:
 		c.Writer.Header().Del("Allow") // of what else the last part could be

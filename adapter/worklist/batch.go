@@ -95,7 +95,7 @@ func (s *Service) batch(ctx context.Context, who Caller, list []*element.Value, 
 // of now and here.
 func (e entry) replayed() entry {
 	e.ifMatch, e.ifNoneMatch, e.ifNoneExist = "", "", ""
-	if meta := e.resource.Get("meta"); meta != nil {
+	if meta := e.resource.Get("meta"); meta != nil && meta.Kind == element.Object {
 		meta.Remove("versionId")
 		meta.Remove("lastUpdated")
 		if len(meta.Fields) == 0 {
