@@ -114,9 +114,9 @@ func TestClaimRefused(t *testing.T) {
 	}
 	parameters := func(list string) string { return `{"resourceType":"Parameters","parameter":[` + list + `]}` }
 	h.refused(post("Task/none/$claim", string(owned("a", ""))), 404, "not-found", "")
-	h.refused(post("Patient/none/$claim", ""), 404, "not-found", "")
-	h.refused(post("Task/"+task+"/$clam", ""), 405, "not-supported", "")
-	h.refused(h.call("GET", "/fhir/Task/"+task+"/$claim", nil), 404, "not-found", "")
+	h.refused(post("Patient/none/$claim", ""), 404, "not-supported", "one of Task")
+	h.refused(post("Task/"+task+"/$clam", ""), 404, "not-supported", "[base]/Task/[id]/$claim")
+	h.refused(h.call("GET", "/fhir/Task/"+task+"/$claim", nil), 405, "not-supported", "POST")
 	h.refused(post("Task/"+task+"/$claim", ""), 400, "structure", "names its owner")
 	h.refused(post("Task/"+task+"/$claim", `{"resourceType":"Task"}`), 400, "invalid", "type")
 	h.refused(post("Task/"+task+"/$claim", `{`), 400, "structure", "")
