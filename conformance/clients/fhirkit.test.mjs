@@ -286,7 +286,7 @@ test('operation', async () => {
   assert.ok(bad.issue.some((i) => i.severity === 'error' && i.expression[0] === 'Flag.status'), JSON.stringify(bad));
   const statement = new CapabilityTool(await client.capabilityStatement());
   assert.ok(statement.capabilityContents({ resourceType: 'Flag', capabilityType: 'operation' }).some((o) => o.name === 'validate'));
-  await refusal(client.operation({ name: '$no-such', resourceType: 'Flag', input }), 405, 'not-supported');
+  await refusal(client.operation({ name: '$no-such', resourceType: 'Flag', input }), 404, 'not-supported');
 });
 
 test('operation of an instance: a claim', async () => {
