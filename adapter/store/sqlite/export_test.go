@@ -100,3 +100,22 @@ func (s *Store) CopyLog() error {
 	defer s.checkpoint.Unlock()
 	return s.copyInBackground()
 }
+
+// FreshPlan is how SQLite goes about reading what is beyond the table of terms.
+func (s *Store) FreshPlan() (lines []string, err error) {
+	c, err := openConn(filepath.Join(s.cfg.Path, dataFile), readOnly)
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	q := c.stmt("EXPLAIN QUERY PLAN " + sqlFresh)
+	defer q.done()
+	q.int(0)
+	for {
+		ok, err := q.step()
+		if err != nil || !ok {
+			return lines, err
+		}
+		lines = append(lines, q.string(3))
+	}
+}

@@ -125,6 +125,11 @@ func (f *fresh) begin(c *conn) error {
 // replaced is the end of a generation that another one stands for.
 const replaced = -1
 
+// sqlFresh asks for the current versions beyond a seq: the list of a type is
+// written with each commit, and what is on it is current. CROSS keeps the order of
+// the tables; any other looks at the whole index.
+const sqlFresh = "SELECT p.seq, v.facts FROM type t CROSS JOIN posting p ON p.list = t.id CROSS JOIN version v ON v.seq = p.seq WHERE p.seq > ?"
+
 // loadFresh reads what is beyond the table from the versions.
 func loadFresh(c *conn) (g *generation, upto int64, err error) {
 	if upto, err = c.int64Of("SELECT folded FROM clock"); err != nil {
@@ -135,8 +140,7 @@ func loadFresh(c *conn) (g *generation, upto int64, err error) {
 		facts resource.Facts
 	}
 	var versions []version
-	// The list of a type is written with each commit: what is on it is current.
-	s := c.stmt("SELECT p.seq, v.facts FROM type t JOIN posting p ON p.list = t.id JOIN version v ON v.seq = p.seq WHERE p.seq > ?")
+	s := c.stmt(sqlFresh)
 	defer s.done()
 	s.int(upto)
 	for {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/linkloop/linkloop/adapter/resource"
@@ -203,4 +204,20 @@ func agrees(r store.ResourceReader, m model) error {
 		}
 	}
 	return nil
+}
+
+// TestFreshPlan: a start looks at what is new, and not at the whole index.
+func TestFreshPlan(t *testing.T) {
+	plan, err := open(t, sqlite.Config{Path: t.TempDir()}).FreshPlan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range plan {
+		if strings.HasPrefix(line, "SCAN") && line != "SCAN t" {
+			t.Errorf("%s", line)
+		}
+	}
+	if len(plan) != 3 {
+		t.Errorf("a plan of %q", plan)
+	}
 }
