@@ -138,6 +138,8 @@ var functionList = []function{
 		try: [3]string{`replace("/", "-")`, "1/2/3", "1-2-3"}},
 	{name: "part", min: 2, max: 2, says: `part("-", 2): the second part between the separators`, one: part, check: partArgs,
 		try: [3]string{`part("-", 2)`, "A-B-C", "B"}},
+	{name: "bracketed", max: 2, says: "what stands in the last brackets of a text; bracketed(ods): the ODS code, with a digit, in the last brackets that hold one, reported where none do; bracketed(ods, rest): the text without them", one: bracketed, check: oneOf("ods", "rest"),
+		try: [3]string{"bracketed(ods)", "Oak Surgery (A81001) (Leeds)", "A81001"}},
 	{name: "split", min: 1, max: 1, shape: toMany, says: `split(","): several values`, many: split, check: notEmpty,
 		try: [3]string{`split(",")`, "a, b", "a · b"}},
 	{name: "lines", shape: toMany, says: "one value a line, empty lines left out", many: lines,

@@ -136,6 +136,18 @@ func TestFunctions(t *testing.T) {
 		{"phones(rest)", "sister: 01632 960123; not before noon, 07700 900123", "sister; not before noon", ""},
 		{"phones(rest)", "01632 960123", "", ""},
 
+		{"bracketed(ods)", "Beeston Hill Practice (Leeds) (B86002)", "B86002", ""},
+		{"bracketed(ods)", "Beeston Hill Practice (B86002) (Leeds)", "B86002", ""},
+		{"bracketed(ods)", "Beeston Hill Practice [b86002]", "B86002", ""},
+		{"bracketed(ods)", "Beeston Hill Practice (Leeds", "", "not-ods-code"},
+		{"bracketed(ods)", "Beeston Hill Practice (Leeds)", "", "not-ods-code"},
+		{"bracketed(ods)", "Beeston Hill Practice", "", "not-ods-code"},
+		{"bracketed(ods, rest)", "Beeston Hill Practice (Leeds) (B86002)", "Beeston Hill Practice (Leeds)", ""},
+		{"bracketed(ods, rest)", "Beeston Hill Practice (Leeds)", "Beeston Hill Practice (Leeds)", ""},
+		{"bracketed", "Oak (Leeds (north))", "north", ""},
+		{"bracketed", "Oak", "", ""},
+		{"bracketed(rest)", "Oak (north) Surgery", "Oak Surgery", ""},
+
 		{"html", "a &lt; b &amp;&amp; c", "a < b && c", ""},
 		{"html", "a < b\nand c > d", "a < b\nand c > d", ""},
 		{"html", "M&uuml;ller&nbsp;&#8211; &#x41;", "Müller – A", ""},

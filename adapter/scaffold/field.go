@@ -263,7 +263,7 @@ const (
 var (
 	emailLike    = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
 	postcodeLike = regexp.MustCompile(`(?i)^[A-Z]{1,2}[0-9][A-Z0-9]?[ \x{a0}]{0,2}[0-9][A-Z]{2}$`)
-	bracketedODS = regexp.MustCompile(`^[^()]*[^() ] *\(([A-Z][A-Z0-9]{2,9})\)$`)
+	bracketedODS = regexp.MustCompile(`[^( ] *\(([A-Z][A-Z0-9]{2,9})\)(?: *\([^()]*\))?$`)
 	reachable    = regexp.MustCompile(`[^@\s<>(),;:/]+@[^@\s<>(),;/]+\.[A-Za-z]+|(?:\+44|\(?0)[0-9 ()-]{7,14}[0-9]`)
 	phoneIn      = regexp.MustCompile(`(?:\+44|\(?0)[0-9 ()-]{7,14}[0-9]`)
 	phoneLike    = regexp.MustCompile(`^(?:\+|\(?0)[0-9 ()./-]{8,18}$`)
@@ -280,7 +280,7 @@ func isPhone(v string) bool {
 // bracketed is the ODS code in brackets behind a name, or "".
 func bracketed(v string) string {
 	m := bracketedODS.FindStringSubmatch(v)
-	if m == nil || !hasDigit(m[1]) {
+	if m == nil || !hasDigit(m[1]) || postcodeLike.MatchString(m[1]) {
 		return ""
 	}
 	if _, bad := nhs.ParseODS(m[1]); bad != nhs.Valid {

@@ -97,6 +97,8 @@ func TestRules(t *testing.T) {
 		{`{"why":"<p>Lonely since May &amp; tired</p>"}`, "- text: <- why | html"},
 		{`{"subj":{"n":"9990000018","name":"Ivy Marsh"},"usr":{"name":"Pat Thistle","tel":"01632 960001"},"tel":"07700 900123"}`, "value: <- tel | trim"},
 		{`{"dob":"1951-06-14"}`, "birthDate: <- dob | date\n"},
+		{`{"gp":{"surgery":"Beeston Hill Practice (Leeds) (B86002)"}}`, "value: <- gp.surgery | bracketed(ods)\n"},
+		{`{"gp":{"surgery":"Beeston Hill Practice (Leeds) (B86002)"}}`, "name: <- gp.surgery | bracketed(ods, rest)\n"},
 		{`{"address":"12 Mill Lane, Leeds, LS13 2AB"}`, "postalCode: <- address | addressPostcode"},
 		{`{"address":"12 Mill Lane","town":"Leeds"}`, "city: <- town | trim"},
 		{`{"name":"MARSH, Ivy"}`, "prefix: ['<- name | namePrefix']"},

@@ -130,8 +130,8 @@ func (w *writer) birthParts() ([]string, bool) {
 
 // The two parts of a name with an ODS code in brackets behind it.
 const (
-	bracketedCode = ` | part("(", 2) | part(")", 1) | ods`
-	bracketedName = ` | part("(", 1) | trim`
+	bracketedCode = ` | bracketed(ods)`
+	bracketedName = ` | bracketed(ods, rest)`
 )
 
 func (w *writer) names() {
