@@ -166,6 +166,7 @@ type Relay struct {
 // concerns when something needs a human.
 type Sharing struct {
 	Without string `mapstructure:"without"`
+	Unclear string `mapstructure:"unclear"`
 }
 
 // The kinds of a channel.
@@ -369,7 +370,7 @@ func Default() Config {
 		Admin:    Admin{Listen: "127.0.0.1:8081"},
 		Data:     Data{Folder: "./data"},
 		Workflow: Workflow{Table: shippedWorkflow},
-		Sharing:  Sharing{Without: "all"},
+		Sharing:  Sharing{Without: "all", Unclear: "nothing"},
 		Relay: Relay{
 			Workers:        4,
 			BackoffMin:     5 * time.Second,

@@ -161,6 +161,8 @@ var settings = []Setting{
 
 	{Key: "sharing.without", Choices: "nothing, codes-only, summary, all", Example: "codes-only",
 		Doc: "What leaves of a person who chose nothing in particular: of whom there is no Consent, or one without a code of urn:linkloop:codesystem:sharing. A Consent that is inactive, rejected or denies lets nothing leave."},
+	{Key: "sharing.unclear", Choices: "nothing, codes-only, summary, all", Example: "codes-only",
+		Doc: "What leaves at most of a person whose newest Consent is proposed or draft, which is also what a referral brings whose sender said something about consent that nothing could be made of (the flag consent-unclear). It holds until a Consent that is decided is recorded, and never lets more leave than what was decided before."},
 
 	{Key: "log.level", Choices: "debug, info, warn, error", Example: "info",
 		Doc: "Least severe entry written. No level shows patient data."},

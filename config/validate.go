@@ -37,6 +37,7 @@ func (c Config) check(before Problems) Problems {
 	k.escalation()
 	k.report()
 	k.choice("sharing.without", k.config.Sharing.Without, "nothing", "codes-only", "summary", "all")
+	k.choice("sharing.unclear", k.config.Sharing.Unclear, "nothing", "codes-only", "summary", "all")
 	return k.found
 }
 

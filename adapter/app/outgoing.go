@@ -44,8 +44,9 @@ type outgoing struct {
 
 func newOutgoing(now func() time.Time, cfg config.Config) *outgoing {
 	without, _ := routing.ParseShare(cfg.Sharing.Without)
+	unclear, _ := routing.ParseShare(cfg.Sharing.Unclear)
 	return &outgoing{gate: &routing.Gate{
-		Consents: routing.Consents{Without: without}, Outcome: worklist.Outcome, Recheck: cfg.Relay.NotTakenFor, Now: now,
+		Consents: routing.Consents{Without: without, Unclear: unclear}, Outcome: worklist.Outcome, Recheck: cfg.Relay.NotTakenFor, Now: now,
 	}}
 }
 

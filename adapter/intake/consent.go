@@ -1,6 +1,9 @@
 package intake
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/mapping"
@@ -8,31 +11,123 @@ import (
 	"github.com/linkloop/linkloop/adapter/profile"
 )
 
-// consents flags a Consent of the message that refuses. The referral is taken
-// all the same, because what the person refused may be the sharing of outcomes
-// and not the help; but nobody must find out only when the work is done.
-func (d *draft) consents(resources []mapping.Resource, tree *message.Tree) {
-	for _, r := range resources {
-		path := refusedAt(r.Root)
-		if r.Type != "Consent" || path == "" {
+// consents flags a Consent of the message that refuses, and one of which nobody
+// can tell whether it permits. The referral is taken all the same, because what
+// the person refused may be the sharing of outcomes and not the help; but nobody
+// must find out only when the work is done.
+func (d *draft) consents(m *mapping.Mapping, out *mapping.Result, tree *message.Tree) {
+	unread := unclear(m, out)
+	for _, r := range out.Resources {
+		if r.Type != "Consent" {
+			continue
+		}
+		if path := refusedAt(r.Root); path != "" {
+			d.flags = append(d.flags, fault.Issue{
+				Severity: "warning", Code: profile.FlagConsent, Expression: path, Place: locate(r.Root, path, tree),
+				Text: "the person did not consent; nothing will be written into a record because of this referral unless they do",
+			})
+			continue
+		}
+		place := ""
+		switch s := r.Root.Str("status"); {
+		case unread != nil:
+			// What was said stands beside it; it permits nothing by itself.
+			place = unread.Address
+			r.Root.SetString("status", "proposed")
+			complete(r.Root)
+		case s == "": // the value was reported where another rule came upon it
+			r.Root.SetString("status", "proposed")
+			complete(r.Root)
+		case s == "proposed" || s == "draft":
+			place = locate(r.Root, "Consent.status", tree)
+		default:
 			continue
 		}
 		d.flags = append(d.flags, fault.Issue{
-			Severity: "warning", Code: profile.FlagConsent, Expression: path, Place: locate(r.Root, path, tree),
-			Text: "the person did not consent; nothing will be written into a record because of this referral unless they do",
+			Severity: "warning", Code: profile.FlagConsentUnclear, Expression: "Consent.status", Place: place,
+			Text: "what was said about the consent of the person is no answer that can be acted on; until a Consent that answers is recorded, only that leaves for a record which sharing.unclear allows",
 		})
 	}
 }
 
+// unclear adds a Consent that is proposed where the message says something about
+// consent and the mapping made none of it, or of what it permits, and returns
+// the finding at fault; nil: there is nothing unclear. Without such a Consent
+// the referral would look like one whose sender said nothing.
+func unclear(m *mapping.Mapping, out *mapping.Result) *mapping.Finding {
+	var unread *mapping.Finding
+	for i := range out.Findings {
+		if f := &out.Findings[i]; permits(f.Path) {
+			unread = f
+			break
+		}
+	}
+	made, patient := false, ""
+	for _, r := range out.Resources {
+		made = made || r.Type == "Consent"
+		if r.Type == "Patient" && patient == "" {
+			patient = r.Key
+		}
+	}
+	key := m.Key("Consent")
+	if unread == nil && !made && slices.ContainsFunc(out.Lacking, func(k string) bool { return k == key || strings.HasPrefix(k, key+"[") }) {
+		unread = &mapping.Finding{}
+	}
+	if unread == nil || made || patient == "" {
+		return unread
+	}
+	consent := element.NewObject(element.S("resourceType", "Consent"))
+	consent.Set("patient", element.NewObject(element.S("reference", mapping.ReferencePrefix+patient)))
+	out.Resources = append(out.Resources, mapping.Resource{Key: key, Type: "Consent", Root: consent})
+	return unread
+}
+
+// permits reports whether a path is of an element that says what a Consent
+// permits.
+func permits(path string) bool {
+	for _, name := range [...]string{"status", "policyRule", "provision"} {
+		if rest, is := strings.CutPrefix(path, "Consent."+name); is && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+			return true
+		}
+	}
+	return false
+}
+
+// complete gives a Consent what R4 asks of every one.
+//
+// https://hl7.org/fhir/R4/consent.html: scope 1..1, category 1..*, ppc-1
+func complete(consent *element.Value) {
+	concept := func(system, code string) *element.Value {
+		return element.NewObject(element.F("coding", element.NewArray(element.NewObject(element.S("system", system), element.S("code", code)))))
+	}
+	if consent.Get("scope") == nil {
+		consent.Set("scope", concept("http://terminology.hl7.org/CodeSystem/consentscope", "patient-privacy"))
+	}
+	if consent.Get("category") == nil {
+		consent.Set("category", element.NewArray(concept("http://loinc.org", "59284-0")))
+	}
+	if consent.Get("policy") == nil && consent.Get("policyRule") == nil {
+		consent.Set("policyRule", element.NewObject(element.S("text", "Not clear from the referral")))
+	}
+}
+
+// systemActCode has OPTIN and OPTOUT, which a Consent says in policyRule.
+const systemActCode = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+
 // refusedAt is the element by which a Consent refuses; empty: it does not.
 //
-// https://hl7.org/fhir/R4/consent.html: status, provision.type
+// https://hl7.org/fhir/R4/consent.html: status, provision.type, policyRule
 func refusedAt(consent *element.Value) string {
 	if s := consent.Str("status"); s == "rejected" || s == "inactive" {
 		return "Consent.status"
 	}
 	if consent.TextAt("provision.type") == "deny" {
 		return "Consent.provision.type"
+	}
+	for _, c := range consent.All("policyRule.coding") {
+		if c.Str("system") == systemActCode && c.Str("code") == "OPTOUT" {
+			return "Consent.policyRule"
+		}
 	}
 	return ""
 }

@@ -68,7 +68,7 @@ func (s *Service) prepare(sender Sender, sub Submission, msg *inbound.Message, d
 	if f := s.judge(sender, d, out, msg.Tree); f != nil {
 		return nil, f
 	}
-	d.consents(out.Resources, msg.Tree)
+	d.consents(m, out, msg.Tree)
 	d.recognise(out.Resources)
 	s.identify(sender.Name, key, out.Resources)
 	out.Resources = merge(out.Resources)

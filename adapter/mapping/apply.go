@@ -33,6 +33,9 @@ type Result struct {
 	// Missing are required values that a message of a brief intention goes
 	// without (WithIntentions).
 	Missing []fault.Issue
+	// Lacking are the keys of resources that the message has something for and
+	// that were left out, because a member that they need ($needs) has no value.
+	Lacking []string
 
 	head    []int32 // nodes that Intention and Sent came from
 	reading reading
@@ -103,6 +106,7 @@ type eval struct {
 
 	reading reading
 	passed  []passing
+	lacking *template // left out last for want of a member that it needs
 
 	asked, found int // values wanted from the message, and those it gave
 

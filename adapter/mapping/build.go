@@ -239,12 +239,21 @@ func (e *eval) object(t *template) *element.Value {
 	}
 	for _, name := range t.needs {
 		if v.Get(name) == nil {
+			if len(t.when) > 0 || stems(v) {
+				e.lacking = t
+			}
 			e.found = found
 			e.rewind(before)
 			return nil
 		}
 	}
 	return v
+}
+
+// stems reports whether anything of a value came from the message.
+func stems(v *element.Value) bool {
+	return v.Origin.Node != 0 ||
+		slices.ContainsFunc(v.Fields, func(f element.Field) bool { return stems(f.Value) }) || slices.ContainsFunc(v.Items, stems)
 }
 
 // array builds an array of items, or of the repetitions of one template.

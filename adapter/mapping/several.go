@@ -67,12 +67,16 @@ func (e *eval) resource(i int, res *Result) {
 // begin forgets what the resource before asked for.
 func (e *eval) begin() {
 	e.spend(1)
-	e.asked, e.found, e.depth = 0, 0, 0
+	e.asked, e.found, e.depth, e.lacking = 0, 0, 0, nil
 }
 
 // finish adds a resource to the result and reports whether there is one.
 func (e *eval) finish(i int, key string, root *element.Value, res *Result) bool {
 	if root == nil || e.err != nil {
+		body := e.m.resources[i].body
+		if l := e.lacking; l != nil && (l == body || body.repeat != nil && l == body.repeat.body) && len(res.Lacking) < maxMadeResources {
+			res.Lacking = append(res.Lacking, key)
+		}
 		return false
 	}
 	if len(res.Resources) >= maxMadeResources {

@@ -47,6 +47,11 @@ const FlagPractice = "practice-missing"
 // is taken, and whoever works on it decides whether there is anything to do.
 const FlagConsent = "consent-refused"
 
+// FlagConsentUnclear is the flag of a referral that brings a Consent which is not
+// decided yet, or whose sender said something about consent that nothing could
+// be made of.
+const FlagConsentUnclear = "consent-unclear"
+
 // FlagSeveral is the flag of a person who comes with different NHS numbers.
 const FlagSeveral = "nhs-number-several"
 

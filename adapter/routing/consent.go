@@ -23,14 +23,14 @@ func ParseShare(code string) (Share, bool) {
 	return s, ok
 }
 
-// choice is what one Consent allows. A consent that was withdrawn, refused or
-// denies allows nothing; a person who said it once need not say it twice. One
-// that was entered in error, or is not decided yet, says nothing.
+// choice is what one Consent that is decided allows. A consent that was
+// withdrawn, refused or denies allows nothing; a person who said it once need
+// not say it twice. One that was entered in error says nothing.
 //
-// https://hl7.org/fhir/R4/consent.html: status, provision.type
+// https://hl7.org/fhir/R4/consent.html: status, provision.type, policyRule
 func choice(consent *element.Value, without Share) (Share, bool) {
 	switch consent.Str("status") {
-	case "entered-in-error", "draft", "proposed":
+	case "entered-in-error":
 		return 0, false
 	case "rejected", "inactive":
 		return Nothing, true
@@ -47,6 +47,11 @@ func choice(consent *element.Value, without Share) (Share, bool) {
 	if consent.TextAt("provision.type") == "deny" {
 		return Nothing, true
 	}
+	for _, c := range consent.All("policyRule.coding") {
+		if c.Str("system") == "http://terminology.hl7.org/CodeSystem/v3-ActCode" && c.Str("code") == "OPTOUT" {
+			return Nothing, true
+		}
+	}
 	return without, true
 }
 
@@ -55,6 +60,16 @@ type Consents struct {
 	Indexer *resource.Indexer
 	BaseURL string
 	Without Share // what leaves of a person who chose nothing in particular
+	Unclear Share // at most this leaves of a person whose newest Consent is not decided
+}
+
+// open reports whether a Consent is not decided yet: it is in force in no way,
+// and says that somebody asked.
+//
+// https://hl7.org/fhir/R4/valueset-consent-state-codes.html
+func open(consent *element.Value) bool {
+	s := consent.Str("status")
+	return s == "draft" || s == "proposed"
 }
 
 // maxConsents is how many Consents of one person are looked at, newest first.
@@ -63,29 +78,44 @@ const maxConsents = 50
 // Of is what a person allows now: what the newest of their Consents says, by the
 // day it was given and then by when it was written here. It is read in the
 // snapshot, so that a choice counts from the moment it is stored.
-func (c Consents) Of(r store.Reader, patient string) (Share, error) {
+//
+// unclear says that a Consent which is not decided was written after, or with,
+// every one that is: then no more leaves than Unclear, and never more than what
+// was decided before. A decided one that is written later settles it, whatever
+// day it was given on.
+func (c Consents) Of(r store.Reader, patient string) (allowed Share, unclear bool, err error) {
 	if patient == "" {
-		return c.Without, nil
+		return c.Without, false, nil
 	}
 	q, err := resource.Parse(c.Indexer, "Consent", url.Values{"patient": {"Patient/" + patient}, "_sort": {"-_lastUpdated"}},
 		resource.Options{BaseURL: c.BaseURL})
 	if err != nil {
-		return Nothing, err
+		return Nothing, false, err
 	}
 	q.Query.Limit = maxConsents
 	page, err := r.Resources().Search(q.Query)
 	if err != nil {
-		return Nothing, err
+		return Nothing, false, err
 	}
-	allowed, given := c.Without, time.Time{}
+	allowed = c.Without
+	var given, decided, asked time.Time
 	for _, v := range page.Versions {
 		consent, err := element.Parse(v.Body, element.Limits{})
 		if err != nil {
-			return Nothing, err
+			return Nothing, false, err
+		}
+		if open(consent) {
+			if v.Updated.After(asked) {
+				asked = v.Updated
+			}
+			continue
 		}
 		said, ok := choice(consent, c.Without)
 		if !ok {
 			continue
+		}
+		if v.Updated.After(decided) {
+			decided = v.Updated
 		}
 		at := v.Updated
 		if withdrawn := said == Nothing; !withdrawn {
@@ -99,5 +129,8 @@ func (c Consents) Of(r store.Reader, patient string) (Share, error) {
 			allowed, given = said, at
 		}
 	}
-	return allowed, nil
+	if !asked.IsZero() && !asked.Before(decided) {
+		return min(allowed, c.Unclear), true, nil
+	}
+	return allowed, false, nil
 }

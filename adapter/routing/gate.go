@@ -117,9 +117,13 @@ func (g *Gate) Leaves(r store.Reader, d store.Delivery) (outbound.Plan, error) {
 		}
 		return outbound.Plan{Do: outbound.Sent, Channel: d.Channel, Payload: d.Payload}, nil
 	}
-	allowed, err := g.Consents.Of(r, d.Patient)
+	allowed, unclear, err := g.Consents.Of(r, d.Patient)
 	if err != nil {
 		return outbound.Plan{}, err
+	}
+	if allowed == Nothing && unclear {
+		return outbound.Plan{Do: outbound.Withheld, Reason: "it is not clear whether the person allows that this leaves: their newest Consent is not decided; " +
+			"record their answer as a Consent, then retry this delivery"}, nil
 	}
 	if allowed == Nothing {
 		return outbound.Plan{Do: outbound.Withheld, Reason: "the person does not allow that this leaves"}, nil

@@ -235,8 +235,39 @@ func TestHazardDisclosureWithoutConsent(t *testing.T) {
 	want("given again", outbound.Sent, 5)
 	h.consent("c4", 0, `"status":"active","provision":{"type":"deny"}`)
 	want("denied", outbound.Withheld, 0)
+	h.consent("c4", 1, `"status":"active","policyRule":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"OPTOUT"}]}`)
+	want("opted out", outbound.Withheld, 0)
 	d.Key = outbound.CorrectionKey("Task/t/outcome", "r1")
 	want("a correction", outbound.Sent, 5)
+}
+
+// TestHazardDisclosureWithoutAnAnswer: a Consent that is not decided keeps back, unless
+// one that is was written after it; and it never allows more than that.
+func TestHazardDisclosureWithoutAnAnswer(t *testing.T) {
+	h := newGate(t)
+	d := store.Delivery{Lane: "A81001", Channel: "fhirapi", Patient: "p", Payload: []byte(outcome)}
+	want := func(what string, do outbound.State, entries int, why string) {
+		t.Helper()
+		p := h.plan(d)
+		n := strings.Count(string(p.Payload), `"resourceType"`) - 1
+		if p.Do != do || do == outbound.Sent && n != entries || !strings.Contains(p.Reason, why) {
+			t.Errorf("%s: %s (%s) with %d entries, want %s with %d", what, p.Do, p.Reason, n, do, entries)
+		}
+	}
+	h.consent("c1", 0, `"status":"proposed"`)
+	want("proposed", outbound.Withheld, 0, "newest Consent is not decided")
+	h.consent("c1", 1, `"status":"draft"`)
+	want("draft", outbound.Withheld, 0, "newest Consent is not decided")
+	h.gate.Consents.Unclear = routing.CodesOnly
+	want("as configured", outbound.Sent, 2, "")
+	h.consent("c2", 0, `"status":"active","dateTime":"2020-01-01T10:00:00Z"`)
+	want("answered, on a day before", outbound.Sent, 5, "")
+	h.consent("c2", 1, `"status":"rejected"`)
+	want("refused", outbound.Withheld, 0, "does not allow")
+	h.consent("c3", 0, `"status":"proposed"`)
+	want("asked again after a refusal", outbound.Withheld, 0, "newest Consent is not decided")
+	h.consent("c3", 1, `"status":"active"`)
+	want("which permits in the end", outbound.Sent, 5, "")
 }
 
 // TestHazardDoubledByFallBack: the next channel is tried for the reasons that were agreed, and
