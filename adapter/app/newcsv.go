@@ -23,8 +23,7 @@ const maxLooked = 200
 func rowsOf(sample []byte) (f inbound.Format, block string, first []byte, check string) {
 	text, lines := string(sample), []string{}
 	if !utf8.Valid(sample) {
-		text = inbound.FromWindows1252(sample)
-		lines = append(lines, "encoding: windows-1252")
+		text = inbound.FromWindows1252(sample) // as the format reads it without being told
 	}
 	separator := separatorOf(text)
 	r := csv.NewReader(strings.NewReader(strings.TrimPrefix(text, "\ufeff")))

@@ -226,7 +226,7 @@ func (p *arrowParser) call(a *arrow) bool {
 		c.table = p.c.table(p.at.plus(offsets[0]), args[0])
 	}
 	if fn.name == "phones" && len(a.sources) > 0 {
-		if c.of = a.sources[0].says; len(args) > 0 {
+		if c.of = a.sources[0].says; slices.Contains(args, "rest") {
 			p.c.m.rests[c.of] = true
 		}
 	}

@@ -38,16 +38,20 @@ var wordOrDigits = regexp.MustCompile(`[\p{L}\p{M}0-9@]+`)
 //
 // A number has 9 to 15 digits and begins with 0 or +, as numbers for dialling in
 // the UK do (Ofcom, National Telephone Numbering Plan), or has ten digits and
-// begins with 7 because a spreadsheet took its zero. So dates and times stay.
-func phonesIn(s string) (numbers []string, rest string) {
-	type piece struct{ from, to int }
-	var found []piece
-	for _, at := range numberIn.FindAllStringIndex(s, -1) {
-		for _, p := range separate(s[at[0]:at[1]]) {
-			if from, to := at[0]+p[0], at[0]+p[1]; dialled(s[from:to]) {
-				found = append(found, piece{from, to})
-			}
+// begins with 7 because a spreadsheet took its zero, or twelve and begins with
+// the 44 of the UK. So dates and times stay.
+//
+// Numbers that words tie to somebody else are others; they stand in rest, with
+// their words.
+func phonesIn(s string) (numbers, others []string, rest string) {
+	var found []span
+	all := numbersIn(s)
+	for i, theirs := range somebodyElses(s, all) {
+		if !theirs {
+			found = append(found, all[i])
+			continue
 		}
+		others = append(others, strings.Join(strings.Fields(s[all[i].from:all[i].to]), " "))
 	}
 	var left []string
 	before := 0
@@ -86,7 +90,23 @@ func phonesIn(s string) (numbers []string, rest string) {
 	if len(found) == 0 {
 		left = []string{s}
 	}
-	return numbers, tellingWords(left)
+	return numbers, others, tellingWords(left)
+}
+
+// span is a piece of a text.
+type span struct{ from, to int }
+
+// numbersIn is where telephone numbers stand in a text.
+func numbersIn(s string) []span {
+	var found []span
+	for _, at := range numberIn.FindAllStringIndex(s, -1) {
+		for _, p := range separate(s[at[0]:at[1]]) {
+			if from, to := at[0]+p[0], at[0]+p[1]; dialled(s[from:to]) {
+				found = append(found, span{from, to})
+			}
+		}
+	}
+	return found
 }
 
 // inBrackets is a word in brackets behind a number: 07700 900123 (m).
@@ -167,25 +187,38 @@ func dialled(s string) bool {
 		return false
 	case strings.HasPrefix(strings.TrimLeft(number, " ("), "+"), digits[0] == '0':
 		return true
+	case n == 12 && strings.HasPrefix(digits, "44"): // of which numbers in use begin with 1, 2, 3, 7 or 8
+		return strings.IndexByte("12378", digits[2]) >= 0
 	default:
 		return n == 10 && digits[0] == '7'
 	}
 }
 
 // phones gives each telephone number of a text; with the argument rest, what is
-// left over.
+// left over, and with others the numbers of other people.
 func phones(e *eval, c *call, v val, out []val) []val {
-	numbers, rest := phonesIn(v.text)
+	numbers, others, rest := phonesIn(v.text)
 	if len(c.args) > 0 {
-		if rest != "" {
-			out = append(out, text(v, rest))
+		switch {
+		case c.args[0] == "others":
+			numbers = others
+		case rest == "":
+			return out
+		default:
+			return append(out, text(v, rest))
 		}
-		return out
 	}
 	for _, n := range numbers {
 		out = append(out, text(v, n))
 	}
+	if len(c.args) > 0 {
+		return out
+	}
+	if len(others) > 0 {
+		e.report(v.node, "somebody-elses-number", "words beside a telephone number say that it is somebody else's: it is not taken for the person's; phones(rest) gives it with its words, for a note")
+	}
 	switch {
+	case len(others) > 0 && len(numbers) == 0:
 	case len(numbers) == 0 && strings.TrimSpace(v.text) != "":
 		e.report(v.node, "not-a-phone-number", "there is no telephone number in the text")
 	case rest != "" && !e.m.rests[c.of]:

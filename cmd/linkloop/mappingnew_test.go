@@ -24,7 +24,7 @@ func TestMappingNewFindsWhatIsAwkward(t *testing.T) {
 	if said, err := run(t, "mapping", "test", "--folder", folder); err != nil && !strings.Contains(said, "would be refused") {
 		t.Errorf("%v: %s", err, said)
 	}
-	says(t, rules, `ids[where kind = "NHS"].value | nhsNumber`, `gpSurgery | part("(", 2) | part(")", 1) | ods`, `gpSurgery | part("(", 1) | trim`,
+	says(t, rules, `ids[where kind = "NHS"].value | nhsNumber`, `gpSurgery | bracketed(ods)`, `gpSurgery | bracketed(ods, rest)`,
 		`who.contact | part("/", 1) | part(":", 2) | phone`, `who.contact | part("/", 3) | trim`, "# CHECK: who.contact holds several")
 	says(t, out, "CHECK: who.contact holds several")
 	for _, mark := range []string{"QUILLFEATHER", "quillfeather", "Zebedee", "recep46", "Riverside", "999 000 0018", "4471882", "0113", "900123", "lonely"} {
@@ -70,7 +70,7 @@ func TestMappingNewOfTwoDigitYears(t *testing.T) {
 func TestMappingNewOfRowsWithoutHeader(t *testing.T) {
 	rules, example, out, folder := propose(t, "SPX-417;02/03/26 9:15;\"QUILL, Zebed\xe9e (Mr)\";14/06/51;999 000 0018;N/K;\"12 Larkspur Row\nLeeds, LS6 2AA\";B86001;\"Lonely \x96 wants \"\"company\"\";\nmoney too\"\r\n"+
 		"SPX-418;03/03/26 9:20;MARSH, Ivy;1/2/60;9990000026;-;x;B86001;y\r\n")
-	says(t, rules, "header: no", "separator: semicolon", "encoding: windows-1252", "columns: [ReferralNo, ReferralDate, Name, Born, NHSNumber, column6, Address, PracticeCode, Notes]",
+	says(t, rules, "header: no", "separator: semicolon", "columns: [ReferralNo, ReferralDate, Name, Born, NHSNumber, column6, Address, PracticeCode, Notes]",
 		`absent: ['N/K', '-', 'NULL', '\N']`, "<- NHSNumber | nhsNumber", "# CHECK: the sample has no header")
 	says(t, out, "CHECK: the sample has no header")
 	says(t, example, `"birthDate": "1970-06-14"`, "02/03/26 9:15", "\x96", `"text": "`)

@@ -41,7 +41,7 @@ type Encoding uint8
 const (
 	Detected    Encoding = iota // UTF-8, or Windows-1252 where the bytes are no UTF-8, which is flagged
 	UTF8                        // anything else is refused
-	Windows1252                 // as older Windows systems write
+	Windows1252                 // as older Windows systems write; what is UTF-8 all the same is read as that, and flagged
 )
 
 // Options are what differs between senders. The zero value reads a file with a
@@ -92,8 +92,11 @@ const (
 	maxID   = 200 // bytes of a message id or type, which are kept and sent back
 )
 
-// FlagEncoding is the flag of a row whose encoding had to be guessed.
-const FlagEncoding = "encoding-guessed"
+// Flags of rows.
+const (
+	FlagEncoding         = "encoding-guessed"  // the encoding had to be guessed
+	FlagEncodingDoubtful = "encoding-doubtful" // it is not the one that is declared
+)
 
 // Format is the wire format; see New.
 type Format struct{ o Options }
@@ -123,6 +126,10 @@ func New(options ...Options) Format {
 // are Malformed, located by column or by row, and TooLarge.
 func (f Format) Decode(body []byte) (*inbound.Message, error) {
 	text := bytes.TrimPrefix(body, []byte(byteOrderMark))
+	doubtful := f.o.Encoding == Windows1252 && isUTF8(text)
+	if doubtful {
+		f.o.Encoding = UTF8
+	}
 	l := f.lexer(text)
 	var h *header
 	if f.o.Header == Named {
@@ -143,7 +150,12 @@ func (f Format) Decode(body []byte) (*inbound.Message, error) {
 	if len(bytes.Trim(text, "\r\n")) > 0 {
 		return nil, fault.New(fault.Malformed, "row", "there are more rows than one, and a message is one row; rows are taken apart when a file is sent to /intake")
 	}
-	return f.row(h, row)
+	m, err := f.row(h, row)
+	if err == nil && doubtful {
+		m.Flags = append(m.Flags, fault.Issue{Severity: "warning", Code: FlagEncodingDoubtful, Place: "row",
+			Text: "the mapping says encoding: windows-1252, but the row is UTF-8 and was read as that; take encoding out of the mapping if the sender writes UTF-8"})
+	}
+	return m, err
 }
 
 // take is the next record of the text that is not empty.

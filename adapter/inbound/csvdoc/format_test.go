@@ -141,6 +141,32 @@ func TestEncoding(t *testing.T) {
 	}
 }
 
+// TestEncodingDoubtful: what is UTF-8 although Windows-1252 is declared is read
+// as UTF-8, and says so; what is declared rightly says nothing.
+func TestEncodingDoubtful(t *testing.T) {
+	f := csvdoc.New(csvdoc.Options{Encoding: csvdoc.Windows1252})
+	for body, want := range map[string]string{
+		"Name,Town\nZo\xc3\xab,Otley\n":            csvdoc.FlagEncodingDoubtful,
+		"\xef\xbb\xbfName,Town\nZoë,Otley\n":       csvdoc.FlagEncodingDoubtful,
+		"Name,Gr\xc3\xb6\xc3\x9fe\nZo\xc3\xab,1\n": csvdoc.FlagEncodingDoubtful,
+		"Name,Town\nZo\xeb,Otley\n":                "",
+		"Name,Town\nZo\xeb,Nestl\xc9\xae\n":        "", // one cell alone could be UTF-8
+		"Name,Town\nZoe,Otley\n":                   "",
+	} {
+		m, err := f.Decode([]byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, flag := range m.Flags {
+			got += flag.Code
+		}
+		if name := m.Tree.Root().Child("Name").Value(); got != want || name != "Zoë" && name != "Zoe" {
+			t.Errorf("%q: flags %q, name %q", body, got, name)
+		}
+	}
+}
+
 // TestColumnsMustBeThere: a renamed column is found before any row is taken,
 // and a header that is no header is not repeated.
 func TestColumnsMustBeThere(t *testing.T) {

@@ -1,6 +1,7 @@
 package csvdoc
 
 import (
+	"bytes"
 	"errors"
 	"unicode/utf8"
 
@@ -36,4 +37,11 @@ func (f Format) text(b []byte) (string, certainty, error) {
 		return "", known, errNotUTF8
 	}
 	return inbound.FromWindows1252(b), guess, nil
+}
+
+// isUTF8 reports a text that has characters beyond ASCII, all of them in UTF-8.
+// What somebody writes in Windows-1252 is hardly ever that: it would need an
+// accented capital before a symbol, throughout.
+func isUTF8(b []byte) bool {
+	return bytes.ContainsFunc(b, func(r rune) bool { return r >= utf8.RuneSelf }) && utf8.Valid(b)
 }
