@@ -41,6 +41,11 @@ const correction = "/correct/"
 // CorrectionKey is the key of what corrects a delivery in a recall.
 func CorrectionKey(key, recall string) string { return key + correction + recall }
 
+// InsteadKey is the key of what takes the place of a delivery that never left. It
+// is no correction: it leaves as the delivery would have. In place of a
+// correction it is one still.
+func InsteadKey(key, recall string) string { return key + "/instead/" + recall }
+
 // IsCorrection reports whether a key is that of a correction.
 func IsCorrection(key string) bool { return strings.Contains(key, correction) }
 

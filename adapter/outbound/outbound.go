@@ -79,5 +79,8 @@ type Plan struct {
 	Reason  string    // of everything but Sent; public
 }
 
+// NotSent begins the reason of what is Dead although no channel was asked.
+const NotSent = "not sent: "
+
 // Withheld ends a delivery unsent because the person it is about chose so.
 const Withheld State = "withheld"

@@ -283,32 +283,45 @@ func (s *Service) one(tx store.Tx, o Order, id int64) (Item, note, error) {
 	if err != nil {
 		return Item{}, note{}, err
 	}
-	// What was tried may be there although its answer was lost.
-	sent := d.Attempts > 0 && d.State != store.Withheld || d.State == store.Leased
+	correct, instead := outbound.CorrectionKey(d.Key, o.ID), outbound.InsteadKey(d.Key, o.ID)
+	kin, err := tx.Deliveries().List(store.DeliveryFilter{Task: d.Task, Limit: 1000})
+	if err != nil {
+		return Item{}, note{}, err
+	}
+	sent, err := tried(tx, d)
+	if err != nil {
+		return Item{}, note{}, err
+	}
+	replaced := false
+	for _, k := range kin {
+		switch {
+		case k.Key == correct, k.Key == instead:
+			item.Action, item.By = Known, k.ID
+			return item, c.note, nil
+		case strings.HasPrefix(k.Key, outbound.CorrectionKey(d.Key, "")):
+			sent = true // an earlier recall found that it may have arrived
+		case strings.HasPrefix(k.Key, outbound.InsteadKey(d.Key, "")):
+			replaced = true
+		}
+	}
+	// What took the place of an outcome that never left is found by itself.
+	if c.entries == 0 || replaced && !sent {
+		item.Action = Nothing
+		return item, c.note, nil
+	}
 	owe := store.Delivery{
-		Key: outbound.CorrectionKey(d.Key, o.ID), Lane: d.Lane, Channel: d.Channel, Task: d.Task, Patient: d.Patient,
+		Key: correct, Lane: d.Lane, Channel: d.Channel, Task: d.Task, Patient: d.Patient,
 		Due: tx.Time(), Created: tx.Time(), Payload: c.correction, Marks: []string{"recall " + o.ID},
 	}
 	item.Action = Correct
 	if !sent {
+		// It is no correction: the practice and the person decide on it as on the
+		// outcome whose place it takes.
+		owe.Key = instead
 		item.Action, owe.Payload, owe.State, owe.Reason = Recall, c.instead, d.State, d.Reason
 		if d.State == store.Withheld || d.State == store.Closed {
 			owe.State = store.Held
 		}
-	}
-	done, err := tx.Deliveries().List(store.DeliveryFilter{Mark: "recall " + o.ID, Task: d.Task, Limit: 100})
-	if err != nil {
-		return Item{}, note{}, err
-	}
-	for _, k := range done {
-		if k.Key == owe.Key {
-			item.Action, item.By = Known, k.ID
-			return item, c.note, nil
-		}
-	}
-	if c.entries == 0 {
-		item.Action = Nothing
-		return item, c.note, nil
 	}
 	if o.DryRun {
 		return item, c.note, nil
@@ -318,6 +331,28 @@ func (s *Service) one(tx store.Tx, o Order, id int64) (Item, note, error) {
 	}
 	return item, c.note, tx.Ledger().Audit(store.AuditEvent{At: tx.Time(), Agent: o.By, Action: item.Action,
 		Entity: fmt.Sprintf("delivery/%d", d.ID), Outcome: "recall " + o.ID})
+}
+
+// tried reports whether a delivery may have arrived: what was handed to a channel
+// may be there although its answer was lost, unless the channel is certain that
+// nothing was kept. What the gate ended, or a human saw to, was not handed to one.
+func tried(tx store.Tx, d store.Delivery) (bool, error) {
+	if d.State == store.Leased || d.Attempts == 0 {
+		return d.State == store.Leased, nil
+	}
+	made, err := tx.Deliveries().Attempts(d.ID)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(made, func(a store.Attempt) bool {
+		switch a.State {
+		case string(outbound.Withheld), string(outbound.Retry), string(outbound.Elsewhere), string(store.Closed), string(outbound.Recalled), string(outbound.Superseded):
+			return false
+		case string(outbound.Dead):
+			return !strings.HasPrefix(a.Reason, outbound.NotSent)
+		}
+		return true
+	}), nil
 }
 
 // owe owes the correction, and says on the record of the outcome what became of it.

@@ -113,7 +113,7 @@ func (g *Gate) Leaves(r store.Reader, d store.Delivery) (outbound.Plan, error) {
 		// What puts a record right goes the way of what is wrong in it, whatever
 		// the person or the practice allow since.
 		if why := t.refusal(bundle); why != "" {
-			return outbound.Plan{Do: outbound.Dead, Reason: "not sent: " + why}, nil
+			return outbound.Plan{Do: outbound.Dead, Reason: outbound.NotSent + why}, nil
 		}
 		return outbound.Plan{Do: outbound.Sent, Channel: d.Channel, Payload: d.Payload}, nil
 	}
@@ -138,7 +138,7 @@ func (g *Gate) Leaves(r store.Reader, d store.Delivery) (outbound.Plan, error) {
 	}
 	// What is left of it in the Bundle is what would leave.
 	if why := t.refusal(bundle); why != "" {
-		return outbound.Plan{Do: outbound.Dead, Reason: "not sent: " + why}, nil
+		return outbound.Plan{Do: outbound.Dead, Reason: outbound.NotSent + why}, nil
 	}
 	return outbound.Plan{Do: outbound.Sent, Channel: d.Channel, Payload: payload}, nil
 }
