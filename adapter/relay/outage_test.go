@@ -139,14 +139,18 @@ func heap() int {
 // waiting, takes no memory, and drains at the agreed pace when it is back.
 func TestOutage(t *testing.T) {
 	const perSecond = 50
+	samples := 200
+	if *outage >= 10_000 {
+		samples = 1000 // enough for a p99; ten seconds each time
+	}
 	l := newLine(t, func(c *relay.Config) { c.PerSecond = perSecond })
-	calm := l.latencies("B", 200)
+	calm := l.latencies("B", samples)
 	before := heap()
 	l.down.Store(true)
 	for from := 0; from < *outage; from += 1000 {
 		l.owe(from, min(*outage, from+1000), func(int) string { return downLane })
 	}
-	trouble := l.latencies("C", 200)
+	trouble := l.latencies("C", samples)
 	after := heap()
 	l.down.Store(false)
 	began, was := time.Now(), l.finished()

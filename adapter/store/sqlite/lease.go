@@ -74,6 +74,10 @@ func (w deliveryWriter) mark(id int64, marks []string) error {
 // the lanes are asked one by one.
 const leaseLook = 500
 
+// leaseMisses is how many in a row may belong to lanes without room before that:
+// behind them lies what has piled up for a practice that is down.
+const leaseMisses = 50
+
 // ripe is a delivery that is due.
 type ripe struct{ id, wake int64 }
 
@@ -123,10 +127,11 @@ func (w deliveryWriter) oldest(now int64, n int, room func(string) int) (due []r
 	defer s.done()
 	s.int(now).int(leaseLook)
 	left := map[string]int{}
+	misses := 0
 	for looked := 0; ; looked++ {
 		ok, err := s.step()
-		if err != nil || !ok || len(due) == n {
-			return due, looked == leaseLook, err
+		if err != nil || !ok || len(due) == n || misses == leaseMisses {
+			return due, looked == leaseLook || misses == leaseMisses, err
 		}
 		lane := s.string(1)
 		if _, known := left[lane]; !known {
@@ -135,6 +140,9 @@ func (w deliveryWriter) oldest(now int64, n int, room func(string) int) (due []r
 		if left[lane] > 0 {
 			left[lane]--
 			due = append(due, ripe{s.int64(0), s.int64(2)})
+			misses = 0
+		} else {
+			misses++
 		}
 	}
 }
