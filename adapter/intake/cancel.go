@@ -40,11 +40,12 @@ func (s *Service) cancel(tx store.Tx, sender Sender, sub Submission, d *draft, k
 	if d.reason != nil {
 		task.Set("statusReason", d.reason)
 	}
+	flagTask(task, e.doubts)
 	s.tell(task, profile.CancelledBySender, sender.Name, tx, "The sender took this referral back.")
 	if f := s.sound(task); f != nil {
 		return nil, &refusal{fault: f}
 	}
-	v := &verdict{task: e.task.ID, request: e.request.ID}
+	v := &verdict{flags: e.doubts, task: e.task.ID, request: e.request.ID}
 	if v.owes, err = s.cfg.Follow(tx, e.task.root, task); err != nil {
 		switch f := fault.Of(err); f.Kind {
 		case fault.Unmappable, fault.IllegalMove:
@@ -94,7 +95,7 @@ func (s *Service) cancelRest(tx store.Tx, sender Sender, sub Submission, d *draf
 	if err := p.write(tx); err != nil {
 		return nil, err
 	}
-	return &verdict{task: e.task.ID, request: e.request.ID, owes: owes, state: state(e.task.root, request.root, e.task.Version)}, nil
+	return &verdict{flags: e.doubts, task: e.task.ID, request: e.request.ID, owes: owes, state: state(e.task.root, request.root, e.task.Version)}, nil
 }
 
 // endRequest reads the request as it is after its Task ended. A request that

@@ -32,7 +32,8 @@ type held struct {
 // earlier is a referral that is here already.
 type earlier struct {
 	request, task held
-	word          word // what its sender said last about it
+	word          word          // what its sender said last about it
+	doubts        []fault.Issue // whether it is about the person of the message
 }
 
 // notHere is said of a referral that cannot be found.
@@ -64,7 +65,7 @@ func (s *Service) earlier(tx store.Tx, sender Sender, d *draft) (*earlier, error
 		if e == nil {
 			continue
 		}
-		return e, d.samePerson(e)
+		return e, d.samePerson(tx, e)
 	}
 	return nil, refuse(fault.NotFound, identifierOf(d), notHere)
 }
@@ -118,21 +119,6 @@ func hold(tx store.Tx, key store.Key) (held, bool, error) {
 	}
 	root, err := element.Parse(v.Body, element.Limits{})
 	return held{v, root}, err == nil, err
-}
-
-// samePerson refuses a message about another person than the referral is for: a
-// wrong number on either side must not reach the wrong person's referral.
-func (d *draft) samePerson(e *earlier) error {
-	if !d.known {
-		return nil
-	}
-	for _, r := range d.resources {
-		if r.key.Type == "Patient" && "Patient/"+r.key.ID != e.request.root.TextAt("subject.reference") {
-			return refuse(fault.Conflict, r.place,
-				"the referral with this number is for another person than the message; cancel it and send a new one under a new number, or correct the identifiers; nothing was changed")
-		}
-	}
-	return nil
 }
 
 // notLate refuses a message that was made before the latest one about the

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -74,5 +75,5 @@ func firstAddress(v *element.Value, tree *message.Tree, depth int) string {
 
 // placeOf is where a resource is identified in the source.
 func placeOf(root *element.Value, tree *message.Tree) string {
-	return firstAddress(root.Get("identifier"), tree, 0)
+	return cmp.Or(firstAddress(root.Get("identifier"), tree, 0), firstAddress(root.Get("name"), tree, 0))
 }
