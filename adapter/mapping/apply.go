@@ -101,6 +101,8 @@ type eval struct {
 
 	rule     int32 // at work, for findings
 	findings []Finding
+	reports  int     // how often something was reported, the same again included
+	reported Finding // last
 	missing  []fault.Issue
 	err      *fault.Fault
 
@@ -134,6 +136,7 @@ type slot struct {
 	node message.Node
 	text string
 	from int32 // 1 + id of the node a text came from
+	nth  int32 // of several values of that node; 0: the only one
 }
 
 func (s *slot) origin() int32 {
@@ -268,14 +271,14 @@ func (e *eval) first(a *arrow) val {
 		s := &a.sources[i]
 		if s.from == fromSlot && !e.slots[s.slot].node.Ok() {
 			if sl := &e.slots[s.slot]; sl.text != "" {
-				return val{sl.text, element.String, sl.from}
+				return val{sl.text, element.String, sl.from, sl.nth}
 			}
 			continue
 		}
 		e.passes(s)
 		n := e.place(s)
 		if v := e.textOf(n); v != "" {
-			return val{v, kindOf(n), n.ID() + 1}
+			return val{v, kindOf(n), n.ID() + 1, 0}
 		}
 	}
 	return val{kind: element.String}
@@ -299,10 +302,10 @@ func (e *eval) each(t *template, give func(val)) {
 	e.rule = t.rule
 	switch t.shape {
 	case isConstant:
-		give(val{t.text, t.kind, 0})
+		give(val{text: t.text, kind: t.kind})
 	case isNamed:
 		if s := e.constant(t.index); s != "" {
-			give(val{s, element.String, 0})
+			give(val{text: s, kind: element.String})
 		}
 	case isExpr:
 		if e.run(t.expr, give) != nil {
@@ -322,7 +325,7 @@ func (e *eval) each(t *template, give func(val)) {
 
 // simple runs a rule that takes one value and gives one.
 func (e *eval) simple(a *arrow) val {
-	before := len(e.findings)
+	before := e.reports
 	v := e.first(a)
 	for i := range a.calls {
 		c := &a.calls[i]
@@ -347,7 +350,7 @@ func (e *eval) checked(v val) val {
 
 // several runs a rule that takes or gives more than one value.
 func (e *eval) several(a *arrow, give func(val)) {
-	before, base := len(e.findings), len(e.vals)
+	before, base := e.reports, len(e.vals)
 	if a.mode == single && !a.and {
 		e.vals = append(e.vals, e.first(a))
 	} else {
@@ -365,7 +368,13 @@ func (e *eval) several(a *arrow, give func(val)) {
 			switch {
 			case v.text == "" && c.fn.name != "default":
 			case c.fn.shape == toMany:
+				before := len(e.vals)
 				e.vals = c.fn.many(e, c, v, e.vals)
+				if made := e.vals[before:]; len(made) > 1 {
+					for k := range made {
+						made[k].nth = int32(k + 1)
+					}
+				}
 			default:
 				e.vals = append(e.vals, e.checked(c.fn.one(e, c, v)))
 			}
@@ -396,14 +405,14 @@ func (e *eval) gather(a *arrow) {
 	for i := range a.sources {
 		s := &a.sources[i]
 		if s.from == fromSlot && e.slots[s.slot].text != "" {
-			e.vals = append(e.vals, val{e.slots[s.slot].text, element.String, e.slots[s.slot].from})
+			e.vals = append(e.vals, val{e.slots[s.slot].text, element.String, e.slots[s.slot].from, e.slots[s.slot].nth})
 		}
 		if a.mode == single {
 			e.passes(s)
 		}
 		e.places(s, func(n message.Node) bool {
 			if s := e.textOf(n); s != "" {
-				e.vals = append(e.vals, val{s, kindOf(n), n.ID() + 1})
+				e.vals = append(e.vals, val{s, kindOf(n), n.ID() + 1, 0})
 			}
 			return a.mode == each && len(e.vals)-base <= maxRepetitions
 		})
@@ -437,14 +446,19 @@ func (e *eval) joinTail(c *call, base int) {
 
 // unusable reports a value that is there but cannot be used, and drops it.
 func (e *eval) unusable(v val, code, reason string) val {
-	e.report(v.node, code, reason)
+	if v.node != 0 && v.nth > 0 {
+		e.reportAt(fmt.Sprintf("%s (value %d)", e.address(v.node), v.nth), code, reason)
+	} else {
+		e.report(v.node, code, reason)
+	}
 	return val{kind: element.String}
 }
 
 // report notes a finding; one value that several rules stumble over is one.
 func (e *eval) report(node int32, code, reason string) {
 	switch {
-	case len(e.findings) >= maxFindings:
+	case len(e.findings) >= maxFindings: // a place would be written for nobody
+		e.reportAt("", code, reason)
 	case node == 0: // of no place alone
 		e.reportAt(e.celPlaces(), code, reason)
 	default:
@@ -454,6 +468,8 @@ func (e *eval) report(node int32, code, reason string) {
 
 // reportAt is report for a place, or several, in the words of addresses.
 func (e *eval) reportAt(address, code, reason string) {
+	e.reports++
+	e.reported = Finding{Code: code, Address: address, Text: reason}
 	if len(e.findings) >= maxFindings {
 		return
 	}
@@ -462,27 +478,26 @@ func (e *eval) reportAt(address, code, reason string) {
 			return
 		}
 	}
-	e.findings = append(e.findings, Finding{
-		Code: code, Address: address, Rule: e.m.ruleAt(e.rule), Path: e.pathOf(e.rule), Text: reason,
-	})
+	e.reported.Rule, e.reported.Path = e.m.ruleAt(e.rule), e.pathOf(e.rule)
+	e.findings = append(e.findings, e.reported)
 }
 
 // address is that of a node by 1 + id.
 func (e *eval) address(node int32) string { return nodeOf(e.tree, node).Address() }
 
 // require notes that a required value is missing. When it was there but
-// unusable, the reason says so and names its place.
+// unusable, the reason says so and names its place, also where another rule
+// stumbled over it before. Before is what reports was when the rule began.
 func (e *eval) require(a *arrow, before int) {
 	if len(e.missing) >= maxMissing {
 		return
 	}
 	place, text := a.sources[0].says, a.reason
-	if len(e.findings) > before {
-		f := e.findings[len(e.findings)-1]
-		if f.Address != "" {
-			place = f.Address
+	if e.reports > before {
+		if e.reported.Address != "" {
+			place = e.reported.Address
 		}
-		text += ": " + f.Text
+		text += ": " + e.reported.Text
 	}
 	e.missing = append(e.missing, fault.Issue{
 		Code: "required", Place: place, Expression: e.pathOf(e.rule),

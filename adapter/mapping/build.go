@@ -354,7 +354,7 @@ func (e *eval) valued(t *template, base, level int) {
 	outer := e.slots[t.repeat.slot]
 	for i := 0; i < len(list) && e.err == nil; i++ {
 		e.spend(1)
-		e.slots[t.repeat.slot] = slot{text: list[i].text, from: list[i].node}
+		e.slots[t.repeat.slot] = slot{text: list[i].text, from: list[i].node, nth: list[i].nth}
 		if !e.allowed(t) {
 			continue
 		}
@@ -386,7 +386,7 @@ func (e *eval) copyAll(t *template) (list bool) {
 		}
 	}
 	if t.arrow.reason != "" {
-		e.require(t.arrow, len(e.findings))
+		e.require(t.arrow, e.reports)
 	}
 	return false
 }

@@ -16,6 +16,7 @@ type val struct {
 	text string
 	kind element.Kind // String, Number or Bool
 	node int32        // 1 + id of the source node; 0: not from the message
+	nth  int32        // of several values of that node; 0: the only one
 }
 
 // shape says what a function does with several values.
@@ -368,7 +369,7 @@ func toNumber(e *eval, _ *call, v val) val {
 	if err != nil || n.Kind != element.Number {
 		return e.unusable(v, "not-a-number", "not a number")
 	}
-	return val{n.Text, element.Number, v.node}
+	return val{n.Text, element.Number, v.node, v.nth}
 }
 
 func toBoolean(e *eval, _ *call, v val) val {
@@ -376,9 +377,9 @@ func toBoolean(e *eval, _ *call, v val) val {
 	case "":
 		return text(v, "")
 	case "true", "yes", "y", "1", "t":
-		return val{"true", element.Bool, v.node}
+		return val{"true", element.Bool, v.node, v.nth}
 	case "false", "no", "n", "0", "f":
-		return val{"false", element.Bool, v.node}
+		return val{"false", element.Bool, v.node, v.nth}
 	}
 	return e.unusable(v, "not-a-boolean", "neither yes nor no")
 }
@@ -401,7 +402,7 @@ func translate(pick func(target) string) func(*eval, *call, val) val {
 
 func orDefault(_ *eval, c *call, v val) val {
 	if v.text == "" {
-		return val{c.args[0], element.String, 0}
+		return val{text: c.args[0], kind: element.String}
 	}
 	return v
 }
@@ -487,7 +488,7 @@ func join(c *call, vs []val) val {
 		}
 		b.WriteString(v.text)
 	}
-	return val{b.String(), element.String, vs[0].node}
+	return val{text: b.String(), kind: element.String, node: vs[0].node}
 }
 
 // textOf is the value of a node, without spaces around it: senders pad their

@@ -105,13 +105,13 @@ func (t *table) targets() []string {
 // something the rule cannot use is refused: taking it for a new referral could
 // be the opposite of what its sender wants.
 func (e *eval) intent(res *Result) {
-	before := len(e.findings)
+	before := e.reports
 	res.Intention = e.one(e.m.intention, res)
-	if res.Intention == "" && len(e.findings) > before {
-		f := e.findings[len(e.findings)-1]
+	if res.Intention == "" && e.reports > before {
+		f := e.reported
 		e.err = &fault.Fault{Kind: fault.Unmappable, Issues: []fault.Issue{{
 			Code: "code-invalid", Place: f.Address,
-			Text: "the message wants something that this mapping does not know: " + f.Text + " (" + f.Rule + ")"}}}
+			Text: "the message wants something that this mapping does not know: " + f.Text + " (" + e.m.ruleAt(e.rule) + ")"}}}
 		return
 	}
 	res.Sent = e.one(e.m.sent, res)
