@@ -296,6 +296,10 @@ func (s *Service) settle(tx store.Tx, sender Sender, sub Submission, d *draft, k
 	case referral.Status:
 		return s.stands(tx, sender, d)
 	}
+	d, err := s.apart(tx, sender.Name, d)
+	if err != nil {
+		return nil, err
+	}
 	p, err := s.plan(tx, d)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/nhs"
 	"github.com/linkloop/linkloop/adapter/profile"
 	"github.com/linkloop/linkloop/adapter/referral"
 	"github.com/linkloop/linkloop/adapter/resource"
@@ -19,6 +20,7 @@ type plan struct {
 	writes  []store.Write
 	flags   []fault.Issue
 	changed []string // elements of the Patient that a message changed
+	notes   []string // for the link worker alone: they hold what was sent
 }
 
 // plan reads what is there already. A referral that was received before under
@@ -28,7 +30,7 @@ func (s *Service) plan(tx store.Tx, d *draft) (*plan, error) {
 	if d.intention == referral.New {
 		shown = len(d.flags)
 	}
-	p := &plan{flags: d.flags, writes: make([]store.Write, 0, len(d.resources))}
+	p := &plan{flags: append(slices.Clone(d.flags), d.late...), writes: make([]store.Write, 0, len(d.resources))}
 	var late []prepared // the Task shows the flags, so it is rendered last when one came up here
 	for _, r := range d.resources {
 		old, err := tx.Resources().Get(r.key)
@@ -60,9 +62,10 @@ func (s *Service) plan(tx store.Tx, d *draft) (*plan, error) {
 		}
 	}
 	for _, r := range late {
-		if len(p.flags) > shown {
+		if len(p.flags) > shown || len(p.notes) > 0 {
 			root := r.root.Clone() // the draft stays as it is: the decision may run again
 			flagTask(root, p.flags[shown:])
+			noteTask(root, p.notes)
 			r.body, r.index = element.Canonical(root), s.cfg.Indexer.Index(root)
 		}
 		p.add(r, 0)
@@ -83,46 +86,69 @@ func (p *plan) write(tx store.Tx) error {
 	return nil
 }
 
-// patient decides what a message may do to a Patient who is known: where name,
-// birth date, gender or practice differ nothing is changed and a flag is
-// raised, because it may be another person; else newer contact details become
-// a new version.
+// patient decides what a message may do to a Patient who is known. Where name,
+// birth date or gender differ nothing is changed and a flag is raised, because
+// it may be another person. Else how to reach the person, whom else to call and
+// where they are registered follow the newer word, each for itself. What was
+// sent and not taken over is noted for the link worker.
 func (p *plan) patient(ix *resource.Indexer, r prepared, old store.Version, received time.Time) error {
 	was, err := element.Parse(old.Body, element.Limits{})
 	if err != nil {
 		return err
 	}
+	p.changed = nil
 	if differs := conflicts(was, r.root); len(differs) > 0 {
+		if surgery(was) != "" && surgery(r.root) != "" && surgery(was) != surgery(r.root) {
+			differs = append(differs, "generalPractitioner")
+		}
 		p.flags = append(p.flags, fault.Issue{
 			Severity: "warning", Code: profile.FlagDemographics, Expression: "Patient." + differs[0], Place: r.place,
-			Text: "the person on record under this NHS number differs in " + strings.Join(differs, ", ") + "; the record was left as it is",
+			Text: "the person on record under this " + knownBy(r.root) + " differs in " + strings.Join(differs, ", ") +
+				"; the record was left as it is, and how to reach the person by this referral is noted on the Task",
 		})
+		p.left(was, r.root)
 		return nil
 	}
 	now := enrich(was, r.root, received.After(old.Updated))
+	p.left(now, r.root)
 	if element.Equal(was, now) {
 		return nil
 	}
-	p.changed = nil
 	for _, f := range now.Fields {
 		if a := was.Get(f.Name); f.Name != "meta" && (a == nil || !element.Equal(a, f.Value)) {
 			p.changed = append(p.changed, f.Name)
 		}
 	}
+	if a, b := surgery(was), surgery(now); a != "" && a != b {
+		p.notes = append(p.notes, "The person was registered with another practice ("+a+") until this message; the record now has the practice of this message.")
+	}
 	p.add(prepared{key: r.key, body: element.Canonical(now), index: ix.Index(now)}, old.Number)
 	return nil
 }
 
+// knownBy names the identifier by which a Patient is recognised.
+func knownBy(patient *element.Value) string {
+	if _, local := localIdentifier(patient); local != nil && patient.Identifier(nhs.SystemNHSNumber) == "" {
+		return "local identifier (system " + local.Str("system") + ")"
+	}
+	return "NHS number"
+}
+
 // enrich is the Patient on record with what the message adds. How to reach the
-// person follows the newer word; who the person is only gains what was not
-// known, and identifiers are only ever added.
+// person, and where they are registered, follows the newer word; who the person
+// is only gains what was not known, and identifiers are only ever added. A
+// practice that can be told by its code gives way only to another such.
 func enrich(was, sent *element.Value, newer bool) *element.Value {
 	now := was.Clone()
 	for _, f := range sent.Fields {
 		switch f.Name {
 		case "resourceType", "id", "meta", "identifier":
-		case "telecom", "address":
+		case "telecom", "address", "contact":
 			if newer || now.Get(f.Name) == nil {
+				now.Set(f.Name, f.Value)
+			}
+		case "generalPractitioner":
+			if now.Get(f.Name) == nil || newer && surgery(sent) != surgery(was) && (odsOf(sent) != "" || odsOf(was) == "" && surgery(sent) != "") {
 				now.Set(f.Name, f.Value)
 			}
 		default:
@@ -160,9 +186,6 @@ func conflicts(old, new *element.Value) []string {
 	} else if a, b := given(old), given(new); a != "" && b != "" && !strings.HasPrefix(a, b) && !strings.HasPrefix(b, a) {
 		out = append(out, "name.given")
 	}
-	if a, b := surgery(old), surgery(new); a != "" && b != "" && a != b {
-		out = append(out, "generalPractitioner")
-	}
 	return out
 }
 
@@ -178,6 +201,16 @@ func surgery(v *element.Value) string {
 		return code
 	}
 	return v.TextAt("generalPractitioner.reference")
+}
+
+// odsOf is the ODS code of the practice where the person is registered.
+func odsOf(v *element.Value) string {
+	for _, gp := range v.List("generalPractitioner") {
+		if gp.TextAt("identifier.system") == nhs.SystemODSOrganization {
+			return gp.TextAt("identifier.value")
+		}
+	}
+	return ""
 }
 
 func families(v *element.Value) []string {

@@ -32,6 +32,7 @@ type prepared struct {
 type draft struct {
 	resources     []prepared
 	flags         []fault.Issue
+	late          []fault.Issue // that came up against what is stored; no Task shows them yet
 	task, request string
 	received      time.Time
 

@@ -22,6 +22,9 @@ func (s *Service) modify(tx store.Tx, sender Sender, sub Submission, d *draft, k
 	e, err := s.earlier(tx, sender, d)
 	var no *refusal
 	if errors.As(err, &no) && no.fault.Kind == fault.NotFound && sender.UpdateMakes {
+		if d, err = s.apart(tx, sender.Name, d); err != nil {
+			return nil, err
+		}
 		p, err := s.plan(tx, d)
 		if err != nil {
 			return nil, err
@@ -235,6 +238,7 @@ func (u *update) work(sender string) error {
 		u.lay(now, u.task, u.s.cfg.Workflow.SenderMayChange)
 	}
 	flagTask(now, u.plan.flags)
+	noteTask(now, u.plan.notes)
 	if len(u.changed) > 0 {
 		u.s.tell(now, profile.ChangedBySender, sender, u.tx, "The sender changed this referral: "+strings.Join(u.changed, ", "))
 	}

@@ -55,6 +55,10 @@ const FlagConsentUnclear = "consent-unclear"
 // FlagSeveral is the flag of a person who comes with different NHS numbers.
 const FlagSeveral = "nhs-number-several"
 
+// FlagShared is the flag of a person who comes with a local identifier, such as
+// a hospital number, that is on record for somebody else.
+const FlagShared = "identifier-shared"
+
 // Flag is one value that was made unusable, and why. Text names the rule and,
 // for a truncated SNOMED CT id, the id it was probably cut from; it never
 // holds the value itself.

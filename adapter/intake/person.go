@@ -1,0 +1,171 @@
+package intake
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/nhs"
+	"github.com/linkloop/linkloop/adapter/profile"
+	"github.com/linkloop/linkloop/adapter/resource"
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+// apart keeps people apart who come under one local identifier, such as a
+// hospital number. An NHS number is national, has a check digit, and is traced;
+// a local number is typed, given again and merged, so it joins a person to the
+// one on record only where surname and birth date agree with it. Where they do
+// not, the person gets an id made of both, and the Task says so: one person
+// held twice is found and put right, two people held as one may not be.
+//
+// It also flags who comes with a local identifier that is on record under
+// another NHS number. The draft stays as it is, because the decision may run
+// again.
+func (s *Service) apart(tx store.Tx, sender string, d *draft) (*draft, error) {
+	i := slices.IndexFunc(d.resources, func(r prepared) bool { return r.key.Type == "Patient" })
+	if i < 0 {
+		return d, nil
+	}
+	sent := d.resources[i]
+	if sent.root.Identifier(nhs.SystemNHSNumber) != "" {
+		found, err := s.elsewhere(tx, sent)
+		if err != nil || len(found) == 0 {
+			return d, err
+		}
+		return d.with(found...), nil
+	}
+	at, local := localIdentifier(sent.root)
+	if local == nil {
+		return d, nil
+	}
+	old, found, err := hold(tx, sent.key)
+	if err != nil || !found {
+		return d, err
+	}
+	differs := distinguishes(old.root, sent.root)
+	if len(differs) == 0 {
+		return d, nil
+	}
+	family := ""
+	if names := families(sent.root); len(names) > 0 {
+		family = names[0]
+	}
+	id := s.deriveID("Patient", "sender", sender, local.Str("system"), local.Str("value"), "person", family, sent.root.Str("birthDate"))
+	out := s.renamed(d.with(fault.Issue{
+		Severity: "warning", Code: profile.FlagShared, Expression: fmt.Sprintf("Patient.identifier[%d]", at), Place: sent.place,
+		Text: "the local identifier (system " + local.Str("system") + ") is on record for somebody with another " + strings.Join(differs, " and ") +
+			"; the two are kept apart, and the person of this referral is a Patient of their own; ask the sender which number is right",
+	}), sent.key, store.Key{Type: "Patient", ID: id})
+	return out, nil
+}
+
+// localIdentifier is the identifier by which a Patient without a national one
+// is recognised, and where it stands; nil when there is none.
+func localIdentifier(patient *element.Value) (int, *element.Value) {
+	for i, x := range patient.List("identifier") {
+		if x.Str("value") != "" && x.Str("system") != "" {
+			return i, x
+		}
+	}
+	return 0, nil
+}
+
+// distinguishes names what tells two people under one local identifier apart:
+// surname and birth date, where both have them. A date that is less precise
+// agrees with one that is more.
+func distinguishes(old, new *element.Value) (out []string) {
+	if a, b := families(old), families(new); len(a) > 0 && len(b) > 0 &&
+		!slices.ContainsFunc(a, func(n string) bool { return slices.Contains(b, n) }) {
+		out = append(out, "name.family")
+	}
+	if a, b := old.Str("birthDate"), new.Str("birthDate"); a != "" && b != "" && !strings.HasPrefix(a, b) && !strings.HasPrefix(b, a) {
+		out = append(out, "birthDate")
+	}
+	return out
+}
+
+// maxSharing bounds how many people with one local identifier are looked at.
+const maxSharing = 20
+
+// elsewhere flags each local identifier of a Patient that somebody on record
+// has under another NHS number: one of the two numbers is somebody else's.
+func (s *Service) elsewhere(tx store.Tx, sent prepared) ([]fault.Issue, error) {
+	var out []fault.Issue
+	for i, x := range sent.root.List("identifier") {
+		value := x.Str("value")
+		if value == "" || x.Str("system") == nhs.SystemNHSNumber || x.Str("system") == "" && x.TextAt("assigner.identifier.value") == "" {
+			continue
+		}
+		q, err := resource.Parse(s.cfg.Indexer, "Patient",
+			url.Values{"identifier": {token(x.Str("system")) + "|" + token(value)}}, resource.Options{BaseURL: s.cfg.BaseURL})
+		if err != nil {
+			continue // too long to be searched for, and so to be a number
+		}
+		q.Query.Limit = maxSharing
+		page, err := tx.Resources().Search(q.Query)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range page.Versions {
+			root, err := element.Parse(v.Body, element.Limits{})
+			if err != nil {
+				return nil, err
+			}
+			if n := root.Identifier(nhs.SystemNHSNumber); v.ID == sent.key.ID || n == "" || !hasIdentifier(root, x) {
+				continue
+			}
+			whose := "system " + x.Str("system")
+			if x.Str("system") == "" {
+				whose = "given by " + x.TextAt("assigner.identifier.value")
+			}
+			out = append(out, fault.Issue{
+				Severity: "warning", Code: profile.FlagShared, Expression: fmt.Sprintf("Patient.identifier[%d]", i), Place: sent.place,
+				Text: "the local identifier (" + whose + ") is on record for somebody with another NHS number; the two are kept apart by their NHS numbers; ask the sender whose number it is",
+			})
+			break
+		}
+	}
+	return out, nil
+}
+
+// hasIdentifier reports whether a Patient has the same identifier: of the same
+// system, or without one by the same assigner.
+func hasIdentifier(patient, id *element.Value) bool {
+	return slices.ContainsFunc(patient.List("identifier"), func(have *element.Value) bool {
+		return have.Str("value") == id.Str("value") && have.Str("system") == id.Str("system") &&
+			have.TextAt("assigner.identifier.value") == id.TextAt("assigner.identifier.value")
+	})
+}
+
+// token writes one side of a token of a search (R4 search, "Escaping Search
+// Parameters").
+func token(text string) string {
+	return strings.NewReplacer(`\`, `\\`, "|", `\|`, ",", `\,`, "$", `\$`).Replace(text)
+}
+
+// with is the draft with flags that came up when it was held against what is
+// stored. Its Task is not rendered with them yet.
+func (d *draft) with(flags ...fault.Issue) *draft {
+	out := *d
+	out.late = append(slices.Clone(d.late), flags...)
+	return &out
+}
+
+// renamed is the draft with another id for one of its resources, and all that
+// name it naming that.
+func (s *Service) renamed(d *draft, from, to store.Key) *draft {
+	out := *d
+	out.resources = make([]prepared, len(d.resources))
+	u := update{rename: map[string]string{from.String(): to.String()}}
+	for i, r := range d.resources {
+		root := u.here(r.root)
+		if r.key == from {
+			root.SetString("id", to.ID)
+		}
+		out.resources[i] = s.ready(root, r.name, r.place)
+	}
+	return &out
+}
