@@ -40,6 +40,9 @@ type entry struct {
 	refersTo      []store.Key
 }
 
+// reads reports whether nothing is written for the entry.
+func (e entry) reads() bool { return e.method == "GET" || e.operation == validate }
+
 // answer is what an entry came to.
 type answer struct {
 	status   int
@@ -49,8 +52,18 @@ type answer struct {
 	remarks  []fault.Issue // warnings about what was taken
 }
 
-// batch does each entry by itself; of a history the last one comes first.
-func (s *Service) batch(ctx context.Context, who Caller, list []*element.Value, strict, history bool) []answer {
+// written reports whether the answer is about a version that the entry wrote.
+func (a answer) written() bool {
+	return a.version.Number > 0 && (a.status == 200 && a.resource == nil || a.status == 201)
+}
+
+// batch does each entry by itself; of a history the last one comes first. What
+// is read after the answers are full is not answered, and what was written is
+// answered without the resource.
+func (s *Service) batch(ctx context.Context, who Caller, list []*element.Value, prefer Preferences, history bool) []answer {
+	left, answers := allowance{}, room{left: MaxAnswers}
+	in := *s
+	in.cfg.Store = metered{s.cfg.Store, &left}
 	names := map[string]bool{}
 	for _, x := range list {
 		if u := x.Str("fullUrl"); strings.HasPrefix(u, "urn:") {
@@ -64,14 +77,11 @@ func (s *Service) batch(ctx context.Context, who Caller, list []*element.Value, 
 			i = len(list) - 1 - n
 		}
 		x := list[i]
-		err := ctx.Err()
-		if err != nil {
-			err = fault.Wrap(fault.Transient, err, "the time of the request was over before this entry; send it again")
-		}
+		err := inTime(ctx)
 		var e entry
 		if err == nil {
 			e, err = s.entry(x)
-			e.strict = strict
+			e.strict = prefer.Strict
 			if history {
 				e = e.replayed()
 			}
@@ -79,8 +89,19 @@ func (s *Service) batch(ctx context.Context, who Caller, list []*element.Value, 
 		if err == nil && refersToOther(e.resource, names) {
 			err = fault.New(fault.Malformed, "", "entries of a batch do not refer to each other; send a transaction")
 		}
+		if err == nil && e.reads() && answers.spent {
+			err = answers.full()
+		}
 		if err == nil {
-			out[i], err = s.done(ctx, who, e)
+			left = ofEntry()
+			out[i], err = in.done(ctx, who, e)
+		}
+		if err == nil && !answers.hold(&out[i], prefer.Returns) {
+			if e.reads() {
+				err = answers.full()
+			} else {
+				out[i].without()
+			}
 		}
 		if err != nil {
 			f := fault.Of(located(err, i))
@@ -88,6 +109,12 @@ func (s *Service) batch(ctx context.Context, who Caller, list []*element.Value, 
 		}
 	}
 	return out
+}
+
+// without leaves out of the answer to a write what it would show.
+func (a *answer) without() {
+	a.resource, a.version.Body = nil, nil
+	a.remarks = []fault.Issue{{Severity: "warning", Code: "too-costly", Text: "this was done; the resource is left out, as the answers of the Bundle are full"}}
 }
 
 // replayed is an entry of a history as a change: what was made under an id is
@@ -385,7 +412,7 @@ func (s *Service) answer(typ string, answers []answer, returns string) []byte {
 		if v := a.version; v.Number > 0 {
 			b.fullURL(v.Key)
 			b.out = append(b.out, ',')
-			written := a.status == 200 && a.resource == nil || a.status == 201
+			written := a.written()
 			if written {
 				response.SetString("location", s.cfg.BaseURL+"/"+v.Key.String()+"/_history/"+strconv.FormatInt(v.Number, 10))
 			}
