@@ -122,6 +122,41 @@ func TestFileOfRows(t *testing.T) {
 	}
 }
 
+// TestFindingsOfAcceptedRows are in the receipt, with place and code and without
+// a value; again when the file comes again.
+func TestFindingsOfAcceptedRows(t *testing.T) {
+	h := open(t, rows)
+	bad := strings.NewReplacer("14 Feb 1970", "31 Feb 1970", ";M;", ";XYZZY;").Replace(row(2))
+	file := []byte(rowHeader + row(1) + bad)
+	for _, again := range []bool{false, true} {
+		c := h.receipt(h.want(h.call("POST", "/intake/rows", file), 200))
+		if len(c.Entries) != 0 || c.Warned != 1 || len(c.Warnings) != 1 {
+			t.Fatalf("%+v", c)
+		}
+		w := c.Warnings[0]
+		if w.Number != 3 || w.Kind != "warning" || w.Message == 0 || w.Again != again || len(w.Reasons) != 2 {
+			t.Fatalf("%+v", w)
+		}
+		for i, want := range []batch.Reason{
+			{Place: "row 3, column `DOB`", Element: "Patient.birthDate", Code: "not-a-date"},
+			{Place: "row 3, column Sex", Element: "Patient.gender", Code: "unknown-code"},
+		} {
+			got := w.Reasons[i]
+			if got.Reason == "" || strings.Contains(got.Reason, "XYZZY") || got.Place != want.Place || got.Element != want.Element || got.Code != want.Code {
+				t.Errorf("%+v, want %+v", got, want)
+			}
+		}
+		kept := h.receipt(h.want(h.call("GET", "/admin/receipts/"+c.ID, nil), 200))
+		if kept.Warned != 1 || len(kept.Warnings) != 1 {
+			t.Errorf("what is kept of it: %+v", kept)
+		}
+	}
+	r := h.want(h.call("POST", "/intake/rows", file, "Accept", "text/csv"), 200)
+	if !strings.Contains(string(r.body), "warning,\"row 3, column `DOB`\",Patient.birthDate,") || !strings.Contains(string(r.body), "1 accepted with warnings") {
+		t.Errorf("%s", r.body)
+	}
+}
+
 // TestFilesThatCannotBeTaken are answered as a whole.
 func TestFilesThatCannotBeTaken(t *testing.T) {
 	h := open(t, func(c *config.Config) {

@@ -293,8 +293,10 @@ func (r *run) note(p inbound.Part, res intake.Result, issues []fault.Issue) {
 		c.add(entryOf(c.Part, p, res, issues))
 	case res.Kind == fault.Duplicate.String():
 		c.Repeated++
+		c.warn(p, res)
 	default:
 		c.Accepted++
+		c.warn(p, res)
 	}
 }
 
@@ -302,6 +304,7 @@ func (r *run) note(p inbound.Part, res intake.Result, issues []fault.Issue) {
 func (r *run) end(ctx context.Context) *Receipt {
 	c := r.receipt
 	slices.SortFunc(c.Entries, func(a, b Entry) int { return cmp.Compare(a.Number, b.Number) })
+	slices.SortFunc(c.Warnings, func(a, b Entry) int { return cmp.Compare(a.Number, b.Number) })
 	c.Ended = r.t.cfg.Now()
 	r.t.keep(ctx, c)
 	return c

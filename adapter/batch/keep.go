@@ -56,7 +56,7 @@ func (t *Taker) keep(ctx context.Context, c *Receipt) {
 }
 
 // pack writes a receipt to be kept. One that is too large says how many of its
-// entries it leaves out.
+// entries it leaves out; warnings go first.
 func pack(c *Receipt) ([]byte, error) {
 	kept := *c
 	for {
@@ -65,8 +65,12 @@ func pack(c *Receipt) ([]byte, error) {
 		if err := errors.Join(kept.WriteJSON(w), w.Close()); err != nil {
 			return nil, err
 		}
-		if b.Len() <= maxKept || len(kept.Entries) == 0 {
+		if b.Len() <= maxKept || len(kept.Entries)+len(kept.Warnings) == 0 {
 			return b.Bytes(), nil
+		}
+		if n := len(kept.Warnings); n > 0 {
+			kept.Warnings = kept.Warnings[:n/2]
+			continue
 		}
 		half := len(kept.Entries) / 2
 		kept.Unlisted += len(kept.Entries) - half

@@ -20,8 +20,9 @@ import (
 // Bounds of a receipt. When more is wrong than that, one thing is wrong with
 // the whole file; the rest is in the list of failed messages.
 const (
-	maxEntries = 10_000
-	maxReasons = 10
+	maxEntries  = 10_000
+	maxWarnings = 2_000
+	maxReasons  = 10
 )
 
 // Status is how a file ended.
@@ -53,16 +54,21 @@ type Receipt struct {
 	Unlisted int       `json:"unlisted,omitempty"`
 	Entries  []Entry   `json:"entries"` // refused and untaken ones, in the order of the file
 
+	// Warned counts the accepted ones, now or before, of which something was
+	// found that is no reason to refuse them; the first are in Warnings.
+	Warned   int     `json:"warned,omitempty"`
+	Warnings []Entry `json:"warnings,omitempty"`
+
 	kind fault.Kind // of what ended the file
 }
 
-// Entry is one message that was not accepted.
+// Entry is one message that was not accepted, or of which something was found.
 type Entry struct {
 	Number  int      `json:"number"`            // 14 for row 14, as a spreadsheet counts, the header included
 	Line    int      `json:"line"`              // of the file
 	Message int64    `json:"message,omitempty"` // number in the inbox, for messages show and replay; 0: not kept
-	Kind    string   `json:"kind"`              // fault kind
-	Again   bool     `json:"again,omitempty"`   // was refused before for the same reasons
+	Kind    string   `json:"kind"`              // fault kind; of an accepted one: warning, information
+	Again   bool     `json:"again,omitempty"`   // was refused before for the same reasons, or was accepted before
 	Reasons []Reason `json:"reasons"`
 }
 
@@ -70,18 +76,43 @@ type Entry struct {
 type Reason struct {
 	Place   string `json:"place"` // row 14, column NHS_No
 	Element string `json:"element,omitempty"`
+	Code    string `json:"code,omitempty"` // of a finding: consent-refused, unknown-code
 	Reason  string `json:"reason"`
 }
 
 func entryOf(name string, p inbound.Part, res intake.Result, issues []fault.Issue) Entry {
 	e := Entry{Number: p.Number, Line: p.Line, Message: res.MessageID, Kind: res.Refused, Again: res.Kind == fault.Duplicate.String()}
-	for _, is := range issues[:min(len(issues), maxReasons)] {
-		e.Reasons = append(e.Reasons, Reason{Place: place(name, p.Number, is.Place), Element: is.Expression, Reason: is.Text})
-	}
+	e.Reasons = reasons(name, p, issues)
 	if len(e.Reasons) == 0 {
 		e.Reasons = []Reason{{Place: place(name, p.Number, ""), Reason: "the message was refused"}}
 	}
 	return e
+}
+
+func reasons(name string, p inbound.Part, issues []fault.Issue) (out []Reason) {
+	for _, is := range issues[:min(len(issues), maxReasons)] {
+		out = append(out, Reason{Place: place(name, p.Number, is.Place), Element: is.Expression, Code: is.Code, Reason: is.Text})
+	}
+	return out
+}
+
+// warn notes what was found of a message that was accepted.
+func (c *Receipt) warn(p inbound.Part, res intake.Result) {
+	issues := slices.DeleteFunc(res.Issues(), func(is fault.Issue) bool { return is.Code == "informational" })
+	if len(issues) == 0 {
+		return
+	}
+	if c.Warned++; len(c.Warnings) >= maxWarnings {
+		return
+	}
+	kind := "information"
+	if slices.ContainsFunc(issues, func(is fault.Issue) bool { return is.Severity != "information" }) {
+		kind = "warning"
+	}
+	c.Warnings = append(c.Warnings, Entry{
+		Number: p.Number, Line: p.Line, Message: res.MessageID, Kind: kind, Again: res.Kind == fault.Duplicate.String(),
+		Reasons: reasons(c.Part, p, issues),
+	})
 }
 
 // place puts the number of a part before a place within it.
@@ -184,7 +215,7 @@ func (c *Receipt) WriteJSON(w io.Writer) error {
 }
 
 // csvHead names the columns of WriteCSV.
-var csvHead = []string{"number", "line", "message", "kind", "place", "element", "reason"}
+var csvHead = []string{"number", "line", "message", "kind", "place", "element", "reason", "code"}
 
 // WriteCSV writes a line for each reason of each entry, and a last one about
 // the file as a whole, without a number.
@@ -192,16 +223,16 @@ func (c *Receipt) WriteCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
 	out.UseCRLF = true // RFC 4180
 	rows := [][]string{slices.Clone(csvHead)}
-	for _, e := range c.Entries {
+	for _, e := range slices.Concat(c.Entries, c.Warnings) {
 		message := ""
 		if e.Message != 0 {
 			message = strconv.FormatInt(e.Message, 10)
 		}
 		for _, r := range e.Reasons {
-			rows = append(rows, []string{strconv.Itoa(e.Number), strconv.Itoa(e.Line), message, e.Kind, r.Place, r.Element, r.Reason})
+			rows = append(rows, []string{strconv.Itoa(e.Number), strconv.Itoa(e.Line), message, e.Kind, r.Place, r.Element, r.Reason, r.Code})
 		}
 	}
-	rows = append(rows, []string{"", "", "", string(c.Status), "", "", c.summary()})
+	rows = append(rows, []string{"", "", "", string(c.Status), "", "", c.summary(), ""})
 	for _, row := range rows {
 		for i, cell := range row {
 			row[i] = harmless(cell)
@@ -223,6 +254,12 @@ func (c *Receipt) summary() string {
 	parts := []string{fmt.Sprintf("%d read: %d accepted, %d repeated, %d refused", c.Messages+c.Untaken, c.Accepted, c.Repeated, c.Refused)}
 	if c.Untaken > 0 {
 		parts = append(parts, fmt.Sprintf("%d not taken", c.Untaken))
+	}
+	if c.Warned > 0 {
+		parts = append(parts, fmt.Sprintf("%d accepted with warnings", c.Warned))
+	}
+	if n := c.Warned - len(c.Warnings); n > 0 {
+		parts = append(parts, fmt.Sprintf("the warnings of %d more are not listed here", n))
 	}
 	if c.Unlisted > 0 {
 		parts = append(parts, fmt.Sprintf("%d more are not listed here", c.Unlisted))
