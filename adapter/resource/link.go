@@ -161,7 +161,7 @@ func (p *parser) inner(typ, key, value string) (*Search, error) {
 	if o.depth++; o.depth > maxDepth {
 		return nil, malformed("", "a chain of more than %d references", maxDepth)
 	}
-	o.Strict = true
+	o.Strict, o.Lists = true, false
 	s, err := Parse(p.ix, typ, url.Values{key: {value}}, o)
 	if err == nil {
 		s.Query.Limit = MaxLinked + 1

@@ -22,6 +22,7 @@ const (
 	maxValues    = 100 // OR-ed values of one parameter
 	maxClauses   = 50  // AND-ed conditions
 	maxPairs     = 100 // name=value pairs in all
+	maxLists     = 5   // different values of _list
 )
 
 // Options say how a search is read.
@@ -32,6 +33,8 @@ type Options struct {
 	Now time.Time
 	// Links allows conditions on other resources, which the caller answers.
 	Links bool
+	// Lists allows _list, which the caller answers.
+	Lists bool
 	// ValueSet lists a value set by its address or canonical, for :in and
 	// :not-in; nil: there are none.
 	ValueSet func(reference string) (Codes, error)
@@ -68,6 +71,7 @@ func (i Include) References(v *element.Value) []string {
 type Search struct {
 	Query    Query
 	Links    []Link    // to be answered before the query
+	Lists    []string  // the Lists of _list: what is found stands in each of them
 	Keys     []SortKey // the order, where the query does not say it
 	Includes []Include
 	Elements []string      // of each match, these and what must be there; nil: everything
@@ -151,7 +155,7 @@ func (p *parser) parameter(key, value string) error {
 	if include && (modifier == "iterate" || modifier == "recurse") {
 		modified = false
 	}
-	if modified && slices.Contains(controls, name) {
+	if modified && (slices.Contains(controls, name) || name == "_list") {
 		// The modifier is the client's text, so it is not repeated.
 		return fault.New(fault.Unsupported, name, "no modifier is supported here")
 	}
@@ -214,6 +218,13 @@ func (p *parser) parameter(key, value string) error {
 	case CursorParameter:
 		q.After = value
 		return nil // not a condition of the search: it stays out of the self link
+	case "_list":
+		if p.narrows = true; slices.Contains(p.out.Lists, value) {
+			return nil
+		}
+		if err := p.list(value); err != nil {
+			return err
+		}
 	case "_filter", "_text", "_content", "_query":
 		// Known and not served: each narrows a search, and what it would have left
 		// out is not to be taken for what was asked for.
@@ -233,6 +244,17 @@ func (p *parser) parameter(key, value string) error {
 		p.narrows = true
 	}
 	p.out.Self.Add(key, value)
+	return nil
+}
+
+// list reads _list.
+func (p *parser) list(value string) error {
+	if !p.opt.Lists {
+		return fault.New(fault.Unsupported, "_list", "_list is served in searches over one type, and there not in chains")
+	}
+	if p.out.Lists = append(p.out.Lists, value); len(p.out.Lists) > maxLists {
+		return malformed("_list", "at most %d Lists are expected", maxLists)
+	}
 	return nil
 }
 

@@ -93,6 +93,8 @@ func historyOf(typ, id string, params url.Values, strict bool) (*history, error)
 		case slices.Contains(shown, name):
 			h.self[name] = params[name]
 			continue
+		case name == "_list" || strings.HasPrefix(name, "_list:"):
+			return nil, fault.New(fault.Unsupported, "_list", "_list is served in searches over one type, and not in histories")
 		case name != resource.CursorParameter && name != "_count" && name != "_since" && name != "_at":
 			if strict {
 				return nil, fault.New(fault.Malformed, "", "an unknown parameter; a history knows _count, _since, _at, _elements and _summary")

@@ -30,13 +30,22 @@ type inside struct {
 	tx store.Tx
 }
 
-// Decide runs fn as part of the decision.
-func (i inside) Decide(_ context.Context, fn func(store.Tx) error, _ ...store.Hint) error {
+// Decide runs fn as part of the decision, which holds up everybody who writes:
+// not beyond the time of the request.
+func (i inside) Decide(ctx context.Context, fn func(store.Tx) error, _ ...store.Hint) error {
+	if err := inTime(ctx); err != nil {
+		return err
+	}
 	return fn(i.tx)
 }
 
 // View reads what the decision sees, its own writes among it.
-func (i inside) View(_ context.Context, fn func(store.Reader) error) error { return fn(reader{i.tx}) }
+func (i inside) View(ctx context.Context, fn func(store.Reader) error) error {
+	if err := inTime(ctx); err != nil {
+		return err
+	}
+	return fn(reader{i.tx})
+}
 
 // reader is a decision that only reads.
 type reader struct{ tx store.Tx }

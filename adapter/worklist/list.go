@@ -14,11 +14,19 @@ import (
 // their ids, and is not struck out there. The lists by function, such as
 // $current-problems, are not kept here.
 // https://hl7.org/fhir/R4/search.html#list
-func (s *Service) listed(ctx context.Context, q *resource.Search, typ string, lists []string) error {
-	for _, list := range lists {
+func (s *Service) listed(ctx context.Context, q *resource.Search, typ string) error {
+	var read []string
+	for _, list := range q.Lists {
 		id := strings.TrimPrefix(strings.TrimPrefix(list, s.cfg.BaseURL+"/"), "List/")
 		if id == "" || strings.ContainsAny(id, "$,/") {
 			return fault.New(fault.Unsupported, "_list", "the id of one List that is held here is expected")
+		}
+		if slices.Contains(read, id) {
+			continue // written in another way
+		}
+		read = append(read, id)
+		if err := inTime(ctx); err != nil {
+			return err
 		}
 		v, err := s.Read(ctx, "List", id)
 		if kind := fault.KindOf(err); err != nil && (kind == fault.NotFound || kind == fault.Gone) {
@@ -42,7 +50,6 @@ func (s *Service) listed(ctx context.Context, q *resource.Search, typ string, li
 		if err := q.Only(s.cfg.Indexer, slices.Compact(ids)); err != nil {
 			return err
 		}
-		q.Self.Add("_list", list)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package worklist
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/url"
 
 	"github.com/linkloop/linkloop/adapter/fault"
@@ -34,12 +33,8 @@ func (s *Service) search(ctx context.Context, typ, path string, params url.Value
 		return nil, err
 	}
 	o.BaseURL, o.Now, o.Links, o.ValueSet = s.cfg.BaseURL, s.cfg.Now(), true, s.valueSets(ctx)
+	o.Lists = true
 	rest, met := s.adopted(typ, params)
-	lists := rest["_list"]
-	if len(lists) > 0 {
-		rest = maps.Clone(rest)
-		delete(rest, "_list")
-	}
 	q, err := resource.Parse(s.cfg.Indexer, typ, rest, o)
 	if err != nil {
 		return nil, err
@@ -47,7 +42,7 @@ func (s *Service) search(ctx context.Context, typ, path string, params url.Value
 	for _, v := range met {
 		q.Self.Add("_profile", v)
 	}
-	if err := s.listed(ctx, q, typ, lists); err != nil {
+	if err := s.listed(ctx, q, typ); err != nil {
 		return nil, err
 	}
 	var page store.Page

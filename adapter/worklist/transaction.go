@@ -62,15 +62,23 @@ type Preferences struct {
 	Strict  bool   // unknown search parameters are refused
 }
 
-// transaction does all entries or none.
-func (s *Service) transaction(ctx context.Context, who Caller, list []*element.Value, strict bool) ([]answer, error) {
+// transaction does all entries or none. Nobody else writes meanwhile, so what it
+// reads is bounded, and it ends with the time of the request.
+func (s *Service) transaction(ctx context.Context, who Caller, list []*element.Value, prefer Preferences) ([]answer, error) {
 	read := make([]entry, len(list))
+	reads := 0
 	for i, x := range list {
 		var err error
 		if read[i], err = s.entry(x); err != nil {
 			return nil, located(err, i)
 		}
-		read[i].strict = strict
+		read[i].strict = prefer.Strict
+		if read[i].reads() {
+			reads++
+		}
+	}
+	if reads > MaxReads {
+		return nil, tooCostly("%d entries of the transaction read, at most %d are taken; a batch takes more", reads, MaxReads)
 	}
 	var answers []answer
 	err := s.within(ctx, func(in *Service, tx store.Tx) error {
@@ -79,17 +87,25 @@ func (s *Service) transaction(ctx context.Context, who Caller, list []*element.V
 			entries[i].resource = read[i].resource.Clone() // rewritten below, and the decision may run again
 		}
 		t := &transaction{service: in, tx: tx, entries: entries, found: map[string]store.Key{}, gone: map[store.Key]bool{}}
-		if err := t.identify(); err != nil {
+		if err := t.identify(ctx); err != nil {
 			return err
 		}
-		if err := t.rewrite(); err != nil {
+		if err := t.rewrite(ctx); err != nil {
 			return err
 		}
+		left, room := ofTransaction(), room{left: MaxAnswers}
+		in.cfg.Store = metered{in.cfg.Store, &left}
 		answers = make([]answer, len(entries))
 		var deleted []int
 		for _, i := range t.order() {
-			var err error
-			if answers[i], err = in.done(ctx, who, entries[i]); err != nil {
+			err := inTime(ctx)
+			if err == nil {
+				answers[i], err = in.done(ctx, who, entries[i])
+			}
+			if err == nil && !room.hold(&answers[i], prefer.Returns) {
+				err = room.full()
+			}
+			if err != nil {
 				return located(err, i)
 			}
 			if entries[i].method == "DELETE" && answers[i].version.Number > 0 {
@@ -119,7 +135,7 @@ type transaction struct {
 // identify finds out which resource each entry is about: conditions are met by
 // what was there before and is not deleted here, as deletions come first, and
 // what is made gets its id. No resource is written twice.
-func (t *transaction) identify() error {
+func (t *transaction) identify(ctx context.Context) error {
 	writes := map[store.Key]bool{}
 	conditions := map[string]bool{}
 	for _, deletions := range []bool{true, false} {
@@ -128,7 +144,11 @@ func (t *transaction) identify() error {
 			if e.method == "GET" || e.operation == validate || (e.method == "DELETE") != deletions {
 				continue
 			}
-			if err := t.identifyOne(e, conditions); err != nil {
+			err := inTime(ctx)
+			if err == nil {
+				err = t.identifyOne(e, conditions)
+			}
+			if err != nil {
 				return located(err, i)
 			}
 			if e.exists && e.method == "POST" || e.key.ID == "" {
@@ -196,7 +216,7 @@ func (t *transaction) identifyOne(e *entry, conditions map[string]bool) error {
 
 // rewrite puts the references of entries to each other, and conditional
 // references, in their final form. https://hl7.org/fhir/R4/http.html#trules
-func (t *transaction) rewrite() error {
+func (t *transaction) rewrite(ctx context.Context) error {
 	full := map[string]*entry{}
 	for i := range t.entries {
 		e := &t.entries[i]
@@ -216,7 +236,7 @@ func (t *transaction) rewrite() error {
 		if !known {
 			continue
 		}
-		r := &rewriter{transaction: t, full: full, base: baseOf(e.fullURL)}
+		r := &rewriter{transaction: t, full: full, base: baseOf(e.fullURL), resolve: func(typ, query string) (store.Key, error) { return t.resolve(ctx, typ, query) }}
 		r.walk(e.resource, typ)
 		if r.err != nil {
 			return located(r.err, i)
@@ -241,6 +261,7 @@ type rewriter struct {
 	transaction *transaction
 	full        map[string]*entry
 	base        string
+	resolve     func(typ, query string) (store.Key, error)
 	to          []store.Key
 	err         error
 }
@@ -299,7 +320,7 @@ func (r *rewriter) reference(x *element.Value) {
 	case strings.HasPrefix(x.Text, "urn:uuid:"):
 		r.err = fault.New(fault.Malformed, "", "a reference names a urn:uuid that is the fullUrl of no entry")
 	case conditional && fhir.Known(typ):
-		key, err := r.transaction.resolve(typ, query)
+		key, err := r.resolve(typ, query)
 		if err != nil {
 			r.err = err
 			return
@@ -360,7 +381,10 @@ func (r *rewriter) narrative(div string) string {
 
 // resolve finds the one resource of a conditional reference; none or several
 // fail the transaction.
-func (t *transaction) resolve(typ, query string) (store.Key, error) {
+func (t *transaction) resolve(ctx context.Context, typ, query string) (store.Key, error) {
+	if err := inTime(ctx); err != nil {
+		return store.Key{}, err
+	}
 	if key, ok := t.found[typ+"?"+query]; ok {
 		return key, nil
 	}
