@@ -156,6 +156,9 @@ func (p *parser) unknown() error {
 		known = append(known, d.Name)
 	}
 	known = append(known, "_id", "_lastUpdated", "_count", "_sort", "_include", "_revinclude", "_total", "_summary", "_elements", "_has")
+	if p.opt.Lists {
+		known = append(known, "_list")
+	}
 	for _, key := range p.strange {
 		name, _, _ := strings.Cut(key, ":")
 		near, far := spelling.Nearest(name, known)

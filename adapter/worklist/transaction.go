@@ -42,10 +42,10 @@ func (s *Service) Bundle(ctx context.Context, who Caller, body []byte, prefer Pr
 	}
 	switch typ := v.Str("type"); typ {
 	case "batch", "history":
-		answers := s.batch(ctx, who, list, prefer.Strict, typ == "history")
+		answers := s.batch(ctx, who, list, prefer, typ == "history")
 		return s.answer("batch-response", answers, prefer.Returns), nil
 	case "transaction":
-		answers, err := s.transaction(ctx, who, list, prefer.Strict)
+		answers, err := s.transaction(ctx, who, list, prefer)
 		if err != nil {
 			return nil, err
 		}
