@@ -75,6 +75,7 @@ type Plan struct {
 	Do      State
 	Channel string    // by which it is sent
 	Payload []byte    // what is sent of it
+	Marks   []string  // that say what is sent of it, see LeftMark; kept when it may have arrived
 	Until   time.Time // of Retry
 	Reason  string    // of everything but Sent; public
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/linkloop/linkloop/adapter/element"
-	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/nhs"
 	"github.com/linkloop/linkloop/adapter/outbound"
 	"github.com/linkloop/linkloop/adapter/outcome"
@@ -36,16 +35,13 @@ type note struct {
 // entered-in-error, found by the identifier it was made with, and what is right
 // stands beside it under an identifier of its own; so the correction too can be
 // sent again without doubling anything. The letter is treated alike. A short
-// letter more says what was done.
+// letter more says what was done. Nothing is taken back that did not leave, and
+// no more is told than had left; earlier are the corrections before this one.
 //
 // https://hl7.org/fhir/R4/http.html#cond-update, ?cs#status entered-in-error
-func change(d store.Delivery, o Order, at time.Time) (changed, error) {
-	bundle, err := element.Parse(d.Payload, element.Limits{})
-	if err != nil || bundle.ResourceType() != "Bundle" {
-		return changed{}, fault.New(fault.Internal, "", "delivery %d holds no Bundle", d.ID)
-	}
+func change(d store.Delivery, bundle *element.Value, o Order, at time.Time, g gone, earlier []earlier) changed {
 	var c changed
-	var put, left []*element.Value
+	var put, rest []*element.Value
 	var wrongs []Code
 	for _, e := range bundle.List("entry") {
 		r := e.Get("resource")
@@ -54,55 +50,79 @@ func change(d store.Delivery, o Order, at time.Time) (changed, error) {
 		}
 		code, wrong := wrongCode(r, o.Query.Code)
 		if !wrong {
-			left = append(left, e)
+			rest = append(rest, e)
 			continue
 		}
-		c.entries++
 		if !slices.Contains(wrongs, code) {
 			wrongs = append(wrongs, code)
 		}
+		if !g.has(e) && !g.letter(bundle) {
+			continue
+		}
+		c.entries++
 		line := code.Display + ", " + day(r)
-		put = append(put, takenBack(e))
+		if g.has(e) {
+			put = append(put, takenBack(g.without(e)))
+		}
 		if o.Replace.Code != "" {
 			right := replaced(r, o)
-			put = append(put, created(right, o.ID))
 			same := e.Clone()
 			same.Set("resource", withIdentifier(right, r.TextAt("identifier.value")))
-			left = append(left, same)
+			rest = append(rest, same)
 			line += "; it reads now: " + o.Replace.Display
+			if g.has(e) {
+				put = append(put, created(g.without(same).Get("resource"), o.ID))
+			}
 		}
 		c.note.lines = append(c.note.lines, line)
 	}
 	if c.entries == 0 {
-		return c, nil
+		return c
 	}
-	left, put = retold(left, put, wrongs, o)
-	put = append(put, letterOf(bundle, d, o, at, c.note))
-	c.correction = transaction(put)
-	if len(left) > 0 {
-		c.instead = transaction(left)
+	rest, put = retold(rest, put, wrongs, o, g, earlier)
+	if g.letters() {
+		put = append(put, letterOf(bundle, d, o, at, c.note))
 	}
-	return c, nil
+	c.correction = transaction(bundle, put)
+	if len(rest) > 0 {
+		c.instead = transaction(bundle, rest)
+	}
+	return c
 }
 
 // retold are the entries that are left with letters that do not tell of the wrong
 // codes any more, and what puts a record right with what does the same there: the
 // letter that tells of them is taken back and not said again, because some readers
 // are shown whatever comes, and the one that does not stands
-// beside it. A letter out of which they cannot be taken is only taken back.
-func retold(left, put []*element.Value, wrongs []Code, o Order) (kept, right []*element.Value) {
-	for _, e := range left {
-		was := e.Get("resource")
-		r := was
-		if r.ResourceType() == "DocumentReference" {
-			for _, w := range wrongs {
-				if r != nil {
-					r = outcome.Recode(r, outcome.Leaving{Code: w.Code, Display: w.Display}, outcome.Code{Code: o.Replace.Code, Display: o.Replace.Display}, o.ID)
+// beside it. A letter out of which they cannot be taken is only taken back, and so
+// is one of which nobody knows whether it left. Where an earlier correction told
+// the letter anew, that one is taken back too, and told again from.
+func retold(rest, put []*element.Value, wrongs []Code, o Order, g gone, before []earlier) (kept, right []*element.Value) {
+	for _, e := range rest {
+		if e.TextAt("resource.resourceType") != "DocumentReference" || e.TextAt("resource.status") == inError || !g.has(e) {
+			kept = append(kept, e)
+			continue
+		}
+		was, there := g.redrawn(e.Get("resource")), []*element.Value{e}
+		for _, b := range before {
+			if told := b.letterOf(e); told != nil {
+				if was = told.Get("resource"); b.gone.has(told) {
+					there = append(there, told)
 				}
 			}
 		}
-		if r != was {
-			back := takenBack(e)
+		r := was
+		for _, w := range wrongs {
+			if r != nil {
+				r = outcome.Recode(r, outcome.Leaving{Code: w.Code, Display: w.Display}, outcome.Code{Code: o.Replace.Code, Display: o.Replace.Display}, o.ID)
+			}
+		}
+		if r == was && r != nil {
+			kept = append(kept, e)
+			continue
+		}
+		for _, t := range there {
+			back := takenBack(g.without(t))
 			back.Get("resource").Set("content", text("Letter entered in error",
 				"ENTERED IN ERROR\n\nThe letter that stood here told of a code that was wrong. What is right is in the letters that came with this one.\n"))
 			put = append(put, back)
@@ -110,11 +130,11 @@ func retold(left, put []*element.Value, wrongs []Code, o Order) (kept, right []*
 		if r == nil {
 			continue
 		}
-		if r != was {
+		if g.letters() {
 			put = append(put, created(r, o.ID))
-			e = e.Clone()
-			e.Set("resource", r)
 		}
+		e = e.Clone()
+		e.Set("resource", r)
 		kept = append(kept, e)
 	}
 	return kept, put
@@ -143,7 +163,7 @@ func marks(payload []byte) []string {
 	if err != nil {
 		return nil
 	}
-	return outbound.Marks(transaction(slices.DeleteFunc(bundle.List("entry"), func(e *element.Value) bool {
+	return outbound.Marks(transaction(bundle, slices.DeleteFunc(bundle.List("entry"), func(e *element.Value) bool {
 		return e.TextAt("resource.status") == inError
 	})))
 }
@@ -224,9 +244,16 @@ func text(title, body string) *element.Value {
 
 func plain(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-func transaction(entries []*element.Value) []byte {
-	return element.NewObject(element.S("resourceType", "Bundle"), element.S("type", "transaction"),
-		element.F("entry", element.NewArray(entries...))).JSON()
+// transaction is one of other entries than another has, under its tags: the list
+// of codes it was made with, and the status of the Task.
+func transaction(of *element.Value, entries []*element.Value) []byte {
+	out := element.NewObject(element.S("resourceType", "Bundle"))
+	if meta := of.Get("meta"); meta != nil {
+		out.Set("meta", meta.Clone())
+	}
+	out.SetString("type", "transaction")
+	out.Set("entry", element.NewArray(entries...))
+	return out.JSON()
 }
 
 func numberOf(r *element.Value) string {

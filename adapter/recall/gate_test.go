@@ -2,13 +2,23 @@ package recall_test
 
 import (
 	"encoding/base64"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/nhs"
 	"github.com/linkloop/linkloop/adapter/outbound"
+	"github.com/linkloop/linkloop/adapter/outbound/fhirapi"
+	"github.com/linkloop/linkloop/adapter/outbound/outboundtest"
+	"github.com/linkloop/linkloop/adapter/outcome"
 	"github.com/linkloop/linkloop/adapter/recall"
+	"github.com/linkloop/linkloop/adapter/recordtest"
 	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/routing"
 	"github.com/linkloop/linkloop/adapter/store"
@@ -95,16 +105,18 @@ func TestHazardDisclosureByRecall(t *testing.T) {
 		do      outbound.State
 		words   bool
 	}{
-		"everything":                  {routing.All, routing.Practice{}, "", "", "", recall.Recall, outbound.Sent, true},
-		"the person allows nothing":   {routing.Nothing, routing.Practice{}, "", "", "", recall.Recall, outbound.Withheld, false},
-		"the person allows codes":     {routing.CodesOnly, routing.Practice{}, "", "", "", recall.Recall, outbound.Sent, false},
-		"a practice that takes codes": {routing.All, routing.Practice{CodesOnly: true}, "", "", "", recall.Recall, outbound.Sent, false},
-		"a group that is off":         {routing.All, routing.Practice{GroupsOff: []string{"signposting"}, CodesOnly: true}, "", "", "", recall.Recall, outbound.Sent, false},
-		"withheld before":             {routing.Nothing, routing.Practice{}, store.Withheld, "withheld", "", recall.Recall, outbound.Withheld, false},
-		"withheld, and let try again": {routing.Nothing, routing.Practice{}, store.Owed, "withheld", "", recall.Recall, outbound.Withheld, false},
-		"not listed, and tried again": {routing.Nothing, routing.Practice{}, store.Owed, "dead", outbound.NotSent + "x", recall.Recall, outbound.Withheld, false},
-		"the channel was not there":   {routing.Nothing, routing.Practice{}, store.Owed, "retry", "", recall.Recall, outbound.Withheld, false},
-		"the channel is not taken":    {routing.Nothing, routing.Practice{}, store.Owed, "elsewhere", "", recall.Recall, outbound.Withheld, false},
+		"everything":                   {routing.All, routing.Practice{}, "", "", "", recall.Recall, outbound.Sent, true},
+		"the person allows nothing":    {routing.Nothing, routing.Practice{}, "", "", "", recall.Recall, outbound.Withheld, false},
+		"the person allows codes":      {routing.CodesOnly, routing.Practice{}, "", "", "", recall.Recall, outbound.Sent, false},
+		"a practice that takes codes":  {routing.All, routing.Practice{CodesOnly: true}, "", "", "", recall.Recall, outbound.Sent, false},
+		"a group that is off":          {routing.All, routing.Practice{GroupsOff: []string{"signposting"}, CodesOnly: true}, "", "", "", recall.Recall, outbound.Sent, false},
+		"withheld before":              {routing.Nothing, routing.Practice{}, store.Withheld, "withheld", "", recall.Recall, outbound.Withheld, false},
+		"withheld, and let try again":  {routing.Nothing, routing.Practice{}, store.Owed, "withheld", "", recall.Recall, outbound.Withheld, false},
+		"not listed, and tried again":  {routing.Nothing, routing.Practice{}, store.Owed, "dead", outbound.NotSent + "x", recall.Recall, outbound.Withheld, false},
+		"the channel was not there":    {routing.Nothing, routing.Practice{}, store.Owed, "retry", "", recall.Recall, outbound.Withheld, false},
+		"the channel is not taken":     {routing.Nothing, routing.Practice{}, store.Owed, "elsewhere", "", recall.Recall, outbound.Withheld, false},
+		"nobody knows what arrived":    {routing.Nothing, routing.Practice{}, store.Owed, "unknown-send", "", recall.Correct, outbound.Sent, false},
+		"withheld after a lost answer": {routing.Nothing, routing.Practice{}, store.Withheld, "unknown-send", "", recall.Correct, outbound.Sent, false},
 	} {
 		s, _ := opened(t)
 		if c.state != "" {
@@ -136,4 +148,199 @@ func TestHazardDisclosureByRecall(t *testing.T) {
 			t.Errorf("%s: another recall: %+v, %v, want %s", name, later.Actions, err, want)
 		}
 	}
+}
+
+// sentBy is delivery 1 as the relay sends it through a gate, in one attempt each.
+func sentBy(t *testing.T, s store.Store, gates ...*routing.Gate) {
+	t.Helper()
+	for _, g := range gates {
+		_, p := leaves(t, s, g, 1)
+		if p.Do != outbound.Sent {
+			t.Fatalf("%s: %s", p.Do, p.Reason)
+		}
+		if err := s.Decide(t.Context(), func(tx store.Tx) error {
+			d, err := tx.Deliveries().Get(1)
+			if err != nil {
+				return err
+			}
+			d.State, d.Marks = store.Proven, p.Marks
+			return tx.Deliveries().Advance(d, store.Attempt{Channel: d.Channel, State: "proven"})
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// names are the entries of a payload: method, status and identifier.
+func names(t *testing.T, payload []byte) (out []string) {
+	t.Helper()
+	b, err := element.Parse(payload, element.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range b.List("entry") {
+		out = append(out, e.TextAt("request.method")+" "+e.TextAt("resource.status")+" "+e.TextAt("resource.identifier.value"))
+	}
+	return out
+}
+
+// TestHazardDisclosureByCorrection: the correction of what was sent takes back
+// what left and nothing else, and tells no more than had left, whoever sends it.
+func TestHazardDisclosureByCorrection(t *testing.T) {
+	all := func(without routing.Share, p routing.Practice) *routing.Gate {
+		g, _ := gateOf(t, without, p, map[string]string{wrong: "activity", right: "signposting"})
+		return g
+	}
+	const code, letter, told, short = "PUT entered-in-error t1.output-0", "PUT entered-in-error t1.summary", "POST current t1.summary.a", "POST current t1.correction.a"
+	for name, c := range map[string]struct {
+		gates []*routing.Gate // none: sent before what left was written down
+		want  []string
+		not   []string
+		words bool
+	}{
+		"whole":                    {[]*routing.Gate{all(routing.All, routing.Practice{})}, []string{code, letter, told, short}, nil, true},
+		"codes, by the practice":   {[]*routing.Gate{all(routing.All, routing.Practice{CodesOnly: true})}, []string{code}, []string{letter, told, short}, false},
+		"codes, by the person":     {[]*routing.Gate{all(routing.CodesOnly, routing.Practice{})}, []string{code}, []string{letter, told, short}, false},
+		"a summary":                {[]*routing.Gate{all(routing.Summary, routing.Practice{})}, []string{code, letter, told, short}, nil, false},
+		"without another group":    {[]*routing.Gate{all(routing.All, routing.Practice{GroupsOff: []string{"signposting"}})}, []string{code, letter, told, short}, nil, true},
+		"without its own group":    {[]*routing.Gate{all(routing.All, routing.Practice{GroupsOff: []string{"activity"}})}, []string{letter, told, short}, []string{code}, true},
+		"whole and then codes":     {[]*routing.Gate{all(routing.All, routing.Practice{}), all(routing.CodesOnly, routing.Practice{})}, []string{code, letter}, []string{told, short}, false},
+		"before it was written up": {nil, []string{code, letter}, []string{told, short}, false},
+	} {
+		s, _ := opened(t)
+		if sentBy(t, s, c.gates...); len(c.gates) == 0 {
+			ended(t, s, store.Proven, store.Attempt{Channel: "fhirapi", State: "proven"})
+		}
+		rep, err := (&recall.Service{Store: s, List: shipped}).Run(t.Context(),
+			recall.Order{ID: "a", Query: recall.Query{Code: wrong}, Reason: "x", Replace: recall.Code{Code: right}})
+		if err != nil || rep.Actions[recall.Correct] != 1 {
+			t.Errorf("%s: %+v, %v", name, rep, err)
+			continue
+		}
+		d, p := leaves(t, s, all(routing.Nothing, routing.Practice{}), rep.Items[0].By)
+		if p.Do != outbound.Sent || strings.Contains(said(t, d.Payload), words) != c.words {
+			t.Errorf("%s: %s, with the words: %v", name, p.Do, !c.words)
+		}
+		if strings.Contains(said(t, p.Payload), "- Referral to physical activity program\n") {
+			t.Errorf("%s: a letter tells the wrong code again", name)
+		}
+		has := names(t, p.Payload)
+		for _, w := range c.want {
+			if !slices.Contains(has, w) {
+				t.Errorf("%s: no %q in %v", name, w, has)
+			}
+		}
+		for _, w := range c.not {
+			if slices.Contains(has, w) {
+				t.Errorf("%s: %q in %v", name, w, has)
+			}
+		}
+	}
+	// What never left of it at all, entry and letter, is not corrected.
+	s, _ := opened(t)
+	sentBy(t, s, all(routing.CodesOnly, routing.Practice{GroupsOff: []string{"activity"}}))
+	rep, err := (&recall.Service{Store: s, List: shipped}).Run(t.Context(), recall.Order{ID: "a", Query: recall.Query{Code: wrong}, Reason: "x"})
+	if err != nil || rep.Actions[recall.Nothing] != 1 {
+		t.Errorf("nothing of it left: %+v, %v", rep.Actions, err)
+	}
+}
+
+// TestHazardWrongCodeTwice: two codes of one outcome turn out wrong. Each is taken
+// back whatever the list says of the other: a letter that tells of one that is not
+// on the list stays out until that one is taken back too. What an earlier
+// correction told is taken back, so that at the end one letter stands that tells
+// of neither.
+func TestHazardWrongCodeTwice(t *testing.T) {
+	only, err := outcome.LoadList(fstest.MapFS{"codes.yaml": {Data: []byte(
+		"list: x\nversion: 2.0.0\ncodes:\n  - {code: \"871731000000106\", display: Referral to social prescribing service, kind: procedure, source: s}\n")}}, "codes.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	both, err := shipped()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, approved := range map[string]*outcome.List{"neither is on the list": only, "both are on the list": both} {
+		s := openedWith(t, `{"valueCodeableConcept":{"coding":[{"system":"http://snomed.info/sct","code":"390893007"}]}},
+			{"valueCodeableConcept":{"coding":[{"system":"http://snomed.info/sct","code":"975131000000104"}]}},
+			{"type":{"text":"Note"},"valueString":"We spoke of the referral to physical activity program"}`)
+		record := recordtest.NewRecord()
+		record.Know(nhs.SystemNHSNumber, outboundtest.Patient)
+		srv := httptest.NewServer(record)
+		fc := fhirapi.DefaultConfig()
+		fc.BaseURL = srv.URL
+		ch, err := fhirapi.New(fc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		deliver := func(id int64, g *routing.Gate) {
+			t.Helper()
+			d, p := leaves(t, s, g, id)
+			if p.Do != outbound.Sent {
+				t.Fatalf("%s: %d: %s (%s)", name, id, p.Do, p.Reason)
+			}
+			if res := ch.Deliver(t.Context(), outbound.Delivery{ID: id, Payload: p.Payload}); res.State != outbound.Proven {
+				t.Fatalf("%s: %d: %+v", name, id, res)
+			}
+			if err := s.Decide(t.Context(), func(tx store.Tx) error {
+				d.State, d.Marks = store.Proven, p.Marks
+				return tx.Deliveries().Advance(d, store.Attempt{Channel: d.Channel, State: "proven"})
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		g, table := gateOf(t, routing.All, routing.Practice{}, nil)
+		deliver(1, g)
+		table.Refusal = approved.Refusal
+		service := &recall.Service{Store: s, List: func() (*outcome.List, error) { return approved, nil }}
+		for _, r := range [][2]string{{"a", wrong}, {"b", right}} {
+			id, code := r[0], r[1]
+			rep, err := service.Run(t.Context(), recall.Order{ID: id, Query: recall.Query{Code: code}, Reason: "x"})
+			if err != nil || rep.Actions[recall.Correct] != 1 {
+				t.Fatalf("%s: %s: %+v, %v", name, id, rep.Actions, err)
+			}
+			deliver(rep.Items[0].By, g)
+		}
+		for _, e := range list(t, srv.URL, "Procedure") {
+			r := e.Get("resource")
+			if code := r.TextAt("code.coding.code"); (r.Str("status") == "entered-in-error") != (code == wrong || code == right) {
+				t.Errorf("%s: %s is %s in the record", name, code, r.Str("status"))
+			}
+		}
+		letters := 0
+		for _, e := range list(t, srv.URL, "DocumentReference") {
+			r := e.Get("resource")
+			if r.Str("status") == "entered-in-error" || strings.Contains(r.TextAt("identifier.value"), ".correction.") {
+				continue
+			}
+			letters++
+			text := said(t, element.NewObject(element.S("resourceType", "Bundle"), element.F("entry", element.NewArray(e))).JSON())
+			if !strings.Contains(text, words) || strings.Contains(text, "- Referral to physical") || strings.Contains(text, "- Signposting") {
+				t.Errorf("%s: a letter says\n%s", name, text)
+			}
+		}
+		if letters != 1 {
+			t.Errorf("%s: %d letters stand, want one", name, letters)
+		}
+		srv.Close()
+	}
+}
+
+// list are the entries of a type in a record.
+func list(t *testing.T, base, typ string) []*element.Value {
+	t.Helper()
+	res, err := http.Get(base + "/" + typ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := element.Parse(b, element.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v.List("entry")
 }

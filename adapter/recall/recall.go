@@ -5,6 +5,7 @@
 package recall
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -279,9 +280,9 @@ func (s *Service) one(tx store.Tx, o Order, id int64) (Item, note, error) {
 		return Item{}, note{}, err
 	}
 	item := Item{Delivery: d.ID, Task: d.Task, Practice: d.Lane, Channel: d.Channel, State: string(d.State), Owed: d.Created}
-	c, err := change(d, o, tx.Time())
-	if err != nil {
-		return Item{}, note{}, err
+	bundle, err := element.Parse(d.Payload, element.Limits{})
+	if err != nil || bundle.ResourceType() != "Bundle" {
+		return Item{}, note{}, fault.New(fault.Internal, "", "delivery %d holds no Bundle", d.ID)
 	}
 	correct, instead := outbound.CorrectionKey(d.Key, o.ID), outbound.InsteadKey(d.Key, o.ID)
 	kin, err := tx.Deliveries().List(store.DeliveryFilter{Task: d.Task, Limit: 1000})
@@ -293,16 +294,30 @@ func (s *Service) one(tx store.Tx, o Order, id int64) (Item, note, error) {
 		return Item{}, note{}, err
 	}
 	replaced := false
+	var corrections []store.Delivery
 	for _, k := range kin {
 		switch {
 		case k.Key == correct, k.Key == instead:
 			item.Action, item.By = Known, k.ID
-			return item, c.note, nil
 		case strings.HasPrefix(k.Key, outbound.CorrectionKey(d.Key, "")):
 			sent = true // an earlier recall found that it may have arrived
+			corrections = append(corrections, k)
 		case strings.HasPrefix(k.Key, outbound.InsteadKey(d.Key, "")):
 			replaced = true
 		}
+	}
+	g, before := everything, []earlier(nil)
+	if sent {
+		if g, err = goneOf(tx.Deliveries(), d, bundle); err == nil {
+			before, err = read(tx.Deliveries(), corrections)
+		}
+		if err != nil {
+			return Item{}, note{}, err
+		}
+	}
+	c := change(d, bundle, o, tx.Time(), g, before)
+	if item.Action == Known {
+		return item, c.note, nil
 	}
 	// What took the place of an outcome that never left is found by itself.
 	if c.entries == 0 || replaced && !sent {
@@ -331,6 +346,27 @@ func (s *Service) one(tx store.Tx, o Order, id int64) (Item, note, error) {
 	}
 	return item, c.note, tx.Ledger().Audit(store.AuditEvent{At: tx.Time(), Agent: o.By, Action: item.Action,
 		Entity: fmt.Sprintf("delivery/%d", d.ID), Outcome: "recall " + o.ID})
+}
+
+// read reads corrections, in the order in which they were owed.
+func read(r store.DeliveryReader, corrections []store.Delivery) (out []earlier, err error) {
+	slices.SortFunc(corrections, func(a, b store.Delivery) int { return cmp.Compare(a.ID, b.ID) })
+	for _, k := range corrections {
+		d, err := r.Get(k.ID)
+		if err != nil {
+			return nil, err
+		}
+		bundle, err := element.Parse(d.Payload, element.Limits{})
+		if err != nil {
+			return nil, fault.New(fault.Internal, "", "delivery %d holds no Bundle", d.ID)
+		}
+		g, err := goneOf(r, d, bundle)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, earlier{bundle, g})
+	}
+	return out, nil
 }
 
 // tried reports whether a delivery may have arrived: what was handed to a channel

@@ -25,6 +25,17 @@ import (
 // person who was referred to physical activity, which was wrong.
 func opened(t *testing.T) (store.Store, *outcome.List) {
 	t.Helper()
+	list, err := shipped()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return openedWith(t, `{"valueCodeableConcept":{"coding":[{"system":"http://snomed.info/sct","code":"390893007"}]}},
+			{"type":{"text":"Note"},"valueString":"We spoke of the referral to physical activity program"}`), list
+}
+
+// openedWith is a store with one outcome of a Task with these outputs.
+func openedWith(t *testing.T, outputs string) store.Store {
+	t.Helper()
 	cfg := sqlite.DefaultConfig()
 	cfg.Path = t.TempDir()
 	s, err := sqlite.Open(t.Context(), cfg)
@@ -44,9 +55,7 @@ func opened(t *testing.T) (store.Store, *outcome.List) {
 		return v
 	}
 	owed, err := list.Build(outcome.Input{
-		Task: parse(`{"resourceType":"Task","id":"t1","status":"completed","output":[
-			{"valueCodeableConcept":{"coding":[{"system":"http://snomed.info/sct","code":"390893007"}]}},
-			{"type":{"text":"Note"},"valueString":"We spoke of the referral to physical activity program"}]}`),
+		Task:    parse(`{"resourceType":"Task","id":"t1","status":"completed","output":[` + outputs + `]}`),
 		Request: parse(`{"resourceType":"ServiceRequest","id":"r1"}`),
 		Patient: parse(`{"resourceType":"Patient","id":"p1","identifier":[{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000379"}]}`),
 		Now:     time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC), FirstInEpisode: func(string) (bool, error) { return true, nil },
@@ -61,7 +70,7 @@ func opened(t *testing.T) (store.Store, *outcome.List) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	return s, list
+	return s
 }
 
 // TestHazardWrongCodeReplace: nothing takes the place of a wrong code but a code
@@ -170,7 +179,7 @@ func TestHazardWrongCodeSent(t *testing.T) {
 				return err
 			}
 			original = d.Payload
-			d.State = store.Proven
+			d.State, d.Marks = store.Proven, []string{outbound.LeftMark(d.Key, outbound.LeftWhole)}
 			return tx.Deliveries().Advance(d, store.Attempt{Channel: d.Channel, State: "proven"})
 		}); err != nil {
 			t.Fatal(err)
@@ -249,7 +258,7 @@ func TestHazardWrongCodeAgain(t *testing.T) {
 				if d, err = tx.Deliveries().Get(id); err != nil || !sent {
 					return err
 				}
-				d.State = store.Proven
+				d.State, d.Marks = store.Proven, []string{outbound.LeftMark(d.Key, outbound.LeftWhole)}
 				return tx.Deliveries().Advance(d, store.Attempt{Channel: d.Channel, State: "proven"})
 			}); err != nil {
 				t.Fatal(err)

@@ -299,6 +299,9 @@ func (r *Relay) deliver(ctx context.Context, d store.Delivery) {
 	d.Channel, d.Payload = plan.Channel, plan.Payload
 	res := r.attempt(ctx, d)
 	d.Payload = was
+	if res.State != outbound.Elsewhere && !(res.State == outbound.Retry && res.Unsent) {
+		d.Marks = append(d.Marks, plan.Marks...) // it may have arrived: a recall takes back what left
+	}
 	ended := r.now()
 	r.judge(d.Lane, res.State, ended)
 	r.close(ctx, d, res, started, ended)
@@ -347,7 +350,8 @@ func (r *Relay) close(ctx context.Context, d store.Delivery, res outbound.Result
 		}
 		if now.State == store.Held && now.Fence == d.Fence || now.Fence > d.Fence && now.State != store.Leased && now.State != store.Owed {
 			overtaken = true
-			return tx.Deliveries().Note(d.ID, a)
+			now.Marks = next.Marks
+			return tx.Deliveries().Advance(now, a) // where it is
 		}
 		if err := tx.Deliveries().Settle(next, a); err != nil {
 			return err

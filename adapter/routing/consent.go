@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/outbound"
 	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 )
@@ -16,6 +17,9 @@ const SystemSharing = "urn:linkloop:codesystem:sharing"
 
 // shares are its codes.
 var shares = map[string]Share{"nothing": Nothing, "codes-only": CodesOnly, "summary": Summary, "all": All}
+
+// lefts are how much left by a share, see outbound.LeftMark.
+var lefts = map[Share]string{CodesOnly: outbound.LeftCodes, Summary: outbound.LeftSummary, All: outbound.LeftAll}
 
 // ParseShare reads a code of SystemSharing.
 func ParseShare(code string) (Share, bool) {

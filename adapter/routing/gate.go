@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/outbound"
 	"github.com/linkloop/linkloop/adapter/store"
@@ -111,11 +113,8 @@ func (g *Gate) Leaves(r store.Reader, d store.Delivery) (outbound.Plan, error) {
 	t, bundle := g.table.Load(), read(d.Payload)
 	if outbound.IsCorrection(d.Key) {
 		// What puts a record right goes the way of what is wrong in it, whatever
-		// the person or the practice allow since.
-		if why := t.refusal(bundle); why != "" {
-			return outbound.Plan{Do: outbound.Dead, Reason: outbound.NotSent + why}, nil
-		}
-		return outbound.Plan{Do: outbound.Sent, Channel: d.Channel, Payload: d.Payload}, nil
+		// the person or the practice allow since. It was made of what had left.
+		return t.correction(d, bundle), nil
 	}
 	allowed, unclear, err := g.Consents.Of(r, d.Patient)
 	if err != nil {
@@ -140,7 +139,48 @@ func (g *Gate) Leaves(r store.Reader, d store.Delivery) (outbound.Plan, error) {
 	if why := t.refusal(bundle); why != "" {
 		return outbound.Plan{Do: outbound.Dead, Reason: outbound.NotSent + why}, nil
 	}
-	return outbound.Plan{Do: outbound.Sent, Channel: d.Channel, Payload: payload}, nil
+	whole := len(payload) == len(d.Payload) && bytes.Equal(payload, d.Payload)
+	return outbound.Plan{Do: outbound.Sent, Channel: d.Channel, Payload: payload, Marks: left(d.Key, bundle, allowed, whole)}, nil
+}
+
+// correction is what leaves of a correction. What is taken back always does; what
+// is said in its place only by the list as it is now.
+func (t *Table) correction(d store.Delivery, bundle *element.Value) outbound.Plan {
+	plan := outbound.Plan{Do: outbound.Sent, Channel: d.Channel, Payload: d.Payload}
+	why := t.refusal(bundle)
+	if why == "" {
+		plan.Marks = left(d.Key, bundle, All, true)
+		return plan
+	}
+	var kept []*element.Value
+	back := false
+	for _, e := range bundle.List("entry") {
+		inError := e.TextAt("resource.status") == "entered-in-error"
+		alone := element.NewObject(element.S("resourceType", "Bundle"), element.F("entry", element.NewArray(e)))
+		if inError || t.refusal(alone) == "" {
+			kept, back = append(kept, e), back || inError
+		}
+	}
+	if !back {
+		return outbound.Plan{Do: outbound.Dead, Reason: outbound.NotSent + why}
+	}
+	bundle.Set("entry", element.NewArray(kept...))
+	plan.Payload, plan.Marks = bundle.JSON(), left(d.Key, bundle, All, false)
+	return plan
+}
+
+// left are the marks that say what of a delivery leaves.
+func left(key string, bundle *element.Value, share Share, whole bool) []string {
+	if whole {
+		return []string{outbound.LeftMark(key, outbound.LeftWhole)}
+	}
+	out := []string{outbound.LeftMark(key, lefts[share])}
+	for _, e := range bundle.List("entry") {
+		if id := e.TextAt("resource.identifier.value"); id != "" {
+			out = append(out, outbound.LeftEntryMark(key, id))
+		}
+	}
+	return out
 }
 
 // channel is the first of the route, from the one it stands at, that the

@@ -19,19 +19,6 @@ const (
 	All                    // everything
 )
 
-// coded are the types that say something by a code, and the elements of theirs
-// that leave without free text. What is not named does not leave, so that an
-// element nobody thought of cannot carry words.
-var coded = map[string][]string{
-	"Procedure": {"status", "category", "code", "subject", "performedDateTime", "performedPeriod"},
-	"Observation": {"status", "category", "code", "subject", "effectiveDateTime", "effectivePeriod", "issued",
-		"valueQuantity", "valueInteger", "valueBoolean", "valueCodeableConcept"},
-	"Encounter": {"status", "class", "type", "subject", "period"},
-}
-
-// documents are the types that a person reads.
-var documents = []string{"DocumentReference", "Composition", "Binary"}
-
 // Trim takes out of a transaction what does not leave: entries with a code of a
 // group that is off, and what the share leaves out. kept is how many entries
 // are left; a payload that is no Bundle of entries is returned as it is.
@@ -77,7 +64,7 @@ func (t *Table) trim(bundle *element.Value, payload []byte, groupsOff []string, 
 			e.Set("resource", r)
 		}
 		if share < All {
-			if r = reduced(r, share); r == nil {
+			if r = outcome.Reduced(r, share == Summary); r == nil {
 				continue
 			}
 			e = e.Clone()
@@ -109,43 +96,4 @@ func (t *Table) off(r *element.Value, groups []string) bool {
 		}
 	}
 	return false
-}
-
-// reduced is a resource without what a share leaves out; nil when none of it
-// leaves.
-func reduced(r *element.Value, share Share) *element.Value {
-	typ := r.ResourceType()
-	if slices.Contains(documents, typ) {
-		if share == Summary {
-			return r
-		}
-		return nil
-	}
-	elements, ok := coded[typ]
-	if !ok || typ != "Encounter" && len(r.All("code.coding")) == 0 {
-		return nil
-	}
-	out := element.NewObject(element.S("resourceType", typ))
-	for _, f := range r.Fields {
-		if f.Name != "identifier" && !slices.Contains(elements, f.Name) {
-			continue
-		}
-		v := f.Value.Clone()
-		if f.Name == "code" || f.Name == "valueCodeableConcept" {
-			worded(v)
-		}
-		out.Fields = append(out.Fields, element.F(f.Name, v))
-	}
-	return out
-}
-
-// worded leaves the words of a concept only where they are those of its code.
-func worded(concept *element.Value) {
-	text := concept.Str("text")
-	for _, c := range concept.List("coding") {
-		if c.Str("display") == text {
-			return
-		}
-	}
-	concept.Fields = slices.DeleteFunc(concept.Fields, func(f element.Field) bool { return f.Name == "text" })
 }

@@ -1,0 +1,125 @@
+package recall
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/outbound"
+	"github.com/linkloop/linkloop/adapter/outcome"
+	"github.com/linkloop/linkloop/adapter/store"
+)
+
+// gone is what of an outcome left, by all attempts that may have arrived: what any
+// of them carried may be in the record, and is told again as the least of them
+// told it.
+type gone struct {
+	known   bool     // false: it was sent before this was written down
+	words   []string // outbound.LeftWhole and so on
+	entries []string // identifiers, where it never left whole
+	codes   []string // of those
+}
+
+// everything left, or may.
+var everything = gone{known: true, words: []string{outbound.LeftWhole}}
+
+// goneOf reads what left of a delivery from its marks.
+func goneOf(r store.DeliveryReader, d store.Delivery, bundle *element.Value) (g gone, err error) {
+	marked := func(mark string) bool {
+		if err != nil {
+			return false
+		}
+		var found []store.Delivery
+		found, err = r.List(store.DeliveryFilter{Mark: mark, Limit: 1})
+		return len(found) > 0
+	}
+	for _, word := range []string{outbound.LeftWhole, outbound.LeftAll, outbound.LeftSummary, outbound.LeftCodes} {
+		if marked(outbound.LeftMark(d.Key, word)) {
+			g.known, g.words = true, append(g.words, word)
+		}
+	}
+	if !g.known || slices.Contains(g.words, outbound.LeftWhole) {
+		return g, err
+	}
+	for _, e := range bundle.List("entry") {
+		id := e.TextAt("resource.identifier.value")
+		if id == "" || !marked(outbound.LeftEntryMark(d.Key, id)) {
+			continue
+		}
+		g.entries = append(g.entries, id)
+		for _, c := range e.All("resource.code.coding") {
+			g.codes = append(g.codes, c.Str("code"))
+		}
+	}
+	return g, err
+}
+
+// has reports whether an entry may be in the record.
+func (g gone) has(e *element.Value) bool {
+	return !g.known || slices.Contains(g.words, outbound.LeftWhole) || slices.Contains(g.entries, e.TextAt("resource.identifier.value"))
+}
+
+// letter reports whether a letter of a Bundle may be in the record.
+func (g gone) letter(bundle *element.Value) bool {
+	return slices.ContainsFunc(bundle.List("entry"), func(e *element.Value) bool {
+		return e.TextAt("resource.resourceType") == "DocumentReference" && g.has(e)
+	})
+}
+
+// letters reports whether letters are told again: not where codes alone left, nor
+// where nobody knows what did.
+func (g gone) letters() bool { return g.known && !slices.Contains(g.words, outbound.LeftCodes) }
+
+// summary reports whether free text in entries and the link worker's own words
+// are left out.
+func (g gone) summary() bool { return !g.letters() || slices.Contains(g.words, outbound.LeftSummary) }
+
+// without is an entry without the words that did not leave, or may not have.
+func (g gone) without(e *element.Value) *element.Value {
+	r := e.Get("resource")
+	if !g.summary() {
+		return e
+	}
+	if r.ResourceType() == "DocumentReference" {
+		// Its content is not said again; what else it has names nothing but itself.
+		out := element.NewObject(element.S("resourceType", r.ResourceType()))
+		for _, name := range []string{"identifier", "status", "type", "subject", "date", "content"} {
+			if v := r.Get(name); v != nil {
+				out.Set(name, v.Clone())
+			}
+		}
+		r = out
+	} else if reduced := outcome.Reduced(r, false); reduced != nil {
+		r = reduced
+	}
+	e = e.Clone()
+	e.Set("resource", r)
+	return e
+}
+
+// redrawn is a letter as it left.
+func (g gone) redrawn(r *element.Value) *element.Value {
+	if !g.known || slices.Contains(g.words, outbound.LeftWhole) && !g.summary() {
+		return r
+	}
+	whole := slices.Contains(g.words, outbound.LeftWhole)
+	return outcome.Redraw(r, g.summary(), func(code string) bool { return whole || slices.Contains(g.codes, code) })
+}
+
+// earlier is a correction before this one.
+type earlier struct {
+	bundle *element.Value
+	gone   gone
+}
+
+// letterOf is the letter that it tells in place of one, or nil.
+func (b earlier) letterOf(letter *element.Value) *element.Value {
+	base := letter.TextAt("resource.identifier.value") + "."
+	for _, e := range b.bundle.List("entry") {
+		r := e.Get("resource")
+		if r.ResourceType() == "DocumentReference" && r.Str("status") != inError && strings.HasPrefix(r.TextAt("identifier.value"), base) {
+			return e
+		}
+	}
+	return nil
+}
