@@ -116,11 +116,28 @@ func (s *Daily) first(ctx context.Context, channel string, last, now time.Time) 
 		today, _ := Day(now)
 		return last, until.Equal(today), nil
 	}
+	if today, _ := Day(now); had.After(today.AddDate(0, 0, 1)) {
+		return s.again(ctx, channel, today, last)
+	}
 	if oldest := last.AddDate(0, 0, 1-maxDays); had.Before(oldest) {
 		return oldest, true, nil
 	}
 	_, first = Day(had)
 	return first, true, nil
+}
+
+// again begins again at yesterday, because the clock was ahead when a channel had
+// its last report: it would get none until that day comes, and nobody would miss
+// what does not come. A day ahead is left to pass; instances may differ at midnight.
+func (s *Daily) again(ctx context.Context, channel string, today, last time.Time) (first time.Time, ok bool, err error) {
+	yesterday := today.AddDate(0, 0, -1)
+	err = s.Store.Decide(ctx, func(tx store.Tx) error {
+		return tx.Switches().Set(reported(channel), []byte(yesterday.AddDate(0, 0, -1).Format(time.DateOnly)))
+	})
+	if err == nil && s.Log != nil {
+		s.Log.Error("the last daily report is of a day to come, because the clock was ahead; reports begin again at yesterday", "channel", channel)
+	}
+	return yesterday, !yesterday.After(last), err
 }
 
 // owe owes the report of a day, unless another instance did meanwhile. It counts
@@ -150,9 +167,14 @@ func (s *Daily) owe(ctx context.Context, channel string, day, now time.Time) err
 		if err := tx.Switches().Set(reported(channel), []byte(name)); err != nil {
 			return err
 		}
-		_, owed, err = tx.Deliveries().Owe(store.Delivery{
+		d := store.Delivery{
 			Key: outbound.AlertKey + kind + "/" + channel + "/" + name, Lane: "alert/" + channel, Channel: channel, Created: now, Due: now, Payload: payload,
-		})
+		}
+		if _, owed, err = tx.Deliveries().Owe(d); err == nil && !owed {
+			// Its report went before the day was over, while the clock was ahead.
+			d.Key += "/" + now.UTC().Format(time.RFC3339)
+			_, owed, err = tx.Deliveries().Owe(d)
+		}
 		return err
 	})
 	if err == nil && owed && s.Owed != nil {

@@ -3,6 +3,7 @@ package reconciliation_test
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -99,7 +100,12 @@ func TestDailyTimes(t *testing.T) {
 		"a time that autumn has twice":  {"01:30", []look{{"2026-10-24T00:30:00Z", "2026-10-23"}, {"2026-10-25T01:30:00Z", "2026-10-24"}, {"2026-10-25T01:31:00Z", ""}, {"2026-10-26T01:30:00Z", "2026-10-25"}}},
 		"midnight":                      {"00:00", []look{{"2026-07-09T23:00:00Z", "2026-07-09"}, {"2026-07-10T22:59:59Z", ""}, {"2026-07-10T23:00:00Z", "2026-07-10"}}},
 		"nobody ran for three days":     {"07:00", []look{{"2026-01-10T07:00:00Z", "2026-01-09"}, {"2026-01-13T12:00:00Z", "2026-01-10 2026-01-11 2026-01-12"}}},
-		"the clock goes back a week":    {"07:00", []look{{"2026-01-10T07:00:00Z", "2026-01-09"}, {"2026-01-03T07:00:00Z", ""}, {"2026-01-11T07:00:00Z", "2026-01-10"}}},
+		"the clock goes back a week": {"07:00", []look{{"2026-01-10T07:00:00Z", "2026-01-09"}, {"2026-01-03T07:00:00Z", "2026-01-02"},
+			{"2026-01-05T07:00:00Z", "2026-01-03 2026-01-04"}}},
+		"the clock goes back a day": {"07:00", []look{{"2026-01-10T07:00:00Z", "2026-01-09"}, {"2026-01-08T07:00:00Z", ""}, {"2026-01-11T07:00:00Z", "2026-01-10"}}},
+		// What was reported while the clock was ahead is reported when it is over.
+		"the clock was ahead": {"07:00", []look{{"2026-01-10T07:00:00Z", "2026-01-09"}, {"2026-01-14T07:00:00Z", "2026-01-10 2026-01-11 2026-01-12 2026-01-13"},
+			{"2026-01-11T06:00:00Z", ""}, {"2026-01-11T07:00:00Z", "2026-01-10"}, {"2026-01-11T07:01:00Z", ""}, {"2026-01-13T07:00:00Z", "2026-01-11 2026-01-12"}}},
 	} {
 		s := opened(t)
 		minutes, err := reconciliation.ParseTimeOfDay(c.at)
@@ -129,6 +135,23 @@ func TestDailyTimes(t *testing.T) {
 	}
 	if names, _ := sent(t, long); len(names) != 32 || names[1] != "hook 2026-05-10" || names[31] != "hook 2026-06-09" {
 		t.Errorf("after five months: %d reports, %v", len(names), names)
+	}
+}
+
+// TestClockAheadIsLogged: that the clock was ahead by a year is told, once, and the
+// reports go on.
+func TestClockAheadIsLogged(t *testing.T) {
+	s := opened(t)
+	var log strings.Builder
+	d := &reconciliation.Daily{Store: s, At: 420, Channels: []string{"hook"}, Log: slog.New(slog.NewTextHandler(&log, nil))}
+	for _, now := range []string{"2026-01-10T07:00:00Z", "2027-01-10T07:00:00Z", "2026-01-12T06:00:00Z", "2026-01-12T07:00:00Z", "2026-01-13T07:00:00Z"} {
+		if err := d.Look(t.Context(), at(t, now)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	names, _ := sent(t, s)
+	if n := len(names); names[n-2] != "hook 2026-01-11" || names[n-1] != "hook 2026-01-12" || strings.Count(log.String(), "the clock was ahead") != 1 {
+		t.Errorf("%v\n%s", names, log.String())
 	}
 }
 
