@@ -24,6 +24,16 @@ func (s *Service) within(ctx context.Context, work func(in *Service, tx store.Tx
 	return err
 }
 
+// deciding reports whether what the service does is part of a decision.
+func (s *Service) deciding() bool {
+	of := s.cfg.Store
+	if m, ok := of.(metered); ok {
+		of = m.Store
+	}
+	_, within := of.(inside)
+	return within
+}
+
 // inside is the store as seen from within a decision.
 type inside struct {
 	store.Store

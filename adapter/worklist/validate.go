@@ -54,7 +54,7 @@ func (s *Service) Validate(ctx context.Context, who Caller, q Validation) ([]fau
 	if err := q.sound(v); err != nil {
 		return nil, err
 	}
-	if _, within := s.cfg.Store.(inside); within && q.Mode != "" && q.Mode != "profile" {
+	if s.deciding() && q.Mode != "" && q.Mode != "profile" {
 		// What is rehearsed is undone with its decision, and this one is others', too.
 		return nil, fault.New(fault.Unsupported, "mode", "in a transaction nothing is rehearsed; in a batch, or by itself, it is")
 	}
