@@ -27,7 +27,11 @@ func ExampleOf(fsys fs.FS, name string, body []byte, number int) ([]byte, error)
 	if number < 1 || number > len(list) {
 		return nil, fmt.Errorf("--message is a number from 1 to %d", len(list))
 	}
-	one := plainest(list[number-1])
+	one, note := list[number-1], ""
+	if m.Format() == "csv" {
+		one, note = plainRows(one)
+	}
+	one = plainest(one)
 	f := FormatOf(m)
 	msg, err := f.Decode(one)
 	if err != nil {
@@ -39,12 +43,12 @@ func ExampleOf(fsys fs.FS, name string, body []byte, number int) ([]byte, error)
 			made[s.SourceAddress] = s.FHIRPath
 		}
 	}
-	p := scaffold.Sample(msg.Tree, m.Format() == "hl7v2" || m.Format() == "fhirmsg", made)
+	p := scaffold.Sample(msg.Tree, m.Format() == "hl7v2" || m.Format() == "fhirmsg", made, m.Codes())
 	anonymous, err := anonymised(f, p, one)
 	if err != nil {
 		return nil, err
 	}
-	example, err := mapping.ParseExample("new", firstExample(m.Format(), anonymous))
+	example, err := mapping.ParseExample("new", firstExample(m.Format(), note, anonymous))
 	if err != nil {
 		return nil, err
 	}
@@ -52,8 +56,8 @@ func ExampleOf(fsys fs.FS, name string, body []byte, number int) ([]byte, error)
 }
 
 // firstExample is the file of an example of an anonymous message, without what
-// must come out.
-func firstExample(format string, sample []byte) []byte {
+// must come out. Note is a line about it, or empty.
+func firstExample(format, note string, sample []byte) []byte {
 	sample = bytes.ReplaceAll(sample, []byte("\r\n"), []byte("\n"))
 	kind := format
 	switch {
@@ -68,7 +72,7 @@ func firstExample(format string, sample []byte) []byte {
 		sample = append(sample, '\n')
 	}
 	return txtar.Format(&txtar.Archive{
-		Comment: []byte("The sample, made anonymous by rule: NHS number, names, addresses and words are made up.\nRead it before you share it: who somebody is may stand where no rule looks.\n"),
+		Comment: []byte("The sample, made anonymous by rule: NHS number, names, addresses and words are made up.\nRead it before you share it: who somebody is may stand where no rule looks.\n" + note),
 		Files:   []txtar.File{{Name: "in." + kind, Data: sample}},
 	})
 }

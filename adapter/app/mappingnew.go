@@ -42,8 +42,11 @@ func NewMapping(name, format string, sample []byte) (*Scaffolded, error) {
 	}
 	f := Formats()[format]
 	src := scaffold.Source{Name: name, Format: format, Year: time.Now().Year()}
+	doubt, note := "", ""
+	if format == "csv" {
+		sample, note = plainRows(sample)
+	}
 	sample = plainest(sample)
-	doubt := ""
 	if format == "csv" {
 		whole := sample
 		f, src.CSV, sample, doubt = rowsOf(sample)
@@ -63,7 +66,7 @@ func NewMapping(name, format string, sample []byte) (*Scaffolded, error) {
 		if out.Base, err = nearestShipped(format, sample); err != nil {
 			return nil, err
 		}
-		p = scaffold.Sample(msg.Tree, true, nil)
+		p = scaffold.Sample(msg.Tree, true, nil, nil)
 		out.Files, err = copyShipped(out.Base, name)
 	default:
 		src.Type = msg.Type
@@ -92,7 +95,7 @@ func NewMapping(name, format string, sample []byte) (*Scaffolded, error) {
 		out.Report = LintMapping(fsys, name)
 		return out, nil
 	}
-	return out, out.example(name, format, anonymous)
+	return out, out.example(name, format, note, anonymous)
 }
 
 // plainest is a sample with its values written as they are read; in UTF-8 where
@@ -135,7 +138,7 @@ func anonymised(f inbound.Format, p *scaffold.Proposal, sample []byte) ([]byte, 
 }
 
 // example adds the first example, with what comes out of it.
-func (s *Scaffolded) example(name, format string, sample []byte) error {
+func (s *Scaffolded) example(name, format, note string, sample []byte) error {
 	fsys, err := s.folder(name)
 	if err != nil {
 		return err
@@ -149,7 +152,7 @@ func (s *Scaffolded) example(name, format string, sample []byte) error {
 		return err
 	}
 	sample = list[0] // an example is one message
-	first := firstExample(format, sample)
+	first := firstExample(format, note, sample)
 	s.Files = append(s.Files, txtar.File{Name: "examples/first.txtar", Data: first})
 	if fsys, err = s.folder(name); err != nil {
 		return err

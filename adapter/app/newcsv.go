@@ -22,9 +22,6 @@ const maxLooked = 200
 // there is one), and what is not sure.
 func rowsOf(sample []byte) (f inbound.Format, block string, first []byte, check string) {
 	text, lines := string(sample), []string{}
-	if !utf8.Valid(sample) {
-		text = inbound.FromWindows1252(sample) // as the format reads it without being told
-	}
 	separator := separatorOf(text)
 	r := csv.NewReader(strings.NewReader(strings.TrimPrefix(text, "\ufeff")))
 	r.Comma, r.LazyQuotes, r.FieldsPerRecord = rune(separator), true, -1
@@ -65,6 +62,17 @@ func rowsOf(sample []byte) (f inbound.Format, block string, first []byte, check 
 		block = fmt.Sprintf("csv:\n  %s\n", strings.Join(lines, "\n  "))
 	}
 	return csvdoc.New(o), block, first, check
+}
+
+// plainRows are rows in UTF-8 with line feeds alone, within cells too, as they
+// are read. The note says so where they were written otherwise: an example is a
+// file of text with one encoding.
+func plainRows(sample []byte) (rows []byte, note string) {
+	if !utf8.Valid(sample) {
+		sample = []byte(inbound.FromWindows1252(sample))
+		note = "The sender writes Windows-1252. This file is UTF-8, as which the row is read here.\n"
+	}
+	return bytes.ReplaceAll(sample, []byte("\r\n"), []byte("\n")), note
 }
 
 // recordsOf are the rows of a sample, as far as they can be read.

@@ -6,7 +6,7 @@ import (
 )
 
 // otherPeople are words that say that a telephone number is not the person's own.
-var otherPeople = regexp.MustCompile(`(?i)c/o|\bcare of\b|\bnext of kin\b|\b(?:nok|kin|wife|husband|partner|spouse|fianc[eé]e?|` +
+var otherPeople = regexp.MustCompile(`(?i)c/o|\b(?:msg|message)s? (?:with\b|w/)|\bcare of\b|\bnext of kin\b|\b(?:nok|kin|wife|husband|partner|spouse|fianc[eé]e?|` +
 	`daughter|son|stepson|stepdaughter|child|mother|father|mum|mam|mom|dad|parents?|sister|brother|` +
 	`grandson|granddaughter|grandmother|grandfather|nan|gran|grandma|grandad|niece|nephew|aunt|auntie|uncle|cousin|` +
 	`neighbou?r|friend|boyfriend|girlfriend|flatmate|housemate|relatives?|family|carer|guardian|advocate|attorney|poa|lpa|executor|` +

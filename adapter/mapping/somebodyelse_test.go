@@ -37,6 +37,8 @@ func TestSomebodyElsesNumber(t *testing.T) {
 		{"07700 900123, son, 07700 900124", "", a + " " + b, "07700 900123, son, 07700 900124"},
 		{"07700 900123\nnext of kin 07700 900124", a, b, "next of kin 07700 900124"},
 		{"mob 07700 900123 / home 07700 900124 after 6, ask for Zoë", a + " " + b, "", "after 6, ask for Zoë"},
+		{"none (leave msg w/ Sally Army 07700 900123)", "", a, "none (leave msg w/ Sally Army 07700 900123)"},
+		{"ring daughter Sue first 07700 900123 NOT after 6pm", "", a, "ring daughter Sue first 07700 900123 NOT after 6pm"},
 		{"Sonia 07700 900123", a, "", "Sonia"},
 	} {
 		r, err := m.Apply(jsonOf(t, `{"contact":`+strconv.Quote(tc.text)+`}`), mapping.Context{})

@@ -3,6 +3,7 @@ package mapping
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
@@ -22,6 +23,18 @@ type table struct {
 	codes    map[string]target
 	order    []string                         // the codes as they stand in the file
 	unmapped func(code string) (target, bool) // nil: no translation
+}
+
+// Codes are the codes of the sender that the tables of the mapping know, in
+// small letters.
+func (m *Mapping) Codes() map[string]bool {
+	out := map[string]bool{}
+	for _, t := range m.tableList {
+		for _, code := range t.order {
+			out[strings.ToLower(code)] = true
+		}
+	}
+	return out
 }
 
 // lookup translates a code; false: the table has nothing to say about it.

@@ -8,6 +8,8 @@ import (
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/linkloop/linkloop/adapter/nhs"
 )
 
 // swap is a value of the sample and what stands for it in the example.
@@ -20,15 +22,24 @@ var (
 
 // swaps says what stands for each value that may tell who somebody is. The
 // same value always gets the same. Of a standard format, short values that
-// nothing is known of are words of the standard and stay.
-func swaps(list []field, standard bool) []swap {
+// nothing is known of are words of the standard and stay. Codes, in small
+// letters, stay as well.
+func swaps(list []field, standard bool, codes map[string]bool) []swap {
 	var out []swap
 	counts := map[kind]int{}
-	for _, f := range list {
+	for i, f := range list {
 		if slices.ContainsFunc(out, func(s swap) bool { return s.old == f.value }) {
 			continue
 		}
 		k := told(f)
+		if slices.Contains([]kind{unclear, needText, reasonText, snomed}, k) && coded(f.value, codes) {
+			f.value = keptCodes(f.value, codes, counts[k])
+			if f.value != list[i].value {
+				counts[k]++
+				out = append(out, swap{list[i].value, f.value})
+			}
+			continue
+		}
 		made := madeFor(f, k, counts[k], standard)
 		for try := 0; try < len(list) && made != f.value && slices.ContainsFunc(list, func(g field) bool { return g.value == made }); try++ {
 			counts[k]++ // stands in the sample for somebody else
@@ -49,7 +60,7 @@ func swaps(list []field, standard bool) []swap {
 func madeFor(f field, k kind, n int, standard bool) (made string) {
 	switch k {
 	case nhsNumber:
-		made = laid(f.value, testNumber(n))
+		made = madeNumber(f.value, n)
 	case familyName:
 		made = families[n%len(families)]
 	case givenName:
@@ -106,6 +117,52 @@ func testNumber(n int) string {
 		}
 	}
 }
+
+// madeNumber is an NHS number of nobody in the layout of another, with a wrong
+// check digit where that has one.
+func madeNumber(v string, n int) string {
+	number := testNumber(n)
+	if _, why := nhs.ParseNumber(v); why != nhs.Valid {
+		number = number[:9] + string('0'+(number[9]-'0'+1)%10)
+	}
+	return laid(v, number)
+}
+
+// coded reports a text of short pieces of which one is a code.
+func coded(v string, codes map[string]bool) bool {
+	some := false
+	for piece := range strings.FieldsFuncSeq(v, separates) {
+		if piece = strings.TrimSpace(piece); len(piece) > 24 {
+			return false
+		}
+		some = some || codes[strings.ToLower(piece)]
+	}
+	return some
+}
+
+// keptCodes is a text with other pieces in place of those that are no codes.
+func keptCodes(v string, codes map[string]bool, n int) string {
+	var b strings.Builder
+	for v != "" {
+		end := strings.IndexFunc(v, separates)
+		if end < 0 {
+			end = len(v)
+		}
+		if piece := v[:end]; codes[strings.ToLower(strings.TrimSpace(piece))] {
+			b.WriteString(piece)
+		} else {
+			b.WriteString(shaped(piece, n))
+			n++
+		}
+		if v = v[end:]; v != "" {
+			b.WriteByte(v[0])
+			v = v[1:]
+		}
+	}
+	return b.String()
+}
+
+func separates(r rune) bool { return strings.ContainsRune("/;,|\n", r) }
 
 // Anonymous replaces in the bytes of a sample what may tell who somebody is.
 // Where a value does not stand in the bytes as the format means it, because it

@@ -52,7 +52,7 @@ func Propose(src Source, t *message.Tree) *Proposal {
 		w.Type = "*"
 	}
 	w.write()
-	p := &Proposal{Mapping: []byte(w.head() + w.b.String()), Vocabulary: w.tables, Found: w.found, Checks: w.unsure, swaps: swaps(every, false)}
+	p := &Proposal{Mapping: []byte(w.head() + w.b.String()), Vocabulary: w.tables, Found: w.found, Checks: w.unsure, swaps: swaps(every, false, nil)}
 	for _, f := range w.all {
 		if !w.used[f.path] {
 			p.Unused = append(p.Unused, f.path)
@@ -64,8 +64,9 @@ func Propose(src Source, t *message.Tree) *Proposal {
 // Sample is the part of a Proposal for a message that has a mapping already:
 // what makes it anonymous. Standard is whether its format is a standard, in which
 // short values are words of that; made says what FHIR element was made of the
-// value at an address, and may be nil.
-func Sample(t *message.Tree, standard bool, made map[string]string) *Proposal {
+// value at an address, and may be nil; codes are those that the tables of the
+// mapping know, in small letters: they stay.
+func Sample(t *message.Tree, standard bool, made map[string]string, codes map[string]bool) *Proposal {
 	list := fields(t, true)
 	for i := range list {
 		f := &list[i]
@@ -80,7 +81,7 @@ func Sample(t *message.Tree, standard bool, made map[string]string) *Proposal {
 			f.words, f.above = words(name), nil
 		}
 	}
-	return &Proposal{swaps: swaps(list, standard)}
+	return &Proposal{swaps: swaps(list, standard, codes)}
 }
 
 // elementName is a name by which the value of a FHIR element would be known, for

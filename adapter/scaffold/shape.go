@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -13,14 +14,17 @@ import (
 
 // pieces are what a text is made of, the most telling first: e-mail address,
 // date, number of ten digits, telephone number, postcode, code in brackets,
-// word, digits. Everything between them stays.
+// c/o, year, word, digits. Everything between them stays.
 var pieces = regexp.MustCompile(`(?P<mail>[^@\s<>(),;:/]+@[^@\s<>(),;/]+\.[A-Za-z]+)` +
-	`|(?P<date>\b[0-9]{4}-[0-9]{2}-[0-9]{2}\b|\b[0-9]{1,2}[/.-][0-9]{1,2}[/.-](?:[0-9]{4}|[0-9]{2})\b)` +
+	`|(?P<date>\b[0-9]{4}-[0-9]{2}-[0-9]{2}\b|\b[0-9]{1,2}[/.-][0-9]{1,2}[/.-](?:[0-9]{4}|[0-9]{2})\b` +
+	`|\b[0-9]{1,2}[ -](?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ -](?:[0-9]{4}|[0-9]{2})\b)` +
 	`|(?P<number>\b[1-9][0-9]{2}[ -]?[0-9]{3}[ -]?[0-9]{4}\b)` +
 	`|(?P<phone>(?:\+44|\(?0)[0-9 ()-]{7,14}[0-9])` +
 	`|(?P<postcode>\b[A-Za-z]{1,2}[0-9][A-Za-z0-9]? ?[0-9][A-Za-z]{2}\b)` +
 	`|(?P<code>[(\[][A-Z]{1,3}[0-9][A-Z0-9]{1,6}[)\]])` +
 	`|(?P<tag></?[A-Za-z][A-Za-z0-9]{0,10} ?/?>|&#?[A-Za-z0-9]{1,8};)` +
+	`|(?P<careof>\b[cC]/[oO]\b)` +
+	`|(?P<year>\b(?:18|19|20)[0-9]{2}\b)` +
 	`|(?P<word>\p{L}+)` +
 	`|(?P<digits>[0-9]+)`)
 
@@ -49,7 +53,9 @@ func shaped(v string, n int) string {
 			if _, why := nhs.ParseNumber(s); why == nhs.Valid {
 				return laid(s, testNumber(i))
 			}
-			return otherDigits(s, i)
+			return wrongDigits(s, i)
+		case "year":
+			return "1970"
 		case "phone":
 			return madePhone(s, i)
 		case "postcode":
@@ -79,6 +85,8 @@ var kindWords = []string{
 	"flat", "house", "street", "road", "lane", "avenue", "close", "drive", "court",
 	"name", "address", "postcode", "dob", "born", "number", "contact", "kin", "reason", "consent", "interpreter", "risk",
 	"and", "or", "of", "the", "for", "to", "with", "in", "at", "by", "is", "no", "not", "yes", "none", "unknown", "urgent", "routine",
+	"wife", "husband", "partner", "daughter", "son", "mother", "father", "mum", "dad", "parent", "parents", "sister", "brother",
+	"neighbour", "neighbor", "friend", "carer", "nok", "next", "relative", "worker", "own",
 	"t", "z", "a", "b", "c", "s", "m", "h", "w", "via", "ref", "id", "am", "pm",
 }
 
@@ -155,21 +163,56 @@ func laid(v, digits string) string {
 	}, v)
 }
 
-// madeDate is a day in the layout of another.
+var digitRuns = regexp.MustCompile(`[0-9]+`)
+
+// madeDate is a day in the layout of another. One that is in no calendar stays
+// one: of 31.02.1951 and 29 Feb 51 only the year changes, into one without a
+// 29 February.
 func madeDate(v string) string {
-	digits := onlyDigits(v)
-	switch {
-	case len(v) == 10 && v[4] == '-':
-		return "1970-06-14"
-	case len(digits) == len(v)-2 && len(v) >= 6:
-		parts := regexp.MustCompile(`[0-9]+`).FindAllString(v, 3)
-		year := "1970"
-		if len(parts[2]) == 2 {
-			year = "70"
+	if named := strings.ContainsFunc(v, unicode.IsLetter); named {
+		at := digitRuns.FindAllStringIndex(v, 2)
+		if len(at) < 2 {
+			return v
 		}
-		return "14" + string(v[len(parts[0])]) + strings.TrimPrefix("06", strings.Repeat("0", 2-len(parts[1]))) + string(v[len(parts[0])+1+len(parts[1])]) + year
+		month := strings.Trim(v[at[0][1]:at[1][0]], " -")
+		day, year := v[:at[0][1]], madeYear(v[at[1][0]:])
+		if _, err := time.Parse("2 Jan 2006", day+" "+month[:3]+" "+wholeYear(v[at[1][0]:])); err == nil {
+			day, month = "14", cased(map[bool]string{true: "jun", false: "june"}[len(month) == 3], month)
+		}
+		return day + v[at[0][1]:at[0][1]+1] + month + v[at[1][0]-1:at[1][0]] + year
 	}
-	return v
+	parts := digitRuns.FindAllString(v, 3)
+	if len(parts) < 3 {
+		return v
+	}
+	if len(parts[0]) == 4 {
+		if _, err := time.Parse("2006-1-2", strings.Join(parts, "-")); err == nil {
+			return "1970-06-14"
+		}
+		return "1970" + v[4:]
+	}
+	one, two := string(v[len(parts[0])]), string(v[len(parts[0])+1+len(parts[1])])
+	day, month := parts[0], parts[1]
+	if _, err := time.Parse("2-1-2006", day+"-"+month+"-"+wholeYear(parts[2])); err == nil {
+		day, month = "14", strings.TrimPrefix("06", strings.Repeat("0", 2-len(month)))
+	}
+	return day + one + month + two + madeYear(parts[2])
+}
+
+func madeYear(year string) string { return "1970"[4-len(year):] }
+
+// wholeYear writes a year of two digits out; of those only the leap day matters.
+func wholeYear(year string) string { return "2000"[:4-len(year)] + year }
+
+// wrongDigits is another number that is no NHS number either.
+func wrongDigits(v string, n int) string {
+	for {
+		made := otherDigits(v, n)
+		if _, why := nhs.ParseNumber(made); why != nhs.Valid {
+			return made
+		}
+		n++
+	}
 }
 
 // otherDigits changes every digit.

@@ -66,14 +66,14 @@ func TestMappingNewOfTwoDigitYears(t *testing.T) {
 }
 
 // TestMappingNewOfRowsWithoutHeader: columns are named by their looks, words for
-// nothing are told, and an old encoding stays what it is.
+// nothing are told, line ends within cells are read, and the example is UTF-8.
 func TestMappingNewOfRowsWithoutHeader(t *testing.T) {
-	rules, example, out, folder := propose(t, "SPX-417;02/03/26 9:15;\"QUILL, Zebed\xe9e (Mr)\";14/06/51;999 000 0018;N/K;\"12 Larkspur Row\nLeeds, LS6 2AA\";B86001;\"Lonely \x96 wants \"\"company\"\";\nmoney too\"\r\n"+
+	rules, example, out, folder := propose(t, "SPX-417;02/03/26 9:15;\"QUILL, Zebed\xe9e (Mr)\";14/06/51;999 000 0018;N/K;\"12 Larkspur Row\r\nLeeds, LS6 2AA\";B86001;\"Lonely \x96 wants \"\"company\"\";\r\nmoney too\"\r\n"+
 		"SPX-418;03/03/26 9:20;MARSH, Ivy;1/2/60;9990000026;-;x;B86001;y\r\n")
 	says(t, rules, "header: no", "separator: semicolon", "columns: [ReferralNo, ReferralDate, Name, Born, NHSNumber, column6, Address, PracticeCode, Notes]",
 		`absent: ['N/K', '-', 'NULL', '\N']`, "<- NHSNumber | nhsNumber", "# CHECK: the sample has no header")
 	says(t, out, "CHECK: the sample has no header")
-	says(t, example, `"birthDate": "1970-06-14"`, "02/03/26 9:15", "\x96", `"text": "`)
+	says(t, example, `"birthDate": "1970-06-14"`, "02/03/26 9:15", "–", "This file is UTF-8", `"text": "`)
 	for _, mark := range []string{"QUILL", "Zebed", "Larkspur", "Lonely", "999 000 0018", "SPX-418"} {
 		if strings.Contains(example, mark) {
 			t.Errorf("the example holds %q: %s", mark, example)
