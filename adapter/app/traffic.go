@@ -2,12 +2,19 @@ package app
 
 import (
 	"cmp"
+	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/intake"
 	"github.com/linkloop/linkloop/adapter/mapping"
 	"github.com/linkloop/linkloop/adapter/message"
+	"github.com/linkloop/linkloop/adapter/profile"
+	"github.com/linkloop/linkloop/adapter/resource"
+	"github.com/linkloop/linkloop/config"
+	"github.com/linkloop/linkloop/conformance"
 )
 
 // Stored is a message to run through mappings again.
@@ -15,6 +22,7 @@ type Stored struct {
 	Name      string // its number, or the name of its file
 	Body      []byte
 	Constants map[string]string // of its sender
+	Strict    bool              // its sender's referrals are refused for what is flagged otherwise
 }
 
 // Difference is how one message comes out of two mappings. Changes hold
@@ -42,13 +50,18 @@ type Count struct {
 	Messages int    `json:"messages"`
 }
 
-// Compare runs messages through two mappings.
-func Compare(older, newer *mapping.Mapping, list []Stored) Comparison {
+// Compare runs messages through two mappings and the checks of the intake, with
+// the profiles that it has where the configuration names none.
+func Compare(older, newer *mapping.Mapping, list []Stored) (Comparison, error) {
+	checks, err := newChecks()
+	if err != nil {
+		return Comparison{}, err
+	}
 	out := Comparison{Messages: len(list), Elements: []Count{}, Differences: []Difference{}}
 	counts := map[string]int{}
 	for _, s := range list {
-		_, a, errA := apply(older, s.Body, s.Constants)
-		_, b, errB := apply(newer, s.Body, s.Constants)
+		a, errA := checks.apply(older, s)
+		b, errB := checks.apply(newer, s)
 		d := Difference{Message: s.Name, Older: reason(errA), Newer: reason(errB)}
 		switch {
 		case errA == nil && errB == nil:
@@ -79,7 +92,39 @@ func Compare(older, newer *mapping.Mapping, list []Stored) Comparison {
 	slices.SortFunc(out.Elements, func(a, b Count) int {
 		return cmp.Or(cmp.Compare(b.Messages, a.Messages), strings.Compare(a.Name, b.Name))
 	})
-	return out
+	return out, nil
+}
+
+// checks are those of the intake, without anything stored.
+type checks struct{ intake *intake.Service }
+
+func newChecks() (checks, error) {
+	rules, err := profile.LoadRules(conformance.Files, "house-rules.yaml")
+	if err != nil {
+		return checks{}, err
+	}
+	gate, err := newGate(config.Default().Validation, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return checks{}, err
+	}
+	key := make([]byte, 32) // of ids that nobody sees
+	s, err := intake.New(intake.Config{
+		Rules: rules, Gate: gate, IDKey: key, Indexer: resource.NewIndexer(key), Now: time.Now, Log: slog.New(slog.DiscardHandler),
+	})
+	return checks{s}, err
+}
+
+// apply is what a mapping makes of a message that intake would take.
+func (c checks) apply(m *mapping.Mapping, s Stored) (*mapping.Result, error) {
+	_, res, err := apply(m, s.Body, s.Constants)
+	if err != nil {
+		return nil, err
+	}
+	sender := intake.Sender{Format: FormatOf(m), FormatName: m.Format(), Mapping: m, Constants: s.Constants, Strict: s.Strict}
+	if f := c.intake.Refusal(sender, intake.Submission{Body: s.Body, Received: time.Now()}); f != nil {
+		return nil, f
+	}
+	return res, nil
 }
 
 // reason words a refusal; faults name places and rules, never values.

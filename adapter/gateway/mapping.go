@@ -23,6 +23,7 @@ type MappingView struct {
 type MappingUser struct {
 	Name      string            `json:"name"`
 	Constants map[string]string `json:"constants,omitempty"`
+	Strict    bool              `json:"strict,omitempty"` // senders[].validation: refuse
 }
 
 // mappings: GET /admin/mappings
@@ -40,7 +41,7 @@ func (g *Gateway) mapping(c *gin.Context) {
 		}
 		for _, x := range g.cfg.Intake.Senders() {
 			if x.Mapping.Name() == s.Name {
-				v.Senders = append(v.Senders, MappingUser{x.Name, x.Constants})
+				v.Senders = append(v.Senders, MappingUser{x.Name, x.Constants, x.Strict})
 			}
 		}
 		g.answer(c, v, nil)

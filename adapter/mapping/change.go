@@ -85,14 +85,23 @@ func (d *differ) findings(a, b []*element.Value) {
 	}
 	for _, f := range a {
 		if !in(b, f) {
-			d.out = append(d.out, Change{Path: "finding of " + f.Str("element"), Old: says(f)})
+			d.out = append(d.out, Change{Path: findingOf(f), Old: says(f)})
 		}
 	}
 	for _, f := range b {
 		if !in(a, f) {
-			d.out = append(d.out, Change{Path: "finding of " + f.Str("element"), New: says(f)})
+			d.out = append(d.out, Change{Path: findingOf(f), New: says(f)})
 		}
 	}
+}
+
+// findingOf names a finding by its element; what no element was to be made of,
+// such as a let or a condition, by its code.
+func findingOf(f *element.Value) string {
+	if e := f.Str("element"); e != "" {
+		return "finding of " + e
+	}
+	return "finding " + f.Str("code")
 }
 
 // maxChanges bounds what is said of one message.

@@ -22,6 +22,7 @@ func TestChanges(t *testing.T) {
 		{"in a list", "family: <- .1", "family: <- .1 | upper", "Patient.name[0].family: Ash, ASH; Patient.name[1].family: Birch, BIRCH"},
 		{"shape", "given: [<- .2]", "text: <- .2", "Patient.name[0].given[0]: Ida, -; Patient.name[0].text: -, Ida; Patient.name[1].given[0]: Una, -; Patient.name[1].text: -, Una"},
 		{"finding", "PID-7 | date", "PID-8 | date", "Patient.birthDate: 1970-01-02, -; finding of Patient.birthDate: -, not-a-date at PID-8"},
+		{"finding of no element", "resources: {", "let: {d: '<- PID-8 | date'}\nresources: {", "finding not-a-date: -, not-a-date at PID-8"},
 		{"resource", "resources: {", "resources: {o: {resourceType: Organization, name: Ours}, ", "Organization.resourceType: -, Organization; Organization.name: -, Ours"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -106,6 +106,14 @@ func TestMappingDiff(t *testing.T) {
 	out, _ = run(t, "mapping", "diff", "hl7v2-ref", "--folder", folder, server)
 	says(t, out, "would now be refused", "the sex is needed", "1 now refused")
 
+	// What R4 does not allow is refused as the intake would, and not called accepted.
+	change("gender: <- PID-8 | code(sex)", "gender: <- PID-8")
+	out, err = run(t, "mapping", "diff", "hl7v2-ref", "--folder", folder, server)
+	if err == nil {
+		t.Error("a gender that R4 does not have passes")
+	}
+	says(t, out, "would now be refused", "PID-8", "1 now refused")
+
 	if out, err = run(t, "mapping", "coverage", "hl7v2-ref", server); err != nil {
 		t.Fatal(err)
 	}

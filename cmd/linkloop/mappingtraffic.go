@@ -102,7 +102,7 @@ func (t *traffic) stored(cmd *cobra.Command, s gateway.MappingUser) ([]app.Store
 		if err := t.call(cmd.Context(), http.MethodGet, "/admin/messages/"+id, &one); err != nil {
 			return nil, fmt.Errorf("message %s: %w", id, err)
 		}
-		out = append(out, app.Stored{Name: id, Body: []byte(one.Body), Constants: s.Constants})
+		out = append(out, app.Stored{Name: id, Body: []byte(one.Body), Constants: s.Constants, Strict: s.Strict})
 	}
 	return out, nil
 }
@@ -113,7 +113,7 @@ func diffCommand(folder *string) *cobra.Command {
 	cmd := &cobra.Command{Use: "diff NAME [MESSAGE...]", Short: "Show what a changed mapping would make different, before it goes live", Args: cobra.MinimumNArgs(1),
 		Long: "Run messages through the mapping that runs and through the one in --folder, and show element by element what differs.\n" +
 			"The messages are files, or the last ones that the server at --server keeps; the older mapping is the one that runs there,\n" +
-			"or that in --old-folder. Nothing is written. The command fails when anything differs.",
+			"or that in --old-folder. A message that the checks of the intake would refuse counts as refused. Nothing is written. The command fails when anything differs.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name, files := args[0], args[1:]
 			newer, err := app.CompileMapping(mappingFiles(*folder), name)
@@ -136,7 +136,10 @@ func diffCommand(folder *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c := app.Compare(old, newer, list)
+			c, err := app.Compare(old, newer, list)
+			if err != nil {
+				return err
+			}
 			if !t.values {
 				hideValues(&c)
 			}
