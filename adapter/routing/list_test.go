@@ -109,3 +109,35 @@ func TestMadeWithThisList(t *testing.T) {
 		t.Error("made with another list, and not looked at")
 	}
 }
+
+// TestFallBackWithAGroupOff: what a channel refuses falls back whatever the list
+// says of codes that the practice does not take, and that were not sent.
+func TestFallBackWithAGroupOff(t *testing.T) {
+	for name, c := range map[string]struct {
+		off  []string
+		do   outbound.State
+		next string
+	}{
+		"the code that is not listed is of a group that is off": {[]string{"signposting"}, outbound.Sent, "b"},
+		"it is not": {nil, outbound.Dead, ""},
+	} {
+		h := newGate(t, routing.Practice{ODS: "A81001", GroupsOff: c.off, Hops: []routing.Hop{{Channel: "a", FallBack: []string{routing.Refused}}, {Channel: "b"}}})
+		h.table.Refusal = listOf(t, declined).Refusal
+		d := store.Delivery{ID: 1, Key: "Task/t/outcome", Lane: "A81001", Channel: "a", Payload: []byte(outcome)}
+		p := h.plan(d)
+		if p.Do != c.do {
+			t.Errorf("%s: %s (%s)", name, p.Do, p.Reason)
+		}
+		res := outbound.Result{State: outbound.Dead, Reason: p.Reason}
+		if p.Do == outbound.Sent {
+			res.Reason, res.Status = "the channel refused it", 400
+		}
+		h.decide(func(tx store.Tx) error {
+			next, err := h.gate.Next(tx, d, res, nil)
+			if next != c.next {
+				t.Errorf("%s: falls back to %q, want %q", name, next, c.next)
+			}
+			return err
+		})
+	}
+}
