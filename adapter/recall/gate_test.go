@@ -224,6 +224,10 @@ func TestHazardDisclosureByCorrection(t *testing.T) {
 		if strings.Contains(said(t, p.Payload), "- Referral to physical activity program\n") {
 			t.Errorf("%s: a letter tells the wrong code again", name)
 		}
+		if bundle, err := element.Parse(d.Payload, element.Limits{}); err != nil || len(bundle.All("meta.tag")) != 2 ||
+			!strings.Contains(string(d.Payload), outcome.SystemList) || !strings.Contains(string(d.Payload), outcome.SystemStatus) {
+			t.Errorf("%s: the correction is not tagged as its outcome was", name)
+		}
 		has := names(t, p.Payload)
 		for _, w := range c.want {
 			if !slices.Contains(has, w) {

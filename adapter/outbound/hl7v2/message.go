@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -89,7 +90,7 @@ func build(cfg Config, d outbound.Delivery, bundle *element.Value) []byte {
 		if cfg.Message == Document && r.ResourceType() != "DocumentReference" {
 			continue
 		}
-		m.entry(r)
+		m.entry(r, d.Task)
 	}
 	return []byte(strings.Join(m.lines, "\r") + "\r")
 }
@@ -164,8 +165,8 @@ func name(patient *element.Value) string {
 }
 
 // entry is one resource as an observation. What is entered in error is taken
-// back (table 0085 D).
-func (m *message) entry(r *element.Value) {
+// back (table 0085 D) under the name that it was sent by.
+func (m *message) entry(r *element.Value, task string) {
 	status := "F"
 	if r.Str("status") == "entered-in-error" {
 		status = "D"
@@ -180,9 +181,10 @@ func (m *message) entry(r *element.Value) {
 	}
 	obx := func(typ, code, value, unit string) {
 		m.obx++
-		// OBX-4 tells observations of the same code apart, such as two scores.
-		sub := ""
-		if m.said[code]++; m.said[code] > 1 {
+		// OBX-4 tells observations of the same code apart, such as two scores, and
+		// names the one that a correction is about.
+		sub := observation(r, task)
+		if m.said[code]++; sub == "" && m.said[code] > 1 {
 			sub = fmt.Sprint(m.said[code])
 		}
 		m.segment("OBX", fmt.Sprint(m.obx), typ, code, sub, value, unit, "", "", "", "", status, "", "", when)
@@ -201,13 +203,38 @@ func (m *message) entry(r *element.Value) {
 		code := escape(c.Str("code")) + "^" + escape(c.Str("display")) + "^SCT"
 		switch value := r.TextAt("valueQuantity.value"); {
 		case value != "":
-			obx("NM", code, escape(value), escape(r.TextAt("valueQuantity.unit")))
+			typ, number := plain(value)
+			obx(typ, code, escape(number), escape(r.TextAt("valueQuantity.unit")))
 		case r.TextAt("valueInteger") != "":
 			obx("NM", code, escape(r.TextAt("valueInteger")), "")
 		default:
 			obx("CWE", code, code, "")
 		}
 	}
+}
+
+// observation is OBX-4 of an entry: its identifier, without the id of the Task
+// before it; where that is longer than the field, a name made of it. Empty where
+// it has none.
+func observation(r *element.Value, task string) string {
+	id := strings.TrimPrefix(r.TextAt("identifier.value"), task+".")
+	if len(id) > 20 {
+		return ControlID(id)
+	}
+	return escape(id)
+}
+
+// plain is a number as NM has it, without an exponent: HL7 v2.5.1 chapter 2.A, NM.
+// What cannot be written so is text.
+func plain(value string) (typ, number string) {
+	if !strings.ContainsAny(value, "eE") {
+		return "NM", value
+	}
+	n, err := strconv.ParseFloat(value, 64)
+	if err != nil {
+		return "ST", value
+	}
+	return "NM", strconv.FormatFloat(n, 'f', -1, 64)
 }
 
 // letter is the text of a document.

@@ -124,3 +124,41 @@ func TestStatus(t *testing.T) {
 		t.Errorf("a correction: %s", got)
 	}
 }
+
+// TestCorrected: what a correction takes back has the OBX-4 that it was sent with,
+// whatever else is in the message, and what is right has another.
+func TestCorrected(t *testing.T) {
+	entry := func(id, status, code string) string {
+		return fmt.Sprintf(`{"resource":{"resourceType":"Procedure","identifier":[{"system":"s","value":%q}],"status":%q,"code":{"coding":[{"system":"http://snomed.info/sct","code":%q,"display":"x"}]}}}`, id, status, code)
+	}
+	subs := func(key string, entries ...string) (out []string) {
+		d := delivery
+		d.Key, d.Payload = key, []byte(`{"resourceType":"Bundle","type":"transaction","entry":[`+strings.Join(entries, ",")+`]}`)
+		for _, l := range sent(t, hl7v2.Result, d) {
+			if f := strings.Split(l, "|"); f[0] == "OBX" {
+				out = append(out, f[3][:1]+" "+f[4]+" "+f[11])
+			}
+		}
+		return out
+	}
+	first := subs(delivery.Key, entry("t1.output-0", "completed", "1"), entry("t1.output-1", "completed", "1"))
+	then := subs(outbound.CorrectionKey(delivery.Key, "a"), entry("t1.output-1", "entered-in-error", "1"), entry("t1.output-1.a", "completed", "2"),
+		entry("t1.output-1.a-name-of-forty-characters-in-all-it-has", "completed", "2"))
+	if fmt.Sprint(first) != "[1 output-0 F 1 output-1 F]" || len(then) != 3 || then[0] != "1 output-1 D" || then[1] != "2 output-1.a F" || len(then[2]) != len("2 ")+20+len(" F") {
+		t.Errorf("%q, then %q", first, then)
+	}
+}
+
+// TestPlainNumbers: a number has no exponent in NM.
+func TestPlainNumbers(t *testing.T) {
+	for value, want := range map[string]string{
+		"21.5": "NM|718466001^Score^SCT||21.5", "2.1e1": "NM|718466001^Score^SCT||21", "2E-2": "NM|718466001^Score^SCT||0.02", "21.50": "NM|718466001^Score^SCT||21.50",
+		"-1e3": "NM|718466001^Score^SCT||-1000", "1e999": "ST|718466001^Score^SCT||1e999",
+	} {
+		d := delivery
+		d.Payload = []byte(strings.Replace(bundle, "21.5", value, 1))
+		if lines := sent(t, hl7v2.Result, d); !strings.HasPrefix(lines[4], "OBX|2|"+want+"|") {
+			t.Errorf("%s: %s, want %s", value, lines[4], want)
+		}
+	}
+}
