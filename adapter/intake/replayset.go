@@ -3,6 +3,8 @@ package intake
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/linkloop/linkloop/adapter/fault"
@@ -12,7 +14,7 @@ import (
 // ReplaySet selects failed messages, oldest first, so that a referral comes
 // before what changes it. Zero fields do not select.
 type ReplaySet struct {
-	Sender       string
+	Sender       string    // name of a sender, or of a mapping: all senders that have it
 	Kind         string    // fault kind of the failure
 	Since, Until time.Time // received at or after, and before
 	After        int64     // ids above: where an earlier page ended
@@ -46,19 +48,28 @@ const (
 // ReplayFailed takes one page of failed messages through the house once more.
 // next is where the next page begins, 0 when this was the last; a page ends
 // when it is full or has taken replayTime. An error ends the page: what was
-// replayed before it is in the answer, and next says where to go on.
+// replayed before it is in the answer, and next says where to go on. Errors
+// are the store's, and fault.NotFound for a sender that nobody knows.
 func (s *Service) ReplayFailed(ctx context.Context, set ReplaySet) (page []Replayed, next int64, err error) {
 	if set.Limit <= 0 || set.Limit > maxReplays {
 		set.Limit = maxReplays
 	}
 	began := time.Now()
+	senders, err := s.sendersOf(ctx, set.Sender)
+	if err != nil {
+		return nil, set.After, err
+	}
+	one := "" // what the store selects by
+	if len(senders) == 1 {
+		one = senders[0]
+	}
 	next = set.After
 	for {
 		var rows []store.Message
 		err := s.cfg.Store.View(ctx, func(r store.Reader) error {
 			var err error
 			rows, err = r.Inbox().List(store.InboxFilter{
-				State: store.Failed, Sender: set.Sender, After: next, Oldest: true, Limit: replayChunk,
+				State: store.Failed, Sender: one, After: next, Oldest: true, Limit: replayChunk,
 			})
 			return err
 		})
@@ -69,7 +80,7 @@ func (s *Service) ReplayFailed(ctx context.Context, set ReplaySet) (page []Repla
 			if len(page) == set.Limit || time.Since(began) > replayTime {
 				return page, next, nil
 			}
-			if set.picks(m) {
+			if set.picks(m) && (senders == nil || slices.Contains(senders, m.Sender)) {
 				done, err := s.replayOne(ctx, m.ID, set.Dry)
 				if err != nil {
 					return page, next, err
@@ -82,6 +93,36 @@ func (s *Service) ReplayFailed(ctx context.Context, set ReplaySet) (page []Repla
 			return page, 0, nil
 		}
 	}
+}
+
+// sendersOf lists the senders that a name stands for; nil: all. A sender that is
+// not configured any more is known by its messages. A name that nobody has is an
+// error: that nothing failed of it would be taken for good news.
+func (s *Service) sendersOf(ctx context.Context, name string) ([]string, error) {
+	if name == "" {
+		return nil, nil
+	}
+	if _, ok := s.Sender(name); ok {
+		return []string{name}, nil
+	}
+	var out, all []string
+	for _, x := range s.Senders() {
+		all = append(all, x.Name)
+		if x.Mapping.Name() == name {
+			out = append(out, x.Name)
+		}
+	}
+	if len(out) > 0 {
+		return out, nil
+	}
+	err := s.cfg.Store.View(ctx, func(r store.Reader) error {
+		rows, err := r.Inbox().List(store.InboxFilter{Sender: name, Limit: 1})
+		if err == nil && len(rows) == 0 {
+			return fault.New(fault.NotFound, "sender", "no sender and no mapping of this name; the senders are %s", strings.Join(all, ", "))
+		}
+		return err
+	})
+	return []string{name}, err
 }
 
 func (set *ReplaySet) picks(m store.Message) bool {

@@ -33,6 +33,7 @@ func replayCommand(c *client) *cobra.Command {
 		Long: "Take failed messages through the house again, with the mappings as they are now.\n\n" +
 			"With ids, these; with --failed, all failed messages that the other flags select, oldest first. " +
 			"A message that was accepted makes nothing when it is replayed. " +
+			"The status is 1 while any of them still fails. " +
 			"A set that was interrupted goes on with --after, which its last line says.",
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			switch {
@@ -52,7 +53,7 @@ func replayCommand(c *client) *cobra.Command {
 		}}
 	f := cmd.Flags()
 	f.BoolVar(&set.failed, "failed", false, "replay failed messages; the flags below select among them")
-	f.StringVar(&set.sender, "sender", "", "only of this sender")
+	f.StringVar(&set.sender, "sender", "", "only of this sender, or of the senders with this mapping")
 	f.StringVar(&set.kind, "kind", "", "only those that failed with this kind, such as unmappable")
 	f.StringVar(&set.since, "since", "", "only those received at or after this date or time, such as 2026-11-01")
 	f.StringVar(&set.until, "until", "", "only those received before this date or time")
@@ -63,6 +64,7 @@ func replayCommand(c *client) *cobra.Command {
 }
 
 func replayIDs(cmd *cobra.Command, c *client, ids []string) error {
+	var failing error
 	for _, id := range ids {
 		var out struct{ Result, Task string }
 		if err := c.call(cmd.Context(), http.MethodPost, "/admin/messages/"+url.PathEscape(id)+"/replay", &out); err != nil {
@@ -73,8 +75,11 @@ func replayIDs(cmd *cobra.Command, c *client, ids []string) error {
 			fmt.Fprintf(cmd.OutOrStdout(), ", Task/%s", out.Task)
 		}
 		fmt.Fprintln(cmd.OutOrStdout())
+		if out.Result != string(store.Accepted) && out.Result != fault.Duplicate.String() {
+			failing = quietError{}
+		}
 	}
-	return nil
+	return failing
 }
 
 // shown bounds how many messages of one kind are listed with their reason.
@@ -109,6 +114,9 @@ func (set *replaySet) run(cmd *cobra.Command, c *client) error {
 		}
 		if after = page.Next; after == 0 {
 			sum.print(out, set.dry)
+			if sum.stillFailing() > 0 {
+				return quietError{}
+			}
 			return nil
 		}
 	}
@@ -139,12 +147,14 @@ func (s *replaySummary) add(w io.Writer, r gateway.ReplayView) {
 	}
 }
 
+func (s *replaySummary) stillFailing() int { return s.replayed - s.accepted - s.before }
+
 func (s *replaySummary) print(w io.Writer, dry bool) {
 	words := []string{"replayed", "accepted now", "still failing"}
 	if dry {
 		words = []string{"tried, nothing was changed", "would be accepted", "would still fail"}
 	}
-	failing := s.replayed - s.accepted - s.before
+	failing := s.stillFailing()
 	fmt.Fprintf(w, "%7d %s\n%7d %s\n", s.replayed, words[0], s.accepted, words[1])
 	if s.before > 0 {
 		fmt.Fprintf(w, "%7d accepted by another way before\n", s.before)
