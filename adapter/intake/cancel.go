@@ -1,6 +1,9 @@
 package intake
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/profile"
@@ -36,9 +39,11 @@ func (s *Service) cancel(tx store.Tx, sender Sender, sub Submission, d *draft, k
 	}
 	task := e.task.root.Clone()
 	task.SetString("status", d.ends)
-	task.Set("statusReason", element.NewObject(element.S("text", "Cancelled by the sender, who gave no reason")))
-	if d.reason != nil {
-		task.Set("statusReason", d.reason)
+	notes := d.fresh(e)
+	task.Set("statusReason", d.why(notes))
+	for _, text := range notes {
+		task.Append("note", element.NewObject(
+			element.S("authorString", "sender "+sender.Name), element.S("time", tx.Time().Format(element.InstantLayout)), element.S("text", text)))
 	}
 	flagTask(task, e.doubts)
 	s.tell(task, profile.CancelledBySender, sender.Name, tx, "The sender took this referral back.")
@@ -70,6 +75,27 @@ func (s *Service) cancel(tx store.Tx, sender Sender, sub Submission, d *draft, k
 	}
 	v.state = state(task, request, store.Version{Updated: tx.Time()})
 	return v, nil
+}
+
+// fresh are the notes of a cancellation that say something new: not the story of
+// the referral, which some senders send again, nor the reason once more.
+func (d *draft) fresh(e *earlier) []string {
+	known := notesOf(e.request.root, e.task.root)
+	return slices.DeleteFunc(slices.Clone(d.notes), func(text string) bool {
+		return slices.Contains(known, text) || d.reason != nil && d.reason.Str("text") == text
+	})
+}
+
+// why is the reason of a cancellation: the one that the mapping gives, else what
+// the message notes.
+func (d *draft) why(notes []string) *element.Value {
+	switch {
+	case d.reason != nil:
+		return d.reason
+	case len(notes) > 0:
+		return element.NewObject(element.S("text", strings.Join(notes, "\n")))
+	}
+	return element.NewObject(element.S("text", "Cancelled by the sender, who gave no reason"))
 }
 
 // cancelRest ends what goes on of a referral whose own Task is over: the request

@@ -1,6 +1,8 @@
 package intake
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/linkloop/linkloop/adapter/element"
@@ -66,6 +68,7 @@ func (s *Service) brief(d *draft, out *mapping.Result, tree *message.Tree, patie
 	if task != nil {
 		d.reason = task.Get("statusReason")
 	}
+	d.notes = notesOf(request, task)
 	for _, root := range []*element.Value{patient, request} {
 		if root != nil {
 			d.resources = append(d.resources, prepared{
@@ -74,4 +77,23 @@ func (s *Service) brief(d *draft, out *mapping.Result, tree *message.Tree, patie
 		}
 	}
 	return d, nil
+}
+
+// maxNotes bounds the notes that are looked at.
+const maxNotes = 100
+
+// notesOf are the texts of the notes of resources. A sender without a field for
+// the reason of a cancellation writes it there.
+func notesOf(resources ...*element.Value) (out []string) {
+	for _, r := range resources {
+		if r == nil {
+			continue
+		}
+		for _, n := range r.List("note") {
+			if text := strings.TrimSpace(n.Str("text")); text != "" && len(out) < maxNotes && !slices.Contains(out, text) {
+				out = append(out, text)
+			}
+		}
+	}
+	return out
 }

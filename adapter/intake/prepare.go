@@ -43,6 +43,7 @@ type draft struct {
 	known     bool           // the person is recognised by an identifier
 	ends      string         // of a cancellation: what the Task becomes
 	reason    *element.Value // of a cancellation: Task.statusReason
+	notes     []string       // of a cancellation: what it says beside that
 }
 
 // prepare turns a decoded message into a draft, or into the fault it is
