@@ -73,6 +73,9 @@ func NewMapping(name, format string, sample []byte) (*Scaffolded, error) {
 		if doubt != "" {
 			src.Doubts = []string{doubt}
 		}
+		if note != "" {
+			src.Doubts = append(src.Doubts, "the sample is Windows-1252: rows are read as what each of them is, and those that are not UTF-8 are flagged encoding-guessed; once the sender says that it writes nothing else, say encoding: windows-1252 under csv")
+		}
 		p = scaffold.Propose(src, msg.Tree)
 		out.Found, out.Unused, out.Checks = p.Found, p.Unused, p.Checks
 		out.Files = append(out.Files, txtar.File{Name: "mapping.yaml", Data: p.Mapping})

@@ -25,16 +25,14 @@ func rowsOf(sample []byte) (f inbound.Format, block string, first []byte, check 
 	separator := separatorOf(text)
 	r := csv.NewReader(strings.NewReader(strings.TrimPrefix(text, "\ufeff")))
 	r.Comma, r.LazyQuotes, r.FieldsPerRecord = rune(separator), true, -1
-	var head []string
+	var rows [][]string
 	var absent []string
-	for i := range maxLooked {
+	for range maxLooked {
 		cells, err := r.Read()
 		if err != nil {
 			break
 		}
-		if i == 0 {
-			head = cells
-		}
+		rows = append(rows, cells)
 		for _, c := range cells {
 			if c = strings.TrimSpace(c); scaffold.MeansNothing(c) && !slices.Contains(absent, c) {
 				absent = append(absent, c)
@@ -43,12 +41,12 @@ func rowsOf(sample []byte) (f inbound.Format, block string, first []byte, check 
 	}
 	o := csvdoc.Options{}
 	first = firstRows(sample, 2)
-	if scaffold.IsData(head) {
+	if len(rows) > 0 && scaffold.IsData(rows[0]) {
 		first = firstRows(sample, 1)
-		o.Header, o.Separator, o.Columns = csvdoc.None, separator, scaffold.ColumnNames(head)
+		o.Header, o.Separator, o.Columns = csvdoc.None, separator, scaffold.ColumnNames(rows...)
 		lines = append(lines, "header: no", "separator: "+map[byte]string{',': "comma", ';': "semicolon", '\t': "tab", '|': "bar"}[separator],
 			"columns: ["+strings.Join(o.Columns, ", ")+"]")
-		check = "the sample has no header, so its columns were named by the looks of its first row: put right the names under csv.columns, and the rules with them"
+		check = "the sample has no header, so its columns were named by the looks of their cells: put right the names under csv.columns, and the rules with them"
 	}
 	if len(absent) > 0 {
 		o.Absent = append(absent, "NULL", `\N`)

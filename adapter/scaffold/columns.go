@@ -78,12 +78,18 @@ func IsData(cells []string) bool {
 	})
 }
 
-// ColumnNames names the columns of a row by the looks of its cells; what looks
-// like nothing is column7. No name stands twice.
-func ColumnNames(cells []string) []string {
+// ColumnNames names the columns of rows by the looks of their cells: of each
+// column the first cell that looks like something. What looks like nothing is
+// column7. No name stands twice.
+func ColumnNames(rows ...[]string) []string {
 	var out []string
-	for i, c := range cells {
-		name := looks(c)
+	for i := 0; len(rows) > 0 && i < len(rows[0]); i++ {
+		name := ""
+		for _, cells := range rows {
+			if name == "" && i < len(cells) {
+				name = looks(cells[i])
+			}
+		}
 		if name == "" {
 			name = fmt.Sprintf("column%d", i+1)
 		}

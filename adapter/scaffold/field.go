@@ -403,26 +403,70 @@ func layoutOf(text string) (int, bool) {
 	return 0, false
 }
 
+// isoLayouts are the layouts of dates that are read without one, where others
+// stand beside them.
+var isoLayouts = map[string]string{"2006-01-02": "yyyy-MM-dd", "20060102": "yyyyMMdd"}
+
+// layoutsOf are the layouts of all values of a field, as mappings write them;
+// none where all are read without. Strange is how many values fit none.
+func layoutsOf(f field) (list []string, strange int) {
+	values, plain := f.others, []string{}
+	if !slices.Contains(values, f.value) {
+		values = append([]string{f.value}, values...)
+	}
+	for _, v := range values {
+		i, ok := layoutOf(v)
+		l := layouts[i].mapping
+		switch {
+		case !ok && !MeansNothing(v):
+			strange++
+		case ok && l != "" && !slices.Contains(list, l):
+			list = append(list, l)
+		case ok && l == "" && !slices.Contains(plain, isoLayouts[layouts[i].golang]):
+			plain = append(plain, isoLayouts[layouts[i].golang])
+		}
+	}
+	if len(list) == 0 {
+		return nil, strange
+	}
+	list = append(list, slices.DeleteFunc(plain, func(l string) bool { return l == "" })...)
+	return slices.DeleteFunc(slices.Clone(list), func(l string) bool { // d/M/yyyy reads what dd/MM/yyyy does
+		loose := strings.Replace(l, "dd", "d", 1)
+		if !strings.Contains(l, "MMM") {
+			loose = strings.Replace(loose, "MM", "M", 1)
+		}
+		return loose != l && slices.Contains(list, loose)
+	}), strange
+}
+
 // dated is the function that reads the date of a field. In which hundred years a
 // year of two digits lies is for a person to say: a birth date may be of this
 // year or of the 99 before it, any other date is of this century.
 func (w *writer) dated(f field, function string) string {
-	i, ok := layoutOf(f.value)
-	if !ok || layouts[i].mapping == "" {
+	list, strange := layoutsOf(f)
+	if strange > 0 {
+		w.doubt("%s has values that are no dates, or are in a form that is not known here (%d of those looked at): they will be reported, and a date that is needed refuses the message", f.path, strange)
+	}
+	if len(list) == 0 {
 		return " | " + function
 	}
-	args := strconv.Quote(layouts[i].mapping)
-	if strings.Contains(layouts[i].mapping, "yy") && !strings.Contains(layouts[i].mapping, "yyyy") {
+	args := make([]string, len(list))
+	short := false
+	for i, l := range list {
+		args[i] = strconv.Quote(l)
+		short = short || strings.Contains(l, "yy") && !strings.Contains(l, "yyyy")
+	}
+	if short {
 		first := w.Year - w.Year%100
 		if told(f) == birthDate {
 			first = w.Year - 99
 		}
-		args += fmt.Sprintf(`, "yy from %d"`, first)
+		args = append(args, fmt.Sprintf(`"yy from %d"`, first))
 		who := ""
 		if told(f) == birthDate {
 			who = "; who is older than that would be taken for a child"
 		}
 		w.doubt("%s has years of two digits, taken for %d to %d: ask the sender%s", f.path, first, first+99, who)
 	}
-	return " | " + function + "(" + args + ")"
+	return " | " + function + "(" + strings.Join(args, ", ") + ")"
 }

@@ -104,6 +104,77 @@ func (w *writer) compared(all []field) {
 	}
 }
 
+// united puts beside the fields of the sample those that it leaves empty and
+// another record has, and looks at a field through the value of another record
+// where that tells more.
+func (w *writer) united() {
+	records := w.Records[:min(len(w.Records), maxRecords)]
+	at := map[string]int{}
+	for i, f := range w.all {
+		at[f.path] = i
+	}
+	for _, t := range records {
+		for _, g := range fields(t, false) {
+			i, known := at[g.path]
+			switch {
+			case !known && g.list == "":
+				at[g.path] = len(w.all)
+				w.all = append(w.all, g)
+			case known && tellsMore(g, w.all[i]):
+				w.all[i].value = g.value
+			}
+		}
+	}
+}
+
+// tellsMore reports a value by which more is known than by another of the same
+// place: of what kind it is, that there are words beside a telephone number, a
+// code behind a name or a postcode in an address.
+func tellsMore(g, f field) bool {
+	switch now, then := told(g), told(f); {
+	case then == unclear:
+		return now != unclear
+	case then == phone:
+		return now == contacts
+	case then == orgName:
+		return now == orgName && bracketed(f.value) == "" && bracketed(g.value) != ""
+	case then == addressLine:
+		return now == addressLine && !postcodeIn.MatchString(f.value) && postcodeIn.MatchString(g.value)
+	}
+	return false
+}
+
+var (
+	yesWords  = []string{"j", "ja", "y", "yes", "t", "true"}
+	noWords   = []string{"n", "no", "nein", "f", "false"}
+	newWords  = []string{"n", "new", "neu"}
+	stopWords = []string{"s", "stop", "c", "cancel", "cancelled", "x", "d", "delete", "w", "withdrawn"}
+	editWords = []string{"u", "update", "a", "amend", "m", "modify"}
+)
+
+// hints says of what nothing is proposed for whether its words look like a yes
+// and no, or like what a message wants.
+func (w *writer) hints() {
+	for _, f := range w.all {
+		if w.used[f.path] {
+			continue
+		}
+		all := append([]string{f.value}, f.others...)
+		some := func(list ...[]string) bool {
+			return slices.ContainsFunc(all, func(v string) bool { return slices.Contains(slices.Concat(list...), strings.ToLower(v)) })
+		}
+		only := func(list ...[]string) bool {
+			return !slices.ContainsFunc(all, func(v string) bool { return !slices.Contains(slices.Concat(list...), strings.ToLower(v)) })
+		}
+		switch {
+		case only(yesWords, noWords) && some(yesWords):
+			w.doubt("%s holds yes and no: if it is consent, a no must not get lost; see the recipe Consent of the handbook", f.path)
+		case only(newWords, stopWords, editWords) && some(newWords) && some(stopWords, editWords):
+			w.doubt("%s may say what a row wants, a new referral or a stop: a stop that is read as new is the opposite of what was meant; see the recipe about intention in the handbook", f.path)
+		}
+	}
+}
+
 // maxRecords bounds the records of a sample that are compared.
 const maxRecords = 100
 

@@ -47,6 +47,7 @@ func Propose(src Source, t *message.Tree) *Proposal {
 	if format == "json" || format == "xml" {
 		w.each = several(every)
 	}
+	w.united()
 	w.compared(every)
 	if w.Type == "" {
 		w.Type = "*"
@@ -154,6 +155,7 @@ type writer struct {
 	reaches bool     // an ODS code leads to the record of a practice
 	person  []string // names of the members that the NHS number stands in
 	words   []string // of its own name
+	rests   []string // paths of texts with telephone numbers among words
 	called  []string // names of the members that the person's name stands in; nil: not known yet
 }
 

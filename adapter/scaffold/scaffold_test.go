@@ -281,3 +281,40 @@ func TestPlain(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryRecord: what one record leaves empty, writes otherwise or says with
+// another word is seen in the others.
+func TestEveryRecord(t *testing.T) {
+	bodies := []string{
+		`{"a":"N","ref":"R-1","nhs":"9990000018","surname":"Marsh","dob":"14.06.1951","sent":"3 Mar 26","contact":"07700 900123","surgery":"Oak Surgery","ok":"J"}`,
+		`{"a":"N","ref":"R-2","nhs":"9990000026","surname":"Quill","dob":"1 Jun 51","sent":"29 Feb 26","contact":"wife 07700 900124 after 6","surgery":"Oak Surgery (Leeds) (B86002)","ok":"N","colour":"blue"}`,
+		`{"a":"S","ref":"R-3","nhs":"9990000026","surname":"Quill","dob":"2026-02-03","sent":"12 Mar 26","email":"kim@example.org"}`,
+	}
+	src := scaffold.Source{Name: "acme", Format: "json", Year: 2026}
+	for _, b := range bodies {
+		src.Records = append(src.Records, tree(t, b))
+	}
+	p := scaffold.Propose(src, src.Records[0])
+	for _, rule := range []string{`dob | date("dd.MM.yyyy", "d MMM yy", "yyyy-MM-dd", "yy from 1927")`, `sent | dateTime("d MMM yy", "yy from 2000")`,
+		"- $each: contact | phones\n", `contact | phones(rest) | join("; ")`, "surgery | bracketed(ods)\n", "value: <- email | trim"} {
+		if !strings.Contains(string(p.Mapping), rule) {
+			t.Errorf("no %s in\n%s", rule, p.Mapping)
+		}
+	}
+	if !slices.Contains(p.Unused, "colour") {
+		t.Errorf("unused %q", p.Unused)
+	}
+	all := strings.Join(p.Checks, "\n")
+	for _, check := range []string{"sent has values that are no dates, or are in a form that is not known here (1 of", "a may say what a row wants", "ok holds yes and no"} {
+		if !strings.Contains(all, check) {
+			t.Errorf("no check %q in\n%s", check, all)
+		}
+	}
+	if strings.Contains(all, "dob has values") || strings.Contains(all, "colour") {
+		t.Errorf("%s", all)
+	}
+	rows := [][]string{{"R-001", "", "9990000018", "N/K"}, {"R-002", "14/06/1951", "", "kim@example.org", "more"}, {"R-003", "03/03/2026"}}
+	if got := strings.Join(scaffold.ColumnNames(rows...), " "); got != "ReferralNo Born NHSNumber Email" {
+		t.Error(got)
+	}
+}

@@ -33,6 +33,7 @@ func (w *writer) write() {
 	if w.each != "" {
 		w.unsure = append(w.unsure, "each item of "+w.each+" was taken for a referral by itself, with the number as its id")
 	}
+	w.hints()
 	w.unsure = append(w.first, w.unsure...)
 }
 
@@ -235,7 +236,10 @@ func (w *writer) several(depth int, f field) {
 		w.line(depth, "  system: phone")
 		w.line(depth, "  value: <- . | phone")
 		w.line(depth, "  use: <- . | contactUse")
-		w.doubt("%s holds telephone numbers among words; the numbers are taken, what else it says is reported and may go into a note: phones(rest)", f.path)
+		if f.list == "" {
+			w.rests = append(w.rests, f.path)
+		}
+		w.doubt("%s holds telephone numbers among words; the numbers are taken but for those of other people, and the words are put into a note", f.path)
 		return
 	}
 	separator := ""
@@ -527,9 +531,14 @@ func (w *writer) notes() {
 	}
 	if len(list) == 0 {
 		w.unsure = append(w.unsure, "no reason in words was found in the sample")
+	}
+	if len(list)+len(w.rests) == 0 {
 		return
 	}
 	w.line(2, "note:")
+	for _, path := range w.rests {
+		w.line(3, "- text: %s", rule(path+` | phones(rest) | join("; ")`))
+	}
 	for _, f := range list {
 		reads := " | text"
 		if markup.MatchString(f.value) {
