@@ -150,6 +150,15 @@ func TestLocalIdentifier(t *testing.T) {
 		t.Error("the Patient of the first person")
 	}
 
+	// An update names the referral too: one thing may be put right, not both.
+	h.want(h.from("C", append(slices.Clone(karl), "wants", "modify", "at", "2026-03-03T10:15:00Z", "phone", "07700 900123")...), 200)
+	if got := h.who(h.work("C")); got.TextAt("telecom.value") != "07700 900123" {
+		t.Error("an update does not reach the second person")
+	}
+	married := []string{"number", "90012345", "family", "Newname", "born", "1990-01-01", "wants", "modify", "at", "2026-03-04T10:15:00Z"}
+	h.want(h.from("C", married...), 200)
+	h.want(h.from("C", append(slices.Clone(edith), "wants", "modify", "at", "2026-03-05T10:15:00Z")...), 409)
+	h.want(h.from("A", append(slices.Clone(karl), "wants", "modify", "at", "2026-03-05T10:15:00Z")...), 409)
 	if n := h.count("Patient?identifier=urn:example:hospital:number|90012345"); n != 3 {
 		t.Errorf("%d Patients, want 3", n)
 	}

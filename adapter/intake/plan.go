@@ -126,12 +126,14 @@ func (p *plan) patient(ix *resource.Indexer, r prepared, old store.Version, rece
 	return nil
 }
 
+const numberNHS = "NHS number"
+
 // knownBy names the identifier by which a Patient is recognised.
 func knownBy(patient *element.Value) string {
 	if _, local := localIdentifier(patient); local != nil && patient.Identifier(nhs.SystemNHSNumber) == "" {
 		return "local identifier (system " + local.Str("system") + ")"
 	}
-	return "NHS number"
+	return numberNHS
 }
 
 // enrich is the Patient on record with what the message adds. How to reach the

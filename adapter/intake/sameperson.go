@@ -41,6 +41,10 @@ func (d *draft) samePerson(tx store.Tx, e *earlier) error {
 		}
 	case l.number == differs, l.number == unknown && sent.key != key && l.family == differs && l.born == differs:
 		return other
+	case l.family == differs && l.born == differs && knownBy(sent.root) != numberNHS:
+		// A local number is given again and mistyped, so it does not join two
+		// people here either (apart).
+		return other
 	}
 	doubt := ""
 	switch {

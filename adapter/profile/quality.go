@@ -107,6 +107,7 @@ func (q *quality) several(patient *element.Value) {
 			at := place{&place{name: "Patient", index: -1}, "identifier", i}
 			q.flag(FlagSeveral, &at, ".value", "the person comes with more than one NHS number; they are kept as text and nothing is matched on them")
 			id.Remove("system")
+			unverify(id)
 			id.Set("type", element.NewObject(element.S("text", "NHS number as sent, not usable: one of several")))
 		}
 	}
@@ -224,7 +225,11 @@ func (q *quality) identifier(v *element.Value, at *place, word, name string, par
 		value.Text = normal
 		return
 	}
-	q.flag(word+"-"+reason.String(), at, ".value", "the "+name+" "+reason.Text()+"; it is kept as text and nothing is matched on it")
+	text := "the " + name + " " + reason.Text() + "; it is kept as text and nothing is matched on it"
+	if unverify(v) {
+		text += "; that the number was verified, as it came with it, is left out"
+	}
+	q.flag(word+"-"+reason.String(), at, ".value", text)
 	v.Remove("system")
 	v.Set("type", element.NewObject(element.S("text", name+" as sent, not usable: "+reason.Text())))
 	// FHIR has no order of members, but people read from the top.
@@ -232,6 +237,31 @@ func (q *quality) identifier(v *element.Value, at *place, word, name string, par
 		return strings.Compare(order(a.Name), order(b.Name))
 	})
 }
+
+// unverify takes from an NHS number that is not usable the statement that it was
+// verified, which cannot be true of it, and reports whether there was one. Other
+// states, such as that a trace is required, stay.
+func unverify(id *element.Value) bool {
+	extensions := id.Get("extension")
+	if extensions == nil {
+		return false
+	}
+	before := len(extensions.Items)
+	extensions.Items = slices.DeleteFunc(extensions.Items, func(x *element.Value) bool {
+		return strings.HasSuffix(x.Str("url"), "NHSNumberVerificationStatus") &&
+			slices.ContainsFunc(x.All("valueCodeableConcept.coding"), func(c *element.Value) bool {
+				return slices.Contains(verified, c.Str("code"))
+			})
+	})
+	if len(extensions.Items) == 0 {
+		id.Remove("extension")
+	}
+	return before > len(extensions.Items)
+}
+
+// verified are the codes of UKCore-NHSNumberVerificationStatus, and of the NHS
+// Data Dictionary, for a number that is present and verified.
+var verified = []string{"number-present-and-verified", "01"}
 
 func order(name string) string {
 	switch name {

@@ -139,3 +139,38 @@ func BenchmarkQuality(b *testing.B) {
 		}
 	}
 }
+
+// TestBrokenNumberIsNotVerified: a number that fails its check, or is one of
+// several, does not keep the statement that it was verified; other states stay.
+func TestBrokenNumberIsNotVerified(t *testing.T) {
+	const (
+		status = `{"url":"https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-NHSNumberVerificationStatus","valueCodeableConcept":{"coding":[{"code":"$"}]}}`
+		number = `{"extension":[` + status + `],"system":"https://fhir.nhs.uk/Id/nhs-number","value":"#"}`
+	)
+	for _, x := range []struct {
+		name, code string
+		numbers    []string
+		stays      bool
+	}{
+		{"right", "number-present-and-verified", []string{"9990000018"}, true},
+		{"check digit", "number-present-and-verified", []string{"9994123743"}, false},
+		{"check digit, code of the Data Dictionary", "01", []string{"9994123743"}, false},
+		{"check digit, to be traced", "trace-required", []string{"9994123743"}, true},
+		{"one of several", "number-present-and-verified", []string{"9990000018", "9990000026"}, false},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			var ids []string
+			for _, n := range x.numbers {
+				ids = append(ids, strings.NewReplacer("$", x.code, "#", n).Replace(number))
+			}
+			v := parse(t, `{"resourceType":"Patient","identifier":[`+strings.Join(ids, ",")+`]}`)
+			profile.Quality([]*element.Value{v})
+			if got := strings.Contains(string(v.JSON()), `"`+x.code+`"`); got != x.stays {
+				t.Errorf("the status stays: %v, want %v: %s", got, x.stays, v.JSON())
+			}
+			if issues := fhir.Check(v); len(issues) > 0 {
+				t.Errorf("is no FHIR any more: %v", issues)
+			}
+		})
+	}
+}
