@@ -44,6 +44,9 @@ func ExampleOf(fsys fs.FS, name string, body []byte, number int) ([]byte, error)
 		}
 	}
 	p := scaffold.Sample(msg.Tree, m.Format() == "hl7v2" || m.Format() == "fhirmsg", made, m.Codes())
+	if err := known(p, fsys, name); err != nil {
+		return nil, err
+	}
 	anonymous, err := anonymised(f, p, one)
 	if err != nil {
 		return nil, err

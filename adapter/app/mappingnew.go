@@ -67,7 +67,9 @@ func NewMapping(name, format string, sample []byte) (*Scaffolded, error) {
 			return nil, err
 		}
 		p = scaffold.Sample(msg.Tree, true, nil, nil)
-		out.Files, err = copyShipped(out.Base, name)
+		if out.Files, err = copyShipped(out.Base, name); err == nil {
+			err = known(p, mappings.Files, out.Base)
+		}
 	default:
 		src.Type = msg.Type
 		if doubt != "" {
@@ -129,15 +131,35 @@ func anonymised(f inbound.Format, p *scaffold.Proposal, sample []byte) ([]byte, 
 	if !utf8.Valid(sample) {
 		text = inbound.FromWindows1252(sample)
 	}
-	anonymous := inEncoding(string(p.Anonymous([]byte(text))), sample)
+	made, err := p.Anonymous(f, text)
+	if err != nil {
+		return nil, fmt.Errorf("the sample could not be made anonymous: %w", err)
+	}
+	anonymous := inEncoding(made, sample)
 	again, err := f.Decode(anonymous)
 	if err != nil {
 		return nil, fmt.Errorf("the sample could not be made anonymous: with made-up values in it, it cannot be read any more (%w)", err)
 	}
 	if leaks := p.Leaks(again.Tree); len(leaks) > 0 {
-		return nil, fmt.Errorf("the sample could not be made anonymous: it holds %s, and the values at %s were not found as they are read", scaffold.Construct(text), strings.Join(leaks, ", "))
+		return nil, fmt.Errorf("the sample could not be made anonymous: a word or a number of it still stands at %s", strings.Join(leaks, ", "))
 	}
 	return anonymous, nil
+}
+
+// known lets stay what stands in the rules and the tables of a mapping.
+func known(p *scaffold.Proposal, fsys fs.FS, name string) error {
+	tables, err := fs.Glob(fsys, name+"/vocabulary/*.json")
+	if err != nil {
+		return err
+	}
+	for _, file := range append(tables, name+"/mapping.yaml") {
+		data, err := fs.ReadFile(fsys, file)
+		if err != nil {
+			return err
+		}
+		p.Known(data)
+	}
+	return nil
 }
 
 // example adds the first example, with what comes out of it.

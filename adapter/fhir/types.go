@@ -86,6 +86,9 @@ func jsonKind(primitive string) element.Kind {
 // binding, which Check holds them against.
 func (t Type) Bound() bool { return t.s.codes != nil }
 
+// Codes are the codes of a required binding; nil: any.
+func (t Type) Codes() []string { return keys(t.s.codes) }
+
 // Is reports whether there is such a type; the zero Type is none.
 func (t Type) Is() bool { return t.s != nil }
 

@@ -1,108 +1,539 @@
 package scaffold
 
 import (
+	"cmp"
 	"fmt"
+	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf16"
 	"unicode/utf8"
 
+	"github.com/linkloop/linkloop/adapter/fhir"
+	"github.com/linkloop/linkloop/adapter/message"
 	"github.com/linkloop/linkloop/adapter/nhs"
 )
 
-// swap is a value of the sample and what stands for it in the example.
-type swap struct{ old, made string }
+// anonymiser replaces the values of one document. Nothing of a value stays unless
+// it is known to be harmless, see keeps; whether a rule reads it makes no
+// difference. The same value becomes the same wherever it stands.
+type anonymiser struct {
+	list   []field
+	places map[string][]field
+	known  *known
+	fhir   bool
+	codes  map[string]bool // of the tables, in small letters
+	let    map[string]bool // words of the codes that stay in a list
+
+	names  map[string]bool   // words of names, in small letters: harmless nowhere
+	input  map[string]bool   // words and runs of digits of the document, see marks
+	values map[string]string // made-up values
+	tokens map[string]string // made-up words, by the words in small letters
+	taken  map[string]bool   // made-up words that stand for something
+	units  map[string]bool   // texts that were made up as a whole
+	cal    calendar
+	count  map[kind]int
+	kept   map[string]bool // what keeps said
+	n      int
+}
+
+// Known adds what stands in the files of a mapping to what may stay.
+func (p *Proposal) Known(files ...[]byte) {
+	for _, f := range files {
+		p.known.read(f)
+	}
+}
+
+// Anonymous replaces the values in the text of a sample, which is in UTF-8. The
+// error names the places where something of the sample would stay; then there
+// is no text.
+func (p *Proposal) Anonymous(format any, text string) (string, error) {
+	rewrite := rewriterOf(format, text)
+	a := p.anonymiser()
+	var all []string
+	rewrite(text, func(v string) string { all = append(all, v); return v })
+	a.look(all)
+	if at := a.namesMembers(p.tree); at != "" {
+		return "", fmt.Errorf("a name of a member or a column at %s looks like somebody's data", at)
+	}
+	made := rewrite(text, a.value)
+	left := false
+	rewrite(made, func(v string) string {
+		left = left || a.leaks(v)
+		return v
+	})
+	if left {
+		return "", fmt.Errorf("a word or a number of it would stay at %s", a.stays())
+	}
+	p.done = a
+	return made, nil
+}
+
+// stays says where in the sample values stand that could not be replaced.
+func (a *anonymiser) stays() string {
+	var at []string
+	for _, f := range a.list {
+		if a.leaks(a.value(f.value)) {
+			at = append(at, f.where)
+		}
+	}
+	if len(at) == 0 {
+		return "a place that no address leads to"
+	}
+	return strings.Join(at, ", ")
+}
+
+// Leaks lists the addresses of values in the tree of an anonymous sample that
+// hold a word or a number of the sample.
+func (p *Proposal) Leaks(t *message.Tree) []string {
+	var out []string
+	for id := int32(1); int(id) < t.Len(); id++ {
+		n := t.Node(id)
+		if k := n.Kind(); k != message.Object && k != message.List && p.done.leaks(n.Value()) {
+			out = append(out, n.Address())
+		}
+	}
+	return out
+}
+
+func (p *Proposal) anonymiser() *anonymiser {
+	a := &anonymiser{list: p.fields, places: map[string][]field{}, known: p.known, fhir: p.fhir, codes: p.codes, let: map[string]bool{}, names: map[string]bool{}, input: map[string]bool{},
+		values: map[string]string{}, tokens: map[string]string{}, taken: map[string]bool{}, units: map[string]bool{}, count: map[kind]int{}, kept: map[string]bool{}}
+	for _, f := range a.list {
+		a.places[f.value] = append(a.places[f.value], f)
+		if k := told(f); k == familyName || k == givenName || k == fullName {
+			for _, w := range nameWord.FindAllString(f.value, -1) {
+				for _, part := range append(tokenIn.FindAllString(w, -1), w) {
+					if part = strings.ToLower(part); utf8.RuneCountInString(part) > 1 && !slices.Contains(titles, part) {
+						a.names[part] = true
+					}
+				}
+			}
+		}
+	}
+	return a
+}
+
+// tokenIn are the words and runs of digits of a text.
+var tokenIn = regexp.MustCompile(`\p{L}+|[0-9]+`)
+
+// marks are the words of three letters and more and the runs of three digits
+// and more of a text, in small letters. Zeros alone tell nothing.
+func marks(text string) []string {
+	var out []string
+	for _, t := range tokenIn.FindAllString(tagIn.ReplaceAllString(text, " "), -1) {
+		if utf8.RuneCountInString(t) >= 3 && strings.Trim(t, "0") != "" {
+			out = append(out, strings.ToLower(t))
+		}
+	}
+	return out
+}
+
+// look notes the values of a document, which are those of the tree and what the
+// tree does not take.
+func (a *anonymiser) look(all []string) {
+	for _, f := range a.list {
+		all = append(all, f.value)
+	}
+	for _, v := range all {
+		v = strings.TrimSpace(v)
+		if a.keeps(v) {
+			continue
+		}
+		for _, t := range marks(v) {
+			a.input[t] = true
+		}
+		if d := onlyDigits(v); len(d) >= 6 {
+			a.input["#"+d] = true
+		}
+		if p, ok := partsOf(v); ok && p.whole() && a.dated(v, p) {
+			at, _ := p.day()
+			a.cal.note(at, a.birth(v))
+		}
+	}
+	a.cal.year, a.cal.birthYear = a.freeYear(2023), a.freeYear(1970)
+}
+
+// freeYear is a year near another that no number of the document begins with.
+func (a *anonymiser) freeYear(year int) int {
+	for y := year; y > year-20; y-- {
+		text := fmt.Sprint(y)
+		used := false
+		for t := range a.input {
+			used = used || strings.HasPrefix(t, text)
+		}
+		if !used {
+			return y
+		}
+	}
+	return year
+}
+
+// birth reports a date that stands somewhere as a birthday.
+func (a *anonymiser) birth(v string) bool {
+	return slices.ContainsFunc(a.places[v], func(f field) bool {
+		return f.either("dob", "birth", "birthdate", "dateofbirth", "born") || told(f) == birthDate
+	})
+}
+
+// dated reports a text in the shape of a date that is one, be it a wrong one.
+func (a *anonymiser) dated(v string, p parts) bool {
+	if p.whole() && (len(onlyDigits(v)) > 4 || p.year() >= 1900 && p.year() < 2100) {
+		return true
+	}
+	return slices.ContainsFunc(a.places[v], func(f field) bool {
+		return f.says("date", "datetime", "time", "when", "dob", "birth", "birthdate", "dateofbirth", "born", "timestamp") || onlyDigits(v) != v && f.says(madeWords...)
+	})
+}
+
+var fewDigits = regexp.MustCompile(`^[0-9]{1,2}(?:\.[0-9]{1,2}){0,2}$`)
+
+// keeps reports a value that may stay as it is.
+func (a *anonymiser) keeps(v string) bool {
+	kept, known := a.kept[v]
+	if !known {
+		kept = a.harmless(v)
+		a.kept[v] = kept
+	}
+	return kept
+}
+
+func (a *anonymiser) harmless(v string) bool {
+	if utf8.RuneCountInString(v) <= 1 || !strings.ContainsFunc(v, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
+		return true
+	}
+	fields := a.places[v]
+	for _, f := range fields {
+		if k := told(f); k == familyName || k == givenName || k == fullName {
+			return false
+		}
+	}
+	if a.names[strings.ToLower(v)] {
+		return false
+	}
+	_, isDate := layoutOf(v)
+	switch {
+	case fewDigits.MatchString(v) && !isDate, MeansNothing(v), a.known.holds(v), a.fhir && ofFHIR()[v]:
+		return true
+	case slices.ContainsFunc(fields, func(f field) bool { return f.tells() && speaksOfKinds(f.value) }):
+		return true
+	}
+	_, notConcept := nhs.ParseConcept(v)
+	_, notNumber := nhs.ParseNumber(v)
+	return notConcept == nhs.Valid && notNumber != nhs.Valid && slices.ContainsFunc(fields, func(f field) bool { return kindOf(f) == snomed })
+}
+
+// value is what stands for a value.
+func (a *anonymiser) value(text string) string {
+	v := strings.TrimSpace(text)
+	if v == "" || a.keeps(v) {
+		return text
+	}
+	made, ok := a.values[v]
+	if !ok {
+		made = a.make(v)
+		a.values[v] = made
+	}
+	at := strings.Index(text, v)
+	return text[:at] + made + text[at+len(v):]
+}
+
+// kind is the most telling thing that a value is at any of its places.
+func (a *anonymiser) kind(v string) (k kind, f field) {
+	for _, f := range a.places[v] {
+		if k := told(f); k != unclear {
+			return k, f
+		}
+	}
+	f = field{value: v}
+	return told(f), f
+}
+
+var reference = regexp.MustCompile(`^([A-Z][A-Za-z]{2,40})/(\S+)$`)
+
+// make makes a value up.
+func (a *anonymiser) make(v string) string {
+	k, _ := a.kind(v)
+	_, wrong := nhs.ParseNumber(v)
+	p, isDate := partsOf(v)
+	switch {
+	case wrong == nhs.Valid && k != phone:
+		return a.whole(func(n int) string { return laid(v, testNumber(n)) }, k)
+	case isDate && a.dated(v, p):
+		return a.unit(a.cal.date(p, a.birth(v)))
+	case wrong == nhs.CheckDigit && k != phone && k != contacts:
+		return a.whole(func(n int) string { return laid(v, wrongNumber(n)) }, nhsNumber)
+	}
+	if slices.Contains([]kind{unclear, needText, reasonText, snomed}, k) && a.coded(v) {
+		return a.keptCodes(v)
+	}
+	switch k {
+	case familyName, givenName, fullName:
+		return a.name(v, k)
+	case phone:
+		if strings.ContainsFunc(v, unicode.IsLetter) {
+			return a.shaped(v)
+		}
+		return a.whole(func(n int) string { return madePhone(v, n) }, k)
+	case email:
+		return a.whole(func(n int) string { return fmt.Sprintf("person%d@example.org", n+1) }, k)
+	case postcode:
+		if postcodeLike.MatchString(v) {
+			return a.postcode()
+		}
+	case addressLine:
+		if !strings.ContainsAny(v, ",\n") {
+			return a.whole(func(n int) string { return fmt.Sprintf("%d Quetzal Lane", n+1) }, k)
+		}
+	case town:
+		return a.whole(func(n int) string { return towns[n%len(towns)] }, k)
+	case reasonText, needText:
+		if !strings.ContainsAny(v, "\n<&") && (len(v) > 60 || !strings.ContainsAny(v, ";,|/")) && strings.Contains(v, " ") {
+			return a.whole(func(n int) string { return fmt.Sprintf("Words of the referral, made up (%d).", n+1) }, k)
+		}
+	}
+	if m := reference.FindStringSubmatch(v); m != nil && fhir.Known(m[1]) {
+		return m[1] + "/" + a.shaped(m[2])
+	}
+	return a.shaped(v)
+}
+
+// coded reports a text of short pieces of which one is a code.
+func (a *anonymiser) coded(v string) bool {
+	some := false
+	for piece := range strings.FieldsFuncSeq(v, separates) {
+		if piece = strings.TrimSpace(piece); len(piece) > 24 {
+			return false
+		}
+		some = some || a.codes[strings.ToLower(piece)]
+	}
+	return some
+}
+
+// keptCodes is a text with other pieces in place of those that are no codes.
+func (a *anonymiser) keptCodes(v string) string {
+	var b strings.Builder
+	for v != "" {
+		end := strings.IndexFunc(v, separates)
+		if end < 0 {
+			end = len(v)
+		}
+		if piece := v[:end]; a.codes[strings.ToLower(strings.TrimSpace(piece))] && !a.names[strings.ToLower(strings.TrimSpace(piece))] {
+			b.WriteString(piece)
+			for _, t := range marks(piece) {
+				a.let[t] = true
+			}
+		} else {
+			b.WriteString(a.shaped(piece))
+		}
+		if v = v[end:]; v != "" {
+			b.WriteByte(v[0])
+			v = v[1:]
+		}
+	}
+	return b.String()
+}
+
+func separates(r rune) bool { return strings.ContainsRune("/;,|\n", r) }
+
+var (
+	towns     = []string{"Otley", "Ilkley", "Whitby", "Malton"}
+	postcodes = []string{"LS21 9ZZ", "YO26 9ZZ", "HX7 9ZZ", "BD23 9ZZ"}
+)
+
+func (a *anonymiser) postcode() string {
+	n := a.count[postcode]
+	a.count[postcode]++
+	for i := range postcodes {
+		if c := postcodes[(n+i)%len(postcodes)]; !a.input[strings.ToLower(c)] && a.places[c] == nil {
+			return a.unit(c)
+		}
+	}
+	return a.unit("ZZ99 3WZ")
+}
+
+// whole is the next made-up text of a kind that stands nowhere in the sample.
+func (a *anonymiser) whole(made func(n int) string, k kind) string {
+	for try := 0; ; try++ {
+		text := made(a.count[k])
+		a.count[k]++
+		if a.places[text] == nil && !a.input["#"+onlyDigits(text)] || try > len(a.list)+100 {
+			return a.unit(text)
+		}
+	}
+}
+
+// unit notes a text that was made up as a whole, of nothing that is in the
+// sample.
+func (a *anonymiser) unit(text string) string {
+	a.units[text] = true
+	return text
+}
+
+// wrongNumber is an NHS number of the range for tests with a wrong check digit.
+func wrongNumber(n int) string {
+	text := []byte(testNumber(n + 500))
+	text[9] = '0' + (text[9]-'0'+1)%10
+	return string(text)
+}
+
+// name is a made-up name in the order and the capitals of another; titles stay.
+func (a *anonymiser) name(v string, k kind) string {
+	ws := nameWord.FindAllString(v, -1)
+	names := 0
+	for _, w := range ws {
+		if !slices.Contains(titles, strings.ToLower(w)) {
+			names++
+		}
+	}
+	if names == 0 && k != fullName {
+		names = -1 // somebody is called Miss
+	}
+	at, comma := 0, strings.Contains(v, ",")
+	made := nameWord.ReplaceAllStringFunc(v, func(w string) string {
+		lower := strings.ToLower(w)
+		if utf8.RuneCountInString(w) == 1 || names >= 0 && slices.Contains(titles, lower) {
+			return w
+		}
+		at++
+		list := givens
+		if k == familyName || k == fullName && (comma && at == 1 || !comma && at == names) {
+			list = families
+		}
+		return cased(a.token(lower, list), w)
+	})
+	return digitsIn.ReplaceAllStringFunc(made, a.ident)
+}
+
+var digitsIn = regexp.MustCompile(`[0-9]+`)
+
+// token is the made-up word for a word.
+func (a *anonymiser) token(lower string, list []string) string {
+	if made, ok := a.tokens[lower]; ok {
+		return made
+	}
+	for try := 0; ; try++ {
+		made := ""
+		if try < len(list) {
+			made = strings.ToLower(list[try])
+		} else {
+			made = a.random(lower + "abcd")
+		}
+		if !a.taken[made] && !a.input[made] {
+			a.n++
+			a.tokens[lower], a.taken[made] = made, true
+			return made
+		}
+	}
+}
+
+// ident is a made-up text with letters for letters and digits for digits.
+func (a *anonymiser) ident(s string) string {
+	if made, ok := a.tokens[s]; ok {
+		return made
+	}
+	for try := 0; ; try++ {
+		made := a.random(s)
+		clear := made != s && (!a.taken[made] || try > 50)
+		for _, t := range marks(made) {
+			clear = clear && !a.input[t]
+		}
+		if clear || try > 1000 {
+			a.tokens[s], a.taken[made] = made, true
+			return made
+		}
+	}
+}
+
+// random puts other letters and digits in the places of those of s. It knows
+// nothing of s but its shape.
+func (a *anonymiser) random(s string) string {
+	a.n++
+	r := rand.New(rand.NewPCG(uint64(a.n), 2026))
+	return strings.Map(func(c rune) rune {
+		switch {
+		case unicode.IsDigit(c):
+			return rune('1' + r.IntN(9))
+		case unicode.IsUpper(c):
+			return rune("BCDFGHJKLMNPQRTVWXZ"[r.IntN(19)])
+		case unicode.IsLetter(c):
+			return rune("bcdfghjklmnpqrtvwxz"[r.IntN(19)])
+		}
+		return c
+	}, s)
+}
+
+// leaks reports a value of the output that holds a word or a number of the
+// sample.
+func (a *anonymiser) leaks(text string) bool {
+	v := strings.TrimSpace(text)
+	if a.keeps(v) {
+		return false
+	}
+	if a.units[v] {
+		return slices.ContainsFunc(marks(v), func(t string) bool { return a.input[t] && !hasDigit(t) && !constant[t] })
+	}
+	if m := reference.FindStringSubmatch(v); m != nil && fhir.Known(m[1]) {
+		v = m[2]
+	}
+	v = wording.ReplaceAllString(v, " ")
+	for _, u := range unitIn.FindAllString(v, -1) {
+		if a.units[u] {
+			v = strings.ReplaceAll(v, u, " ")
+		}
+	}
+	for _, t := range marks(v) {
+		if a.input[t] && !a.plain(t) && (!a.let[t] || a.names[t]) {
+			return true
+		}
+	}
+	d := onlyDigits(v)
+	return len(d) >= 6 && a.input["#"+d]
+}
+
+// wording is what is made up in the same words always. Of XML it may stand
+// within a longer text.
+var wording = regexp.MustCompile(`Words of the referral, made up \([0-9]+\)\.|person[0-9]+@example\.org|[0-9]{1,3} Quetzal Lane`)
+
+// constant are the words of what is made up as a whole.
+var constant = func() map[string]bool {
+	out := map[string]bool{}
+	for _, t := range marks("Words of the referral, made up. person@example.org Quetzal Lane " + strings.Join(towns, " ")) {
+		out[t] = true
+	}
+	for m := time.January; m <= time.December; m++ {
+		out[strings.ToLower(m.String())], out[strings.ToLower(m.String()[:3])] = true, true
+	}
+	return out
+}()
+
+// plain reports a word that says nothing of anybody, wherever it stands.
+func (a *anonymiser) plain(lower string) bool {
+	return (slices.Contains(kindWords, lower) || slices.Contains(titles, lower)) && !a.names[lower]
+}
+
+// namesMembers is the address of a member of which the name itself looks like
+// data; empty: none.
+func (a *anonymiser) namesMembers(t *message.Tree) string {
+	for id := int32(1); int(id) < t.Len(); id++ {
+		n := t.Node(id)
+		bad := strings.Contains(strings.TrimPrefix(n.Name(), "@"), "@")
+		for _, w := range tokenIn.FindAllString(n.Name(), -1) {
+			bad = bad || len(w) >= 4 && w[0] >= '0' && w[0] <= '9' || len(w) >= 3 && a.names[strings.ToLower(w)] && !speaksOfKinds(w)
+		}
+		if bad {
+			return fmt.Sprintf("the member %d of %s", n.Index()+1, cmp.Or(n.Parent().Address(), "the message"))
+		}
+	}
+	return ""
+}
 
 var (
 	families = []string{"Testperson", "Madeup", "Exemplar", "Pretend"}
 	givens   = []string{"Amelia", "Barnaby", "Cecily", "Dudley"}
 )
-
-// swaps says what stands for each value that may tell who somebody is. The
-// same value always gets the same. Of a standard format, short values that
-// nothing is known of are words of the standard and stay. Codes, in small
-// letters, stay as well.
-func swaps(list []field, standard bool, codes map[string]bool) []swap {
-	var out []swap
-	counts := map[kind]int{}
-	for i, f := range list {
-		if slices.ContainsFunc(out, func(s swap) bool { return s.old == f.value }) {
-			continue
-		}
-		k := told(f)
-		if slices.Contains([]kind{unclear, needText, reasonText, snomed}, k) && coded(f.value, codes) {
-			f.value = keptCodes(f.value, codes, counts[k])
-			if f.value != list[i].value {
-				counts[k]++
-				out = append(out, swap{list[i].value, f.value})
-			}
-			continue
-		}
-		made := madeFor(f, k, counts[k], standard)
-		for try := 0; try < len(list) && made != f.value && slices.ContainsFunc(list, func(g field) bool { return g.value == made }); try++ {
-			counts[k]++ // stands in the sample for somebody else
-			made = madeFor(f, k, counts[k], standard)
-		}
-		if made == "" || made == f.value {
-			continue
-		}
-		counts[k]++
-		out = append(out, swap{f.value, made})
-	}
-	// The longest first: an address line may hold the town.
-	slices.SortStableFunc(out, func(a, b swap) int { return len(b.old) - len(a.old) })
-	return out
-}
-
-// madeFor is what stands for the n-th value of a kind; empty: it stays.
-func madeFor(f field, k kind, n int, standard bool) (made string) {
-	switch k {
-	case nhsNumber:
-		made = madeNumber(f.value, n)
-	case familyName:
-		made = families[n%len(families)]
-	case givenName:
-		made = givens[n%len(givens)]
-	case fullName:
-		made = madeName(f.value, n)
-	case birthDate:
-		i, _ := layoutOf(f.value)
-		made = time.Date(1970, 6, 14+n%15, 0, 0, 0, 0, time.UTC).Format(layouts[i].golang)
-	case phone:
-		made = madePhone(f.value, n)
-	case email:
-		made = fmt.Sprintf("person%d@example.org", n+1)
-	case postcode:
-		made = "LS21 9ZZ"
-	case addressLine:
-		if made = fmt.Sprintf("%d Quetzal Lane", n+1); strings.ContainsAny(f.value, ",\n") {
-			made = shaped(f.value, n)
-		}
-	case town:
-		made = "Otley"
-	case reasonText, needText:
-		made = fmt.Sprintf("Words of the referral, made up (%d).", n+1)
-		if len(f.value) <= 60 && strings.ContainsAny(f.value, ";,|/") {
-			made = shaped(f.value, n) // a list in one text stays a list
-		}
-	case contacts, orgName:
-		made = shaped(f.value, n)
-	case unclear, referralID, messageID:
-		i, date := layoutOf(f.value)
-		if date && k == unclear && !standard && !f.tells() { // it may be anybody's birthday
-			return time.Date(1970, 6, 14+n%15, 0, 0, 0, 0, time.UTC).Format(layouts[i].golang)
-		}
-		if date || f.tells() || k == unclear && standard && !strings.Contains(f.value, " ") {
-			break
-		}
-		if k != unclear || strings.ContainsAny(f.value, " \n") || utf8.RuneCountInString(f.value) > 24 || hasDigit(f.value) && len(f.value) >= 5 {
-			made = shaped(f.value, n)
-		}
-	}
-	return made
-}
 
 // testNumber is the n-th NHS number of the range that is never given to
 // anybody, with its check digit.
@@ -117,126 +548,3 @@ func testNumber(n int) string {
 		}
 	}
 }
-
-// madeNumber is an NHS number of nobody in the layout of another, with a wrong
-// check digit where that has one.
-func madeNumber(v string, n int) string {
-	number := testNumber(n)
-	if _, why := nhs.ParseNumber(v); why != nhs.Valid {
-		number = number[:9] + string('0'+(number[9]-'0'+1)%10)
-	}
-	return laid(v, number)
-}
-
-// coded reports a text of short pieces of which one is a code.
-func coded(v string, codes map[string]bool) bool {
-	some := false
-	for piece := range strings.FieldsFuncSeq(v, separates) {
-		if piece = strings.TrimSpace(piece); len(piece) > 24 {
-			return false
-		}
-		some = some || codes[strings.ToLower(piece)]
-	}
-	return some
-}
-
-// keptCodes is a text with other pieces in place of those that are no codes.
-func keptCodes(v string, codes map[string]bool, n int) string {
-	var b strings.Builder
-	for v != "" {
-		end := strings.IndexFunc(v, separates)
-		if end < 0 {
-			end = len(v)
-		}
-		if piece := v[:end]; codes[strings.ToLower(strings.TrimSpace(piece))] {
-			b.WriteString(piece)
-		} else {
-			b.WriteString(shaped(piece, n))
-			n++
-		}
-		if v = v[end:]; v != "" {
-			b.WriteByte(v[0])
-			v = v[1:]
-		}
-	}
-	return b.String()
-}
-
-func separates(r rune) bool { return strings.ContainsRune("/;,|\n", r) }
-
-// Anonymous replaces in the bytes of a sample what may tell who somebody is.
-// Where a value does not stand in the bytes as the format means it, because it
-// is escaped there, it is not replaced: check with Leaks.
-func (p *Proposal) Anonymous(body []byte) []byte {
-	text := string(body)
-	for _, s := range p.swaps {
-		seen := map[string]bool{}
-		for _, write := range spellings {
-			if old := write(s.old); !seen[old] {
-				seen[old] = true
-				text = replaceWhole(text, old, write(s.made))
-			}
-		}
-	}
-	return []byte(text)
-}
-
-// spellings are the ways in which formats write a text. What stands for a text
-// is written in the way that the text was.
-var spellings = []func(string) string{
-	func(s string) string { return s },
-	strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace,
-	strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "'", "&apos;", `"`, "&quot;").Replace,
-	strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "'", "&#39;", `"`, "&#34;").Replace,
-	strings.NewReplacer("\\", "\\\\", `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`, "/", `\/`).Replace,
-	strings.NewReplacer("\\", "\\\\", `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`).Replace,
-	strings.NewReplacer(`"`, `""`).Replace,
-	strings.NewReplacer("\\", `\E\`, "&", `\T\`, "|", `\F\`, "^", `\S\`, "~", `\R\`).Replace,
-	strings.NewReplacer("\\", `\E\`, "&", `\T\`, "|", `\F\`, "^", `\S\`, "~", `\R\`, "\n", `\.br\`).Replace,
-	func(s string) string { return escaped(s, `\u%04x`) },
-	func(s string) string { return escaped(s, `\u%04X`) },
-}
-
-// escaped is how JSON of ASCII alone writes a text.
-func escaped(s, form string) string {
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case r == '\\' || r == '"':
-			b.WriteString(`\` + string(r))
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r > 0xffff:
-			high, low := utf16.EncodeRune(r)
-			fmt.Fprintf(&b, form+form, high, low)
-		case r < ' ' || r > '~' || r == '<' || r == '>' || r == '&':
-			fmt.Fprintf(&b, form, r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
-// replaceWhole replaces a text where no letter or digit adjoins it.
-func replaceWhole(text, old, made string) string {
-	var b strings.Builder
-	for {
-		i := strings.Index(text, old)
-		if i < 0 {
-			b.WriteString(text)
-			return b.String()
-		}
-		before, _ := utf8.DecodeLastRuneInString(text[:i])
-		after, _ := utf8.DecodeRuneInString(text[i+len(old):])
-		b.WriteString(text[:i])
-		if wordy(before) || wordy(after) {
-			b.WriteString(old)
-		} else {
-			b.WriteString(made)
-		}
-		text = text[i+len(old):]
-	}
-}
-
-func wordy(r rune) bool { return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r)) }

@@ -130,7 +130,7 @@ func singled(f field, all []field, first string) (field, bool) {
 func kindBeside(f field, all []field) (field, bool) {
 	for _, g := range all {
 		if g.list == f.list && g.item == f.item && strings.Count(g.below, ".") == 1 && g.below != "." && g.says(append([]string{"name", "authority", "t", "k"}, kindNames...)...) &&
-			kindOf(g) != nhsNumber && len(g.value) <= 40 && !strings.ContainsAny(g.value, "\"\\\n]") {
+			kindOf(g) != nhsNumber && speaksOfKinds(g.value) && len(g.value) <= 40 && !strings.ContainsAny(g.value, "\"\\\n]") {
 			return g, true
 		}
 	}

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"html"
 	"regexp"
 	"strings"
-	"unicode/utf8"
 )
 
 // Plain is a sample, as text, with every value written in the plainest way its
@@ -87,28 +85,4 @@ func plainHex(s string) string {
 		return s
 	}
 	return string(raw)
-}
-
-// constructs are the ways to write a value in which it is not read as it stands.
-var constructs = []struct {
-	name string
-	form *regexp.Regexp
-}{
-	{"an escape of HL7 v2", regexp.MustCompile(`\\[A-Z.][^\\|^~&\r\n]{0,40}\\`)},
-	{"an entity of XML", regexp.MustCompile(`&[A-Za-z#][A-Za-z0-9]{0,30};`)},
-	{"an escape of JSON", regexp.MustCompile(`\\u[0-9A-Fa-f]{4}`)},
-}
-
-// Construct names the way of writing in which a value of the sample stands that
-// Anonymous could not replace, as far as it can be told.
-func Construct(text string) string {
-	for _, c := range constructs {
-		if at := c.form.FindStringIndex(text); at != nil {
-			return fmt.Sprintf("%s such as %s, line %d", c.name, text[at[0]:min(at[1], at[0]+6)], 1+strings.Count(text[:at[0]], "\n"))
-		}
-	}
-	if !utf8.ValidString(text) {
-		return "an encoding other than UTF-8 and Windows-1252"
-	}
-	return "a text that is not written as it is read"
 }

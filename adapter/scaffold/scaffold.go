@@ -20,7 +20,12 @@ type Proposal struct {
 	Unused     []string // paths of values that nothing is proposed for
 	Checks     []string // what was not sure, the most dangerous first
 
-	swaps []swap
+	fields []field
+	tree   *message.Tree
+	known  *known
+	fhir   bool
+	codes  map[string]bool
+	done   *anonymiser
 }
 
 // Guess is a value that was recognised.
@@ -53,7 +58,11 @@ func Propose(src Source, t *message.Tree) *Proposal {
 		w.Type = "*"
 	}
 	w.write()
-	p := &Proposal{Mapping: []byte(w.head() + w.b.String()), Vocabulary: w.tables, Found: w.found, Checks: w.unsure, swaps: swaps(every, false, nil)}
+	p := &Proposal{Mapping: []byte(w.head() + w.b.String()), Vocabulary: w.tables, Found: w.found, Checks: w.unsure, fields: every, tree: t, known: newKnown()}
+	p.Known(p.Mapping)
+	for _, table := range w.tables {
+		p.Known(table)
+	}
 	for _, f := range w.all {
 		if !w.used[f.path] {
 			p.Unused = append(p.Unused, f.path)
@@ -66,7 +75,7 @@ func Propose(src Source, t *message.Tree) *Proposal {
 // what makes it anonymous. Standard is whether its format is a standard, in which
 // short values are words of that; made says what FHIR element was made of the
 // value at an address, and may be nil; codes are those that the tables of the
-// mapping know, in small letters: they stay.
+// mapping know, in small letters: they stay, in a list in one text too.
 func Sample(t *message.Tree, standard bool, made map[string]string, codes map[string]bool) *Proposal {
 	list := fields(t, true)
 	for i := range list {
@@ -82,7 +91,11 @@ func Sample(t *message.Tree, standard bool, made map[string]string, codes map[st
 			f.words, f.above = words(name), nil
 		}
 	}
-	return &Proposal{swaps: swaps(list, standard, codes)}
+	p := &Proposal{fields: list, tree: t, known: newKnown(), fhir: standard, codes: codes}
+	for c := range codes {
+		p.known.words[c] = true
+	}
+	return p
 }
 
 // elementName is a name by which the value of a FHIR element would be known, for
@@ -119,25 +132,8 @@ var standing = map[string]string{
 	"NK1-4.5": "postcode", "NK1-5": "phone", "NK1-5.1": "phone", "NK1-5.12": "phone",
 	"PRD-2": "surname", "PRD-2.1": "surname", "PRD-2.2": "forename", "PRD-5.1": "phone", "PRD-5.12": "phone",
 	"PV1-7.2": "surname", "PV1-7.3": "forename", "PV1-8.2": "surname", "PV1-8.3": "forename", "PV1-9.2": "surname", "PV1-9.3": "forename",
+	"PD1-4.2": "surname", "PD1-4.3": "forename",
 	"NTE-3": "notes", "NTE-3.1": "notes",
-}
-
-// Leaks lists the addresses of values of the first tree that were to be
-// replaced and still stand in the second.
-func (p *Proposal) Leaks(t *message.Tree) []string {
-	var out []string
-	for id := int32(1); int(id) < t.Len(); id++ {
-		n := t.Node(id)
-		if k := n.Kind(); k == message.Object || k == message.List {
-			continue
-		}
-		for _, s := range p.swaps {
-			if strings.TrimSpace(n.Value()) == s.old && len(s.old) > 2 {
-				out = append(out, n.Address())
-			}
-		}
-	}
-	return out
 }
 
 // writer writes mapping.yaml.

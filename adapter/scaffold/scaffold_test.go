@@ -144,33 +144,6 @@ func TestChecks(t *testing.T) {
 	}
 }
 
-// TestAnonymous: nothing of who somebody is stays, and what stays in another
-// spelling is found.
-func TestAnonymous(t *testing.T) {
-	const body = `{"nhs":"999 000 0018","surname":"Quillfeather","dob":"14/06/51","story":"Zebedee Quillfeather of 12 Larkspur Row has felt alone for some time now.","kind":"routine"}`
-	p := propose(t, body)
-	out := string(p.Anonymous([]byte(body)))
-	for _, mark := range []string{"999 000 0018", "Quillfeather", "Larkspur", "14/06/51"} {
-		if strings.Contains(out, mark) {
-			t.Errorf("%s holds %s", out, mark)
-		}
-	}
-	if !strings.Contains(out, `"kind":"routine"`) || !strings.Contains(out, "/70\"") {
-		t.Errorf("%s", out)
-	}
-	if leaks := p.Leaks(tree(t, out)); len(leaks) > 0 {
-		t.Errorf("leaks %v", leaks)
-	}
-	escaped := strings.Replace(body, "Quillfeather\"", `Qu\u0069llfeather"`, 1)
-	if leaks := p.Leaks(tree(t, string(p.Anonymous([]byte(escaped))))); !slices.Equal(leaks, []string{"surname"}) {
-		t.Errorf("leaks %v", leaks)
-	}
-	again := string(p.Anonymous([]byte(body)))
-	if again != out {
-		t.Error("twice the same sample, and two examples")
-	}
-}
-
 // TestColumns: a row without a header is told from a header, and its columns get
 // names by which they are recognised.
 func TestColumns(t *testing.T) {

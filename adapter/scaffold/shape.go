@@ -3,91 +3,158 @@ package scaffold
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/linkloop/linkloop/adapter/nhs"
 )
 
-// pieces are what a text is made of, the most telling first: e-mail address,
-// date, number of ten digits, telephone number, postcode, code in brackets,
-// c/o, year, word, digits. Everything between them stays.
-var pieces = regexp.MustCompile(`(?P<mail>[^@\s<>(),;:/]+@[^@\s<>(),;/]+\.[A-Za-z]+)` +
+// pieces are what a text is made of, the most telling first: UUID, e-mail
+// address, date, number of ten digits, telephone number, postcode, tag of HTML,
+// word with digits, word, digits. Everything between them stays.
+var pieces = regexp.MustCompile(`(?P<uuid>\b[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}\b)` +
+	`|(?P<mail>[^@\s<>(),;:/]+@[^@\s<>(),;/]+\.[A-Za-z]+)` +
 	`|(?P<date>\b[0-9]{4}-[0-9]{2}-[0-9]{2}\b|\b[0-9]{1,2}[/.-][0-9]{1,2}[/.-](?:[0-9]{4}|[0-9]{2})\b` +
-	`|\b[0-9]{1,2}[ -](?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ -](?:[0-9]{4}|[0-9]{2})\b)` +
+	`|\b[0-9]{1,2}[ -](?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*[ -](?:[0-9]{4}|[0-9]{2})\b)` +
 	`|(?P<number>\b[1-9][0-9]{2}[ -]?[0-9]{3}[ -]?[0-9]{4}\b)` +
-	`|(?P<phone>(?:\+44|\(?0)[0-9 ()-]{7,14}[0-9])` +
+	`|(?P<phone>(?:\+44|\(?\b0)[0-9 ()-]{7,14}[0-9])` +
 	`|(?P<postcode>\b[A-Za-z]{1,2}[0-9][A-Za-z0-9]? ?[0-9][A-Za-z]{2}\b)` +
-	`|(?P<code>[(\[][A-Z]{1,3}[0-9][A-Z0-9]{1,6}[)\]])` +
-	`|(?P<tag></?[A-Za-z][A-Za-z0-9]{0,10} ?/?>|&#?[A-Za-z0-9]{1,8};)` +
-	`|(?P<careof>\b[cC]/[oO]\b)` +
-	`|(?P<year>\b(?:18|19|20)[0-9]{2}\b)` +
+	`|(?P<tag></?(?:p|br|b|i|u|em|strong|div|span|ul|ol|li|table|tr|td|th|h[1-6]|html|body|head) ?/?>|&(?:amp|lt|gt|quot|apos|nbsp);)` +
+	`|(?P<year>\b(?:19|20)[0-9]{2}\b)` +
+	`|(?P<ident>\p{L}*[0-9][\p{L}0-9]*\p{L}[\p{L}0-9]*|\p{L}+[0-9]+)` +
 	`|(?P<word>\p{L}+)` +
-	`|(?P<digits>[0-9]+)`)
+	`|(?P<digits>\p{N}+)`)
 
 // shaped is a text of the same shape about nobody: words become other words and
-// digits other digits; punctuation, words for kinds of things, codes in
-// brackets, tags of HTML and the layout of dates and telephone numbers stay, because they are
-// what a mapping goes by.
-func shaped(v string, n int) string {
-	names, i := pieces.SubexpNames(), n
+// digits other digits; punctuation, words for kinds of things, tags of HTML and
+// the layout of dates and telephone numbers stay, because they are what a mapping
+// goes by. A text without spaces keeps the length of its words too.
+func (a *anonymiser) shaped(v string) string {
+	names := pieces.SubexpNames()
+	single := !strings.ContainsAny(v, " \n") && (hasDigit(v) || len(v) > 24)
 	return pieces.ReplaceAllStringFunc(v, func(s string) string {
 		m := pieces.FindStringSubmatch(s)
-		kind := ""
+		part := ""
 		for k := 1; k < len(m); k++ {
 			if m[k] == s {
-				kind = names[k]
+				part = names[k]
 				break
 			}
 		}
-		i++
-		switch kind {
+		switch part {
+		case "uuid":
+			return a.uuid(s)
 		case "mail":
-			return fmt.Sprintf("person%d@example.org", i)
+			return a.once(s, func(n int) string { return fmt.Sprintf("person%d@example.org", n+1) }, email)
 		case "date":
-			return madeDate(s)
+			if p, ok := partsOf(s); ok {
+				return a.unit(a.cal.date(p, a.birth(s)))
+			}
+			return a.digits(s)
 		case "number":
-			if _, why := nhs.ParseNumber(s); why == nhs.Valid {
-				return laid(s, testNumber(i))
+			switch _, why := nhs.ParseNumber(s); why {
+			case nhs.Valid:
+				return a.once(s, func(n int) string { return laid(s, testNumber(n)) }, nhsNumber)
+			case nhs.CheckDigit:
+				return a.once(s, func(n int) string { return laid(s, wrongNumber(n)) }, nhsNumber)
 			}
-			return wrongDigits(s, i)
+			return a.digits(s)
 		case "year":
-			return "1970"
-		case "phone":
-			return madePhone(s, i)
-		case "postcode":
-			return "LS21 9ZZ"
-		case "code":
-			if postcodeLike.MatchString(s[1 : len(s)-1]) {
-				return s[:1] + "LS219ZZ" + s[len(s)-1:]
+			if p, ok := partsOf(s); ok && !single {
+				return a.unit(a.cal.date(p, a.birth(s)))
 			}
+		case "phone":
+			return a.once(s, func(n int) string { return madePhone(s, n) }, phone)
+		case "postcode":
+			if made := a.postcodeFor(s); made != "" {
+				return made
+			}
+			return a.ident(s)
+		case "tag":
+			return s
 		case "word":
-			if w := strings.ToLower(s); slices.Contains(kindWords, w) || slices.Contains(titles, w) {
+			w := strings.ToLower(s)
+			switch {
+			case a.plain(w):
+				return s
+			case len([]rune(s)) == 1:
+				return s
+			case len([]rune(s)) == 2 || single:
+				return cased(a.ident(w), s)
+			}
+			return cased(a.token(w, fillers), s)
+		case "digits":
+			if len([]rune(s)) < 3 && !single {
 				return s
 			}
-			return cased(fillers[i%len(fillers)], s)
-		case "digits":
-			return otherDigits(s, i)
+			return a.ident(s)
 		}
-		return s
+		return a.ident(s)
 	})
 }
+
+// digits replaces each run of digits of three and more.
+func (a *anonymiser) digits(s string) string {
+	return digitsIn.ReplaceAllStringFunc(s, func(d string) string { return a.ident(d) })
+}
+
+// once is whole for a part of a text: the same part becomes the same.
+func (a *anonymiser) once(s string, made func(n int) string, k kind) string {
+	if text, ok := a.values[s]; ok && !a.keeps(s) {
+		return text
+	}
+	text := a.whole(made, k)
+	a.values[s] = text
+	return text
+}
+
+func (a *anonymiser) postcodeFor(s string) string {
+	if !postcodeLike.MatchString(s) {
+		return ""
+	}
+	made, ok := a.values[s]
+	if !ok {
+		made = a.postcode()
+		a.values[s] = made
+	}
+	return made
+}
+
+// uuid is a made-up UUID of version 4.
+func (a *anonymiser) uuid(s string) string {
+	key := strings.ToLower(s)
+	if made, ok := a.tokens[key]; ok {
+		return made
+	}
+	a.n++
+	made := a.unit(fmt.Sprintf("00000000-0000-4000-8000-%012x", a.n))
+	for a.input["#"+onlyDigits(made)] || a.input[made] {
+		a.n++
+		made = a.unit(fmt.Sprintf("00000000-0000-4000-8000-%012x", a.n))
+	}
+	a.tokens[key] = made
+	return made
+}
+
+// tagIn finds the tags and entities of HTML, which stay.
+var tagIn = regexp.MustCompile(`</?(?:p|br|b|i|u|em|strong|div|span|ul|ol|li|table|tr|td|th|h[1-6]|html|body|head) ?/?>|&(?:amp|lt|gt|quot|apos|nbsp);`)
+
+// unitIn finds in a text what may have been made up as a whole.
+var unitIn = regexp.MustCompile(pieces.String())
 
 var fillers = []string{"walnut", "copper", "meadow", "lantern", "pebble", "harbour", "saffron", "willow", "marble", "juniper", "thistle", "ember"}
 
 // kindWords say what kind of thing stands beside them, and of whom nothing.
 var kindWords = []string{
-	"mobile", "mob", "home", "work", "tel", "telephone", "phone", "landline", "email", "mail", "fax", "ext", "day", "evening",
+	"mobile", "mob", "home", "work", "tel", "telephone", "phone", "landline", "email", "mail", "fax", "ext", "evening",
 	"surgery", "practice", "medical", "centre", "health", "clinic", "hospital", "trust", "group", "nhs", "gp", "ods",
 	"flat", "house", "street", "road", "lane", "avenue", "close", "drive", "court",
 	"name", "address", "postcode", "dob", "born", "number", "contact", "kin", "reason", "consent", "interpreter", "risk",
-	"and", "or", "of", "the", "for", "to", "with", "in", "at", "by", "is", "no", "not", "yes", "none", "unknown", "urgent", "routine",
 	"wife", "husband", "partner", "daughter", "son", "mother", "father", "mum", "dad", "parent", "parents", "sister", "brother",
 	"neighbour", "neighbor", "friend", "carer", "nok", "next", "relative", "worker", "own",
-	"t", "z", "a", "b", "c", "s", "m", "h", "w", "via", "ref", "id", "am", "pm",
+	"and", "or", "of", "the", "for", "to", "with", "in", "at", "by", "is", "no", "not", "yes", "none", "unknown", "urgent", "routine",
+	"http", "https", "urn", "uuid", "oid", "mailto", "via", "ref", "id", "am", "pm",
 }
 
 // titles stand in names and say nothing of who it is.
@@ -106,29 +173,6 @@ func cased(word, as string) string {
 }
 
 var nameWord = regexp.MustCompile(`[\p{L}'’-]+`)
-
-// madeName is a made-up name in the order, the capitals and the punctuation of
-// a name in one text; titles stay.
-func madeName(v string, n int) string {
-	words := nameWord.FindAllString(v, -1)
-	names := 0
-	for _, w := range words {
-		if !slices.Contains(titles, strings.ToLower(w)) {
-			names++
-		}
-	}
-	comma, at := strings.Contains(v, ","), 0
-	return nameWord.ReplaceAllStringFunc(v, func(w string) string {
-		if slices.Contains(titles, strings.ToLower(w)) {
-			return w
-		}
-		at++
-		if comma && at == 1 || !comma && at == names {
-			return cased(strings.ToLower(families[n%len(families)]), w)
-		}
-		return cased(strings.ToLower(givens[(n+at)%len(givens)]), w)
-	})
-}
 
 // madePhone is a telephone number of those that Ofcom keeps for drama, a mobile
 // one for a mobile one, in the layout of v where it has as many digits.
@@ -160,72 +204,6 @@ func laid(v, digits string) string {
 		}
 		i++
 		return rune(digits[i-1])
-	}, v)
-}
-
-var digitRuns = regexp.MustCompile(`[0-9]+`)
-
-// madeDate is a day in the layout of another. One that is in no calendar stays
-// one: of 31.02.1951 and 29 Feb 51 only the year changes, into one without a
-// 29 February.
-func madeDate(v string) string {
-	if named := strings.ContainsFunc(v, unicode.IsLetter); named {
-		at := digitRuns.FindAllStringIndex(v, 2)
-		if len(at) < 2 {
-			return v
-		}
-		month := strings.Trim(v[at[0][1]:at[1][0]], " -")
-		day, year := v[:at[0][1]], madeYear(v[at[1][0]:])
-		if _, err := time.Parse("2 Jan 2006", day+" "+month[:3]+" "+wholeYear(v[at[1][0]:])); err == nil {
-			day, month = "14", cased(map[bool]string{true: "jun", false: "june"}[len(month) == 3], month)
-		}
-		return day + v[at[0][1]:at[0][1]+1] + month + v[at[1][0]-1:at[1][0]] + year
-	}
-	parts := digitRuns.FindAllString(v, 3)
-	if len(parts) < 3 {
-		return v
-	}
-	if len(parts[0]) == 4 {
-		if _, err := time.Parse("2006-1-2", strings.Join(parts, "-")); err == nil {
-			return "1970-06-14"
-		}
-		return "1970" + v[4:]
-	}
-	one, two := string(v[len(parts[0])]), string(v[len(parts[0])+1+len(parts[1])])
-	day, month := parts[0], parts[1]
-	if _, err := time.Parse("2-1-2006", day+"-"+month+"-"+wholeYear(parts[2])); err == nil {
-		day, month = "14", strings.TrimPrefix("06", strings.Repeat("0", 2-len(month)))
-	}
-	return day + one + month + two + madeYear(parts[2])
-}
-
-func madeYear(year string) string { return "1970"[4-len(year):] }
-
-// wholeYear writes a year of two digits out; of those only the leap day matters.
-func wholeYear(year string) string { return "2000"[:4-len(year)] + year }
-
-// wrongDigits is another number that is no NHS number either.
-func wrongDigits(v string, n int) string {
-	for {
-		made := otherDigits(v, n)
-		if _, why := nhs.ParseNumber(made); why != nhs.Valid {
-			return made
-		}
-		n++
-	}
-}
-
-// otherDigits changes every digit.
-func otherDigits(v string, n int) string {
-	shift := rune(n%9) + 3
-	if shift == 8 { // which would change none
-		shift++
-	}
-	return strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' {
-			return '1' + (r-'0'+shift)%9
-		}
-		return r
 	}, v)
 }
 

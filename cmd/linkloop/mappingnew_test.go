@@ -27,12 +27,12 @@ func TestMappingNewFindsWhatIsAwkward(t *testing.T) {
 	says(t, rules, `ids[where kind = "NHS"].value | nhsNumber`, `gpSurgery | bracketed(ods)`, `gpSurgery | bracketed(ods, rest)`,
 		`who.contact | part("/", 1) | part(":", 2) | phone`, `who.contact | part("/", 3) | trim`, "# CHECK: who.contact holds several")
 	says(t, out, "CHECK: who.contact holds several")
-	for _, mark := range []string{"QUILLFEATHER", "quillfeather", "Zebedee", "recep46", "Riverside", "999 000 0018", "4471882", "0113", "900123", "lonely"} {
+	for _, mark := range []string{"QUILLFEATHER", "quillfeather", "Zebedee", "recep46", "Riverside", "A81099", "03/02/26", "999 000 0018", "4471882", "0113", "900123", "lonely"} {
 		if strings.Contains(example, mark) {
 			t.Errorf("the example holds %q", mark)
 		}
 	}
-	says(t, example, `(A81099)"`, ` (Mr)"`, `"TESTPERSON, `, `"contact":"Mob: 07700 900`, `"kind":"MRN"`, `"kind":"NHS"`, `"seen":"15/06/70"`,
+	says(t, example, ` (Mr)"`, `"TESTPERSON, `, `"contact":"Mob: 07700 900`, `"kind":"MRN"`, `"kind":"NHS"`, `/03/23"`,
 		`"consent":"verbal"`, `"status":"new"`, `"urgency":"routine"`, `\\`, `"system": "email", "value": "person`, `"use": "mobile"`, "; ")
 }
 
@@ -73,8 +73,8 @@ func TestMappingNewOfRowsWithoutHeader(t *testing.T) {
 	says(t, rules, "header: no", "separator: semicolon", "columns: [ReferralNo, ReferralDate, Name, Born, NHSNumber, column6, Address, PracticeCode, Notes]",
 		`absent: ['N/K', '-', 'NULL', '\N']`, "<- NHSNumber | nhsNumber", "# CHECK: the sample has no header")
 	says(t, out, "CHECK: the sample has no header")
-	says(t, example, `"birthDate": "1970-06-14"`, "02/03/26 9:15", "–", "This file is UTF-8", `"text": "`)
-	for _, mark := range []string{"QUILL", "Zebed", "Larkspur", "Lonely", "999 000 0018", "SPX-418"} {
+	says(t, example, `"birthDate": "1970-06-14"`, "02/03/23 9:30", "–", "This file is UTF-8", `"text": "`)
+	for _, mark := range []string{"QUILL", "Zebed", "Larkspur", "Lonely", "999 000 0018", "SPX-418", "SPX-417", "02/03/26", "B86001"} {
 		if strings.Contains(example, mark) {
 			t.Errorf("the example holds %q: %s", mark, example)
 		}
@@ -125,19 +125,33 @@ func TestMappingNewOfReferences(t *testing.T) {
 	}
 }
 
+// TestMappingNewOfEscapes: what is escaped is replaced as it is read.
+func TestMappingNewOfEscapes(t *testing.T) {
+	_, example, out, _ := propose(t, "MSH|^~\\&|EPR|Z00001|TIE|LL|20260302091500||REF^I12^REF_I12|M-1|P|2.5.1\rPID|1||9990000018^^^NHS^NH||Quill\\H\\feather\\N\\^Zebedee||19510703|2|||||||||S\r"+
+		"OBX|1|TX|NEED^Need^L||Anxious since redundancy men\\S\\s shed, son Toby in jail||||||F\r")
+	if strings.Contains(out, "there is no example") {
+		t.Error(out)
+	}
+	for _, mark := range []string{"Quill", "feather", "Zebedee", "Anxious", "Toby", "men", "9990000018", "19510703"} {
+		if strings.Contains(example, mark) {
+			t.Errorf("the example holds %q: %s", mark, example)
+		}
+	}
+	says(t, example, "REF^I12^REF_I12", "|||||||||S\n", "Testperson")
+}
+
 // TestMappingNewWithoutExample: a sample that cannot be made anonymous still
 // gives a mapping, and what is wrong with it is named.
 func TestMappingNewWithoutExample(t *testing.T) {
 	folder, sample := t.TempDir(), filepath.Join(t.TempDir(), "sample")
-	body := "MSH|^~\\&|EPR|Z00001|TIE|LL|20260302091500||REF^I12^REF_I12|M-1|P|2.5.1\rPID|1||9990000018^^^NHS^NH||Quill\\H\\feather\\N\\^Zebedee||19510703|2\r"
-	if err := os.WriteFile(sample, []byte(body), 0o600); err != nil {
+	if err := os.WriteFile(sample, []byte(`{"ref":"N-1","nhs":"9990000018","surname":"Quill","people":{"Quill":1}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	out, err := run(t, "mapping", "new", "acme", "--from", sample, "--folder", folder)
 	if err != nil {
 		t.Fatal(err)
 	}
-	says(t, out, "CHECK: there is no example", `an escape of HL7 v2 such as \H\, line 1`)
+	says(t, out, "CHECK: there is no example", "the member 1 of people looks like somebody's data")
 	if _, err := os.Stat(filepath.Join(folder, "acme", "mapping.yaml")); err != nil {
 		t.Error(err)
 	}

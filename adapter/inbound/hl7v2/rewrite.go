@@ -1,0 +1,60 @@
+package hl7v2
+
+import "strings"
+
+// Rewrite is a message in which value says what stands for each value. The
+// values come and go as they are read, without escapes; separators, names of
+// segments, HL7 nulls and MSH-1 and MSH-2 stay. What is not a segment is one
+// value. The text is UTF-8, whatever MSH-18 says.
+func (Format) Rewrite(text string, value func(string) string) string {
+	s := defaultSeparators
+	if i := strings.Index(text, "MSH"); i >= 0 {
+		if own, err := parseSeparators([]byte(text[i:])); err == nil {
+			s = own
+		}
+	}
+	class := s.classes()
+	var out []byte
+	for text != "" {
+		end := strings.IndexAny(text, "\r\n")
+		if end < 0 {
+			end = len(text)
+		}
+		line := text[:end]
+		i := 0
+		if named(line) && (len(line) == 3 || line[3] == s.field) {
+			i = min(4, len(line))
+			if line[:3] == "MSH" || line[:3] == "FHS" || line[:3] == "BHS" {
+				if i = strings.IndexByte(line[i:], s.field); i < 0 {
+					i = len(line)
+				} else {
+					i += 4
+				}
+			}
+		}
+		out = append(out, line[:i]...)
+		for i < len(line) {
+			j := i
+			for j < len(line) && (class[line[j]] == plain || class[line[j]] == escaping) {
+				j++
+			}
+			switch part := line[i:j]; {
+			case part == `""` || blank(part):
+				out = append(out, part...)
+			default:
+				out = s.appendEscaped(out, value(s.unescape(part)))
+			}
+			if j < len(line) {
+				out = append(out, line[j])
+				j++
+			}
+			i = j
+		}
+		if end < len(text) {
+			out = append(out, text[end])
+			end++
+		}
+		text = text[end:]
+	}
+	return string(out)
+}
