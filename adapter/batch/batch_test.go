@@ -65,7 +65,7 @@ func TestLanesKeepTheirOrder(t *testing.T) {
 	var mu sync.Mutex
 	last := map[string]int{}
 	busy, most := 0, 0
-	h := &house{format: csvdoc.New(csvdoc.Options{Order: "Ref"}), accept: func(_ context.Context, body string, nth int) (intake.Result, error) {
+	h := &house{format: csvdoc.New(csvdoc.Options{Order: []string{"Ref"}}), accept: func(_ context.Context, body string, nth int) (intake.Result, error) {
 		ref, number, _ := strings.Cut(strings.TrimSpace(strings.Split(body, "\n")[1]), ",")
 		var n int
 		fmt.Sscan(number, &n)
@@ -132,7 +132,7 @@ func TestARowThatFailsInsideIsNotLostSilently(t *testing.T) {
 // TestNothingIsTriedBehindWhatCouldNotBeTaken within a lane, and a file of
 // which nothing can be taken is given up.
 func TestNothingIsTriedBehindWhatCouldNotBeTaken(t *testing.T) {
-	h := &house{format: csvdoc.New(csvdoc.Options{Order: "Ref"}), accept: func(_ context.Context, body string, _ int) (intake.Result, error) {
+	h := &house{format: csvdoc.New(csvdoc.Options{Order: []string{"Ref"}}), accept: func(_ context.Context, body string, _ int) (intake.Result, error) {
 		switch {
 		case strings.Contains(body, "R-1,1\n"):
 			return intake.Result{}, fault.New(fault.Internal, "", "broken")

@@ -43,6 +43,8 @@ type compiler struct {
 	varying []int32 // constants that depend on the message
 	letting bool    // compiling a let
 
+	wants, order *yaml.Node // intention, csv.order
+
 	warnings Problems
 	names    []declaration
 	used     map[string]bool // of names and tables, by kind and name

@@ -18,7 +18,7 @@ type CSV struct {
 	Absent    []string // texts that mean that there is no value; nil: those of the format
 	ID        string   // column of the message id
 	Type      string   // column of the message type
-	Order     string   // column whose equal values keep rows in the order of the file
+	Order     []string // columns; equal values in the first that has one keep rows in the order of the file
 }
 
 // CSV is what the mapping says about rows; for the format csv only.
@@ -54,7 +54,8 @@ func (c *compiler) csv(n *yaml.Node) {
 	s.Absent = c.csvNames(block["absent"], "text that means that there is no value", false)
 	s.ID = c.csvColumn(block["id"])
 	s.Type = c.csvColumn(block["type"])
-	s.Order = c.csvColumn(block["order"])
+	s.Order = c.csvOrder(block["order"])
+	c.order = block["order"]
 }
 
 // oneOf reads one of a few words.
@@ -92,6 +93,14 @@ func (c *compiler) csvNames(n *yaml.Node, what string, once bool) []string {
 }
 
 func (c *compiler) csvColumn(n *yaml.Node) string {
+	name := c.csvText(n)
+	if name != "" {
+		c.checkColumn(c.start(n), name)
+	}
+	return name
+}
+
+func (c *compiler) csvText(n *yaml.Node) string {
 	if n == nil {
 		return ""
 	}
@@ -99,8 +108,33 @@ func (c *compiler) csvColumn(n *yaml.Node) string {
 		c.problem(c.start(n), "", "the name of a column is expected here")
 		return ""
 	}
-	c.checkColumn(c.start(n), n.Value)
 	return n.Value
+}
+
+// csvOrder reads a column, several with "or" between them, or a list of them.
+func (c *compiler) csvOrder(n *yaml.Node) []string {
+	if n == nil || n.Kind != yaml.SequenceNode {
+		name := c.csvText(n)
+		if name == "" {
+			return nil
+		}
+		var out []string
+		for one := range strings.SplitSeq(name, " or ") {
+			out = append(out, strings.Trim(strings.TrimSpace(one), "`"))
+		}
+		if len(out) == 1 || slices.Contains(c.m.csv.Columns, name) {
+			out = []string{strings.Trim(name, "`")}
+		}
+		for _, one := range out {
+			c.checkColumn(c.start(n), one)
+		}
+		return out
+	}
+	out := c.csvNames(n, "column name", true)
+	for _, one := range out {
+		c.checkColumn(c.start(n), one)
+	}
+	return out
 }
 
 // checkColumn reports a column that cannot be there. Only a file without names

@@ -24,6 +24,7 @@ func WithIntentions(whole, brief []string) Option {
 // it was made. They stand behind the lets, so that they can start from them.
 func (c *compiler) intent(head map[string]*yaml.Node) {
 	if n := head["intention"]; n != nil {
+		c.wants = n
 		if c.m.intention = c.headRule(n, "intention", "intention: <- MSH-9.2 | code(intention)"); c.m.intention != nil {
 			c.knownIntentions(n, c.m.intention)
 		}

@@ -29,6 +29,7 @@ func Lint(fsys fs.FS, dir string, options ...Option) Report {
 	if c != nil {
 		if ps = c.problems; len(ps) == 0 {
 			c.unused()
+			c.rowOrder()
 			for _, t := range c.m.tableList {
 				c.checkTargets(t)
 			}

@@ -69,9 +69,10 @@ type Options struct {
 	// default: referral.
 	ID, Type, DefaultType string
 
-	// Order is a column whose equal values keep rows in the order of the file,
-	// such as the number of the referral. Empty: rows are taken in any order.
-	Order string
+	// Order are columns of which the first that a row has a value in keeps rows
+	// of equal values in the order of the file, such as the number of the
+	// referral. Empty: rows are taken in any order.
+	Order []string
 
 	Limits Limits
 }

@@ -195,7 +195,7 @@ func TestEnvelope(t *testing.T) {
 	if m == nil || fault.KindOf(err) != fault.Malformed || fault.Of(err).Issues[0].Place != "column Ref" {
 		t.Errorf("a long id: %+v, %v", m, err)
 	}
-	for _, o := range []csvdoc.Options{{ID: "X"}, {Type: "X"}, {Order: "X"}} {
+	for _, o := range []csvdoc.Options{{ID: "X"}, {Type: "X"}, {Order: []string{"X"}}} {
 		if _, err := csvdoc.New(o).Decode([]byte("A,B\n1,2\n")); err == nil || !strings.Contains(err.Error(), "column X is missing") {
 			t.Errorf("%+v: %v", o, err)
 		}

@@ -116,7 +116,7 @@ func (f Format) header(record []byte, separator byte) (*header, error) {
 // is optional.
 func (f Format) complete(h *header) error {
 	flt := &fault.Fault{Kind: fault.Malformed}
-	needed := slices.Concat(f.o.Columns, []string{f.o.ID, f.o.Type, f.o.Order})
+	needed := slices.Concat(f.o.Columns, []string{f.o.ID, f.o.Type}, f.o.Order)
 	for i, want := range needed {
 		if want == "" || slices.Contains(h.names, want) || slices.Contains(needed[:i], want) {
 			continue

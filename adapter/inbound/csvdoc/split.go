@@ -46,11 +46,11 @@ type splitter struct {
 	header *header
 	first  []byte // the record of the header with a line feed, in front of every row
 
-	window     []byte // what was read and not yet taken
-	end        bool
-	row, line  int
-	rowLine    int
-	orderIndex int // of the column that keeps rows in order; -1: none
+	window    []byte // what was read and not yet taken
+	end       bool
+	row, line int
+	rowLine   int
+	order     []int // positions of the columns that keep rows in order
 }
 
 // open finds the separator and reads the header.
@@ -68,10 +68,9 @@ func (s *splitter) open() error {
 		return fault.New(fault.Unsupported, "", "the file is UTF-16; save it as UTF-8")
 	}
 	s.lexer = s.f.lexer(s.window)
-	s.orderIndex = -1
 	if s.f.o.Header == None {
 		s.header = s.f.positions(s.f.o.Columns)
-		s.orderIndex = s.order()
+		s.order = s.ordering()
 		return nil
 	}
 	record, state, err := s.record()
@@ -96,23 +95,42 @@ func (s *splitter) open() error {
 		}
 		s.first = append(slices.Clone(record), '\n')
 	}
-	s.orderIndex = s.order()
+	s.order = s.ordering()
 	return nil
 }
 
-func (s *splitter) order() int {
-	if s.f.o.Order == "" {
-		return -1
-	}
-	if i := slices.Index(s.header.names, s.f.o.Order); i >= 0 {
-		return i
-	}
-	for i := range s.f.o.Limits.Columns {
-		if s.header.name(i) == s.f.o.Order {
-			return i
+// ordering are the positions of the columns of Order.
+func (s *splitter) ordering() (out []int) {
+	for _, name := range s.f.o.Order {
+		for i := range max(len(s.header.names), s.f.o.Limits.Columns) {
+			if s.header.name(i) == name {
+				out = append(out, i)
+				break
+			}
 		}
 	}
-	return -1
+	return out
+}
+
+// lane is the first value of a row in the columns of Order.
+func (s *splitter) lane(record []byte) string {
+	if len(s.order) == 0 {
+		return ""
+	}
+	cells, err := s.f.cells(record, s.lexer.separator)
+	if err != nil {
+		return ""
+	}
+	for _, i := range s.order {
+		if i >= len(cells) {
+			continue
+		}
+		value, _, err := s.f.text(cells[i].bytes())
+		if err == nil && !s.f.absent(value, cells[i].quoted) {
+			return string(bytes.TrimSpace(cells[i].bytes()))
+		}
+	}
+	return ""
 }
 
 // part is the next row; false when it was blank.
@@ -128,10 +146,8 @@ func (s *splitter) part() (inbound.Part, bool, error) {
 	}
 	p.Body = make([]byte, 0, len(s.first)+len(record)+1)
 	p.Body = append(append(append(p.Body, s.first...), record...), '\n')
-	if s.orderIndex >= 0 && state == whole {
-		if cells, err := s.f.cells(record, s.lexer.separator); err == nil && s.orderIndex < len(cells) {
-			p.Lane = string(bytes.TrimSpace(cells[s.orderIndex].bytes()))
-		}
+	if state == whole {
+		p.Lane = s.lane(record)
 	}
 	return p, true, nil
 }

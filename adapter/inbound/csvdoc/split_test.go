@@ -53,7 +53,8 @@ func TestRowsAreFound(t *testing.T) {
 		{"no header", "1,2\n3,4\n", csvdoc.Options{Header: csvdoc.None}, `1/1:"1,2\n" 2/2:"3,4\n"`},
 		{"header passed over", "A,B\n1,2\n", csvdoc.Options{Header: csvdoc.Ignored}, `2/2:"1,2\n"`},
 		{"header alone", "A,B\n", csvdoc.Options{}, ``},
-		{"in order", "A,B\n1, x \n2,\n", csvdoc.Options{Order: "B"}, `2/2/x:"A,B\n1, x \n" 3/3:"A,B\n2,\n"`},
+		{"in the order of the first that is there", "A,B,C\n1,x,\n2,y,x\n3,y,NULL\n", csvdoc.Options{Order: []string{"C", "B"}}, `2/2/x:"A,B,C\n1,x,\n" 3/3/x:"A,B,C\n2,y,x\n" 4/4/y:"A,B,C\n3,y,NULL\n"`},
+		{"in order", "A,B\n1, x \n2,\n", csvdoc.Options{Order: []string{"B"}}, `2/2/x:"A,B\n1, x \n" 3/3:"A,B\n2,\n"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.o.Limits.Row = 200
