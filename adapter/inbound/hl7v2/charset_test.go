@@ -1,8 +1,10 @@
 package hl7v2_test
 
 import (
+	"strings"
 	"testing"
 
+	"github.com/linkloop/linkloop/adapter/inbound"
 	"github.com/linkloop/linkloop/adapter/inbound/hl7v2"
 	"github.com/linkloop/linkloop/adapter/message"
 )
@@ -26,8 +28,9 @@ func TestCharacterSets(t *testing.T) {
 		{"nothing said, UTF-8", "", "Zo\xc3\xab \xe2\x80\x99", "Zoë ’"},
 		{"nothing said, Windows-1252", "", "Zo\xeb \x92\x80", "Zoë ’€"},
 		{"8859/1 is read as Windows-1252", "||||||8859/1", "Zo\xeb \x92", "Zoë ’"},
-		{"8859/1 is believed", "||||||8859/1", "\xc3\xab", "Ã«"},
-		{"first repetition counts", "||||||8859/1~UNICODE UTF-8", "\xc3\xab", "Ã«"},
+		{"8859/1 is believed", "||||||8859/1", "\xc3\xab\xeb", "Ã«ë"},
+		{"8859/1 that is UTF-8 throughout", "||||||8859/1", "Zo\xc3\xab", "Zoë"},
+		{"first repetition counts", "||||||8859/1~UNICODE UTF-8", "\xeb", "ë"},
 		{"UNICODE UTF-8", "||||||UNICODE UTF-8", "Zo\xc3\xab", "Zoë"},
 		{"UNICODE UTF-8 that is not", "||||||UNICODE UTF-8", "Zo\xeb", "Zoë"},
 		{"ISO-8859-1, as others write it", "||||||iso-8859-1", "Zo\xeb", "Zoë"},
@@ -43,6 +46,79 @@ func TestCharacterSets(t *testing.T) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+// TestDoubtfulCharacterSet: bytes that are not what MSH-18 declares are flagged,
+// whichever way round; where nothing is declared, or it holds, nothing is said.
+func TestDoubtfulCharacterSet(t *testing.T) {
+	for _, c := range []struct {
+		msh18, in string
+		doubt     bool
+	}{
+		{"8859/1", "Zo\xc3\xab", true}, {"ISO-8859-1", "Zo\xc3\xab", true}, {"8859/15", "Zo\xc3\xab", true}, {"ASCII", "Zo\xc3\xab", true},
+		{"UNICODE UTF-8", "Zo\xeb", true}, {"UTF-8", "Zo\xeb", true}, {"ASCII", "Zo\xeb", true},
+		{"8859/1", "Zo\xeb", false}, {"8859/1", "Zoe", false}, {"", "Zo\xeb", false}, {"", "Zo\xc3\xab", false}, {"UNICODE UTF-8", "Zo\xc3\xab", false},
+		{"8859/5", "Zo\xc3\xab", false},
+	} {
+		m, err := hl7v2.New().Decode([]byte(header("||||||"+c.msh18) + "\rPID|1||||" + c.in + "\r"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(m.Flags) == 1 && m.Flags[0].Code == hl7v2.FlagEncodingDoubtful && m.Flags[0].Place == "MSH-18"; got != c.doubt || len(m.Flags) > 1 {
+			t.Errorf("%s, %q: flags %v, want one: %v", c.msh18, c.in, m.Flags, c.doubt)
+		}
+	}
+}
+
+// TestUnknownEscapesAreFlagged: what is written as a sequence of the standard
+// and stays; a path of Windows is none.
+func TestUnknownEscapesAreFlagged(t *testing.T) {
+	for in, flagged := range map[string]bool{
+		`plain`: false, `\F\ \.br\ \H\x\N\ \Xeb\`: false, `C:\dir\file`: false, `one\`: false, `\\`: false,
+		`\Zlocal\`: true, `\C2842\`: true, `\.in+4\text`: true, `\f\`: true, `\X00\`: true, `\F\ and \.ce\`: true,
+	} {
+		m, err := hl7v2.New().Decode([]byte(header("") + "\rNTE|1||" + in + "\r"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(m.Flags) == 1 && m.Flags[0].Code == hl7v2.FlagEscape && strings.HasPrefix(m.Flags[0].Place, "NTE-3"); got != flagged {
+			t.Errorf("%s: flags %v, want one: %v", in, m.Flags, flagged)
+		}
+	}
+	m, err := hl7v2.New().Decode([]byte(header("") + strings.Repeat("\rNTE|1||\\Zx\\", 100) + "\r"))
+	if err != nil || len(m.Flags) != 20 {
+		t.Errorf("%d flags, %v, want 20", len(m.Flags), err)
+	}
+}
+
+// TestAnswerInTheSetOfTheSender: MSH-18 of the answer is that of the message
+// where that is a set of one byte for a character and has every character.
+func TestAnswerInTheSetOfTheSender(t *testing.T) {
+	for _, c := range []struct{ msh18, app, want, kind string }{
+		{"", "EPR", "|UNICODE UTF-8\r", "utf-8"},
+		{"8859/1", "EPR", "|8859/1\r", "utf-8"},
+		{"ISO-8859-1~UNICODE UTF-8", "EPR", "|ISO-8859-1\r", "utf-8"},
+		{"8859/1", "Zo\xeb", "|Zo\xeb|", "iso-8859-1"},
+		{"8859/15", "\xa4", "|\xa4|", "iso-8859-15"},
+		{"8859/1", "\x80", "|€|", "utf-8"}, // Windows-1252, which 8859/1 does not have
+		{"ASCII", "EPR", "|ASCII\r", "utf-8"},
+		{"ASCII", "Zo\xeb", "|UNICODE UTF-8\r", "utf-8"},
+		{"8859/5", "EPR", "|UNICODE UTF-8\r", "utf-8"},
+		{"anything", "EPR", "|UNICODE UTF-8\r", "utf-8"},
+	} {
+		f := hl7v2.New()
+		m, err := f.Decode([]byte("MSH|^~\\&|" + c.app + "|A81001|||20260302||REF^I12|M1|P|2.3||||||" + c.msh18 + "\r"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := f.Reply(m, inbound.Answer{At: at})
+		if !strings.Contains(string(r.Body), c.want) || !strings.HasSuffix(r.ContentType, "charset="+c.kind) {
+			t.Errorf("%s, %q: %q as %s, want %q as %s", c.msh18, c.app, r.Body, r.ContentType, c.want, c.kind)
+		}
+		if acks, err := hl7v2.Acknowledgements(r.Body); err != nil || len(acks) != 1 || !acks[0].Accepted() {
+			t.Errorf("%s, %q: the answer reads as %v, %v", c.msh18, c.app, acks, err)
+		}
 	}
 }
 

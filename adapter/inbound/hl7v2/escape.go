@@ -1,6 +1,7 @@
 package hl7v2
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -14,11 +15,12 @@ const maxSkip = 20
 // unescape decodes the escape sequences of HL7 v2.5.1 section 2.7. The ones
 // for separators, hexadecimal data, line breaks and vertical space become
 // text, highlighting is dropped, and everything else stays as it was sent:
-// a backslash in a Windows path is not an error.
-func (s separators) unescape(text string) string {
+// a backslash in a Windows path is not an error. unknown reports that something
+// stayed that is written as a sequence of the standard is.
+func (s separators) unescape(text string) (decoded string, unknown bool) {
 	i := strings.IndexByte(text, s.escape)
 	if i < 0 || s.escape == 0 {
-		return text
+		return text, false
 	}
 	out := make([]byte, 0, len(text)+8)
 	for {
@@ -26,21 +28,27 @@ func (s separators) unescape(text string) string {
 		text = text[i:]
 		end := strings.IndexByte(text[1:], s.escape)
 		if end < 0 {
-			return string(append(out, text...))
+			return string(append(out, text...)), unknown
 		}
 		if decoded, ok := s.sequence(out, text[1:1+end]); ok {
 			out = decoded
 			text = text[end+2:]
 		} else {
+			unknown = unknown || meantAsEscape.MatchString(text[1:1+end])
 			// The closing character may open the next sequence.
 			out = append(out, text[:end+1]...)
 			text = text[end+1:]
 		}
 		if i = strings.IndexByte(text, s.escape); i < 0 {
-			return string(append(out, text...))
+			return string(append(out, text...)), unknown
 		}
 	}
 }
+
+// meantAsEscape are sequences of the standard that are not decoded: character
+// sets, hexadecimal data that is no text, formatting commands, those that
+// sender and receiver agree on, and what stands for separators in small letters.
+var meantAsEscape = regexp.MustCompile(`^([CMX][0-9A-Fa-f]*|Z\w*|\.(sp|in|ti|sk|fi|nf|ce)[-+0-9 ]*|[fstrephnFSTREPHN])$`)
 
 // sequence appends what stands for the inside of one escape sequence.
 func (s separators) sequence(out []byte, name string) ([]byte, bool) {

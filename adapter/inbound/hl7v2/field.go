@@ -104,8 +104,12 @@ func (d *decoder) leaf(parent message.Node, name, value string, escapes bool) {
 		d.tree.Add(parent, name, message.Null, "")
 		return
 	}
+	unknown := false
 	if escapes {
-		value = d.sep.unescape(value)
+		value, unknown = d.sep.unescape(value)
 	}
-	d.tree.Add(parent, name, message.Text, value)
+	leaf := d.tree.Add(parent, name, message.Text, value)
+	if unknown {
+		d.flag(FlagEscape, leaf.Address(), "the text has an escape sequence of HL7 v2 that is not known here; it stays in the text as it was sent")
+	}
 }

@@ -101,11 +101,14 @@ func (f Format) Decode(body []byte) (*inbound.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := decodeText(body, sep)
+	text, doubt, err := decodeText(body, sep)
 	if err != nil {
 		return f.headerOnly(body), err
 	}
 	d := decoder{sep: sep, limits: f.limits, text: text}
+	if doubt != "" {
+		d.flag(FlagEncodingDoubtful, "MSH-18", doubt)
+	}
 	d.tree = message.NewTree(d.sizeHint(), address)
 	err = d.segments()
 	return d.message(err)
@@ -151,7 +154,7 @@ func (d *decoder) message(err error) (*inbound.Message, error) {
 	if d.header == (message.Node{}) {
 		return nil, err
 	}
-	m := &inbound.Message{Tree: d.tree, ID: d.field("10").Value(), Type: d.messageType(), Echo: d.echo}
+	m := &inbound.Message{Tree: d.tree, ID: d.field("10").Value(), Type: d.messageType(), Echo: d.echo, Flags: d.flags}
 	switch {
 	case err != nil:
 	case m.Type == "":

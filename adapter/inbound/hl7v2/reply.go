@@ -10,7 +10,10 @@ import (
 	"github.com/linkloop/linkloop/adapter/inbound"
 )
 
-const contentType = "x-application/hl7-v2+er7; charset=utf-8"
+const (
+	mediaType   = "x-application/hl7-v2+er7"
+	contentType = mediaType + "; charset=utf-8"
+)
 
 // Bounds on an answer: a receiver that gets a thousand reasons reads none.
 const (
@@ -26,7 +29,8 @@ const (
 // question about a referral is answered with a response message RRI, which has
 // the status in RF1 and its remarks in MSA-3.
 //
-// It uses the sender's own separators and version. Nothing of the message is
+// It uses the sender's own separators and version, and the character set of its
+// MSH-18 where that is a known one and has every character; else UTF-8. Nothing of the message is
 // repeated but MSH fields and, in an RRI, the sender's own number of the
 // referral. Kinds of fault that have no acknowledgement code (throttled,
 // timeout) give an empty body, because the sender must not take them for an
@@ -42,7 +46,24 @@ func (f Format) Reply(m *inbound.Message, a inbound.Answer) inbound.Reply {
 	if code == "" {
 		return reply
 	}
+	if declared, set := declaredSet(m); set != "" {
+		if body, ok := encodeText(f.answer(m, a, code, kind, declared), set); ok {
+			reply.Body = body
+			if !ascii(body) {
+				reply.ContentType = mediaType + "; charset=" + mimeName(set)
+			}
+			return reply
+		}
+	}
+	reply.Body = f.answer(m, a, code, kind, "UNICODE UTF-8")
+	return reply
+}
+
+// answer writes the acknowledgements, in UTF-8, with the name of the character
+// set that they will have.
+func (f Format) answer(m *inbound.Message, a inbound.Answer, code string, kind fault.Kind, set string) []byte {
 	w := newAck(m)
+	w.set = set
 	commit, application := w.echo["MSH-15"], w.echo["MSH-16"]
 	w.enhanced = commit != "" || application != ""
 	for i, s := range sayings(commit, application, code, kind) {
@@ -57,8 +78,7 @@ func (f Format) Reply(m *inbound.Message, a inbound.Answer) inbound.Reply {
 			w.errors(a)
 		}
 	}
-	reply.Body = w.out
-	return reply
+	return w.out
 }
 
 // ack writes one acknowledgement.
@@ -70,6 +90,7 @@ type ack struct {
 	enhanced     bool   // the message asks for enhanced mode
 	response     bool   // an RRI and not an ACK
 	number       int    // of this message among those of the answer, from 0
+	set          string // MSH-18 of the answer
 	version      string
 	major, minor int
 }
@@ -161,7 +182,7 @@ func (w *ack) header(a inbound.Answer) {
 			w.text("NE") // an acknowledgement is not acknowledged
 		}
 	}
-	w.field("UNICODE UTF-8")
+	w.field(w.set)
 	w.end()
 }
 

@@ -17,6 +17,16 @@ type decoder struct {
 	header message.Node // MSH
 	kind   string       // MSH-9 as sent
 	echo   map[string]string
+	flags  []fault.Issue
+}
+
+// maxFlags bounds what is said of one message; the first ones say enough.
+const maxFlags = 20
+
+func (d *decoder) flag(code, place, text string) {
+	if len(d.flags) < maxFlags {
+		d.flags = append(d.flags, fault.Issue{Severity: "warning", Code: code, Place: place, Text: text})
+	}
 }
 
 // Classes of bytes, so that one look-up decides what a byte means here. Each is
@@ -151,7 +161,7 @@ func (d *decoder) openHeader(seg message.Node, line string) int {
 // keep remembers, as sent, the fields of MSH that an answer repeats.
 func (d *decoder) keep(field int, value string) {
 	switch field {
-	case 3, 4, 5, 6, 11, 12, 15, 16:
+	case 3, 4, 5, 6, 11, 12, 15, 16, 18:
 		d.echo[echoKeys[field]] = clip(value)
 	case 9:
 		d.kind = value
@@ -160,7 +170,7 @@ func (d *decoder) keep(field int, value string) {
 	}
 }
 
-var echoKeys = [...]string{3: "MSH-3", 4: "MSH-4", 5: "MSH-5", 6: "MSH-6", 10: "MSH-10", 11: "MSH-11", 12: "MSH-12", 15: "MSH-15", 16: "MSH-16"}
+var echoKeys = [...]string{3: "MSH-3", 4: "MSH-4", 5: "MSH-5", 6: "MSH-6", 10: "MSH-10", 11: "MSH-11", 12: "MSH-12", 15: "MSH-15", 16: "MSH-16", 18: "MSH-18"}
 
 // named reports a segment name: a letter and two letters or digits, capitals.
 func named(line string) bool {
