@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 
+	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/inbound"
 	"github.com/linkloop/linkloop/adapter/mapping"
 	"github.com/linkloop/linkloop/adapter/markup"
@@ -89,6 +90,11 @@ func NewMapping(name, format string, sample []byte) (*Scaffolded, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if out.Base != "" {
+		if err := out.overlooked(name, sample); err != nil {
+			return nil, err
+		}
 	}
 	anonymous, err := anonymised(f, p, sample)
 	if err != nil {
@@ -188,16 +194,63 @@ func (s *Scaffolded) example(name, format, note string, sample []byte) error {
 	}
 	o := m.Test(examples, decoder(m))[0]
 	s.Files[len(s.Files)-1].Data = o.Updated
-	if s.Base != "" && o.Result != nil {
-		if tree, res, err := apply(m, examples[0].Input, nil); err == nil {
-			s.Unused = m.Unmapped(tree, res)
-		}
-	}
 	if fsys, err = s.folder(name); err != nil {
 		return err
 	}
 	s.Report = LintMapping(fsys, name)
 	return nil
+}
+
+// overlooked says what of the sample, as it is, the copied mapping does not read:
+// first where it refuses it, then NHS numbers and practices, and segments that
+// only this sender has.
+func (s *Scaffolded) overlooked(name string, sample []byte) error {
+	fsys, err := s.folder(name)
+	if err != nil {
+		return err
+	}
+	m, err := CompileMapping(fsys, name)
+	if err != nil {
+		return fmt.Errorf("the copy does not compile, which should not happen: %w", err)
+	}
+	list, err := Messages(m, sample)
+	if err != nil {
+		return err
+	}
+	tree, res, err := apply(m, list[0], nil)
+	if err != nil {
+		s.Checks = append(s.Checks, "this mapping refuses the sample: "+fault.Of(err).Error())
+		return nil
+	}
+	own := map[string]bool{}
+	for _, n := range m.UnmappedNodes(tree, res) {
+		at := n.Address()
+		s.Unused = append(s.Unused, at)
+		if m.Format() == "hl7v2" && strings.HasPrefix(at, "Z") {
+			if segment, _, _ := strings.Cut(at, "-"); !own[segment] {
+				own[segment] = true
+				s.Checks = append(s.Checks, "no rule reads all of "+segment+", which is a segment of this sender's own: consent, urgency, reason or number of the referral may stand there")
+			}
+		}
+		if what := scaffold.Telling(n.Value()); what != "" {
+			s.Checks = append(s.Checks, at+" looks like "+what+", and no rule reads it")
+		}
+	}
+	slices.SortStableFunc(s.Checks, func(a, b string) int { return dread(a) - dread(b) })
+	return nil
+}
+
+// dread orders what is to be checked: a person or a practice that is missed first.
+func dread(check string) int {
+	switch {
+	case strings.Contains(check, "an NHS number"):
+		return 0
+	case strings.Contains(check, "of a practice"):
+		return 1
+	case strings.Contains(check, "this sender's own"):
+		return 2
+	}
+	return 3
 }
 
 // folder is the files as a folder of mappings holds them, with what is shared.

@@ -69,6 +69,25 @@ func looks(v string) string {
 	return ""
 }
 
+// Telling says what a value that no rule reads is dangerous to leave out as; ""
+// for others. It looks at the value alone.
+func Telling(v string) string {
+	v = strings.TrimSpace(v)
+	switch _, wrong := nhs.ParseNumber(v); {
+	case wrong == nhs.Valid:
+		return "an NHS number"
+	case practiceLike.MatchString(v):
+		return "the ODS code of a practice"
+	case emailLike.MatchString(v):
+		return "an e-mail address"
+	case isPhone(v):
+		return "a telephone number"
+	case len(v) > 20 && strings.Count(v, " ") > 2:
+		return "free text"
+	}
+	return ""
+}
+
 var postcodeIn = regexp.MustCompile(`(?i)\b[A-Z]{1,2}[0-9][A-Z0-9]? ?[0-9][A-Z]{2}\b`)
 
 // IsData reports a row of values, not of names of columns.
