@@ -9,6 +9,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/mapping"
 	"github.com/linkloop/linkloop/adapter/message"
 	"github.com/linkloop/linkloop/adapter/profile"
+	"github.com/linkloop/linkloop/adapter/referral"
 )
 
 // consents flags a Consent of the message that refuses, and one of which nobody
@@ -21,7 +22,9 @@ func (d *draft) consents(m *mapping.Mapping, out *mapping.Result, tree *message.
 		if r.Type != "Consent" {
 			continue
 		}
-		if path := refusedAt(r.Root); path != "" {
+		said := referral.ReadConsent(r.Root)
+		if said.Says == referral.Refuses {
+			path := said.At
 			d.flags = append(d.flags, fault.Issue{
 				Severity: "warning", Code: profile.FlagConsent, Expression: path, Place: locate(r.Root, path, tree),
 				Text: "the person did not consent; nothing will be written into a record because of this referral unless they do",
@@ -38,7 +41,7 @@ func (d *draft) consents(m *mapping.Mapping, out *mapping.Result, tree *message.
 		case s == "": // the value was reported where another rule came upon it
 			r.Root.SetString("status", "proposed")
 			complete(r.Root)
-		case s == "proposed" || s == "draft":
+		case said.Says == referral.Undecided:
 			place = locate(r.Root, "Consent.status", tree)
 		default:
 			continue
@@ -109,25 +112,4 @@ func complete(consent *element.Value) {
 	if consent.Get("policy") == nil && consent.Get("policyRule") == nil {
 		consent.Set("policyRule", element.NewObject(element.S("text", "Not clear from the referral")))
 	}
-}
-
-// systemActCode has OPTIN and OPTOUT, which a Consent says in policyRule.
-const systemActCode = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
-
-// refusedAt is the element by which a Consent refuses; empty: it does not.
-//
-// https://hl7.org/fhir/R4/consent.html: status, provision.type, policyRule
-func refusedAt(consent *element.Value) string {
-	if s := consent.Str("status"); s == "rejected" || s == "inactive" {
-		return "Consent.status"
-	}
-	if consent.TextAt("provision.type") == "deny" {
-		return "Consent.provision.type"
-	}
-	for _, c := range consent.All("policyRule.coding") {
-		if c.Str("system") == systemActCode && c.Str("code") == "OPTOUT" {
-			return "Consent.policyRule"
-		}
-	}
-	return ""
 }

@@ -6,57 +6,21 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/outbound"
+	"github.com/linkloop/linkloop/adapter/referral"
 	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
-// SystemSharing is the code system of how much a person lets leave, in
-// Consent.provision.code. No published code system has these words; it is ours,
-// in conformance/CodeSystem-sharing.json.
-const SystemSharing = "urn:linkloop:codesystem:sharing"
-
-// shares are its codes.
+// shares are the codes of referral.SystemSharing.
 var shares = map[string]Share{"nothing": Nothing, "codes-only": CodesOnly, "summary": Summary, "all": All}
 
 // lefts are how much left by a share, see outbound.LeftMark.
 var lefts = map[Share]string{CodesOnly: outbound.LeftCodes, Summary: outbound.LeftSummary, All: outbound.LeftAll}
 
-// ParseShare reads a code of SystemSharing.
+// ParseShare reads a code of referral.SystemSharing.
 func ParseShare(code string) (Share, bool) {
 	s, ok := shares[code]
 	return s, ok
-}
-
-// choice is what one Consent that is decided allows. A consent that was
-// withdrawn, refused or denies allows nothing; a person who said it once need
-// not say it twice. One that was entered in error says nothing.
-//
-// https://hl7.org/fhir/R4/consent.html: status, provision.type, policyRule
-func choice(consent *element.Value, without Share) (Share, bool) {
-	switch consent.Str("status") {
-	case "entered-in-error":
-		return 0, false
-	case "rejected", "inactive":
-		return Nothing, true
-	}
-	for _, c := range consent.All("provision.code.coding") {
-		if c.Str("system") == SystemSharing {
-			s, known := ParseShare(c.Str("code"))
-			if !known {
-				return Nothing, true // a word nobody here knows is no permission
-			}
-			return s, true
-		}
-	}
-	if consent.TextAt("provision.type") == "deny" {
-		return Nothing, true
-	}
-	for _, c := range consent.All("policyRule.coding") {
-		if c.Str("system") == "http://terminology.hl7.org/CodeSystem/v3-ActCode" && c.Str("code") == "OPTOUT" {
-			return Nothing, true
-		}
-	}
-	return without, true
 }
 
 // Consents finds what people chose.
@@ -65,15 +29,6 @@ type Consents struct {
 	BaseURL string
 	Without Share // what leaves of a person who chose nothing in particular
 	Unclear Share // at most this leaves of a person whose newest Consent is not decided
-}
-
-// open reports whether a Consent is not decided yet: it is in force in no way,
-// and says that somebody asked.
-//
-// https://hl7.org/fhir/R4/valueset-consent-state-codes.html
-func open(consent *element.Value) bool {
-	s := consent.Str("status")
-	return s == "draft" || s == "proposed"
 }
 
 // maxConsents is how many Consents of one person are looked at, newest first.
@@ -108,15 +63,22 @@ func (c Consents) Of(r store.Reader, patient string) (allowed Share, unclear boo
 		if err != nil {
 			return Nothing, false, err
 		}
-		if open(consent) {
+		// A person who said no once need not say it twice.
+		said := c.Without
+		switch read := referral.ReadConsent(consent); read.Says {
+		case referral.SaysNothing:
+			continue
+		case referral.Undecided:
 			if v.Updated.After(asked) {
 				asked = v.Updated
 			}
 			continue
-		}
-		said, ok := choice(consent, c.Without)
-		if !ok {
-			continue
+		case referral.Refuses:
+			said = Nothing
+		case referral.Permits:
+			if read.Word != "" {
+				said = shares[read.Word]
+			}
 		}
 		if v.Updated.After(decided) {
 			decided = v.Updated

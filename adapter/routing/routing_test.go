@@ -10,6 +10,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/outbound"
 	"github.com/linkloop/linkloop/adapter/outbound/outboundtest"
+	"github.com/linkloop/linkloop/adapter/referral"
 	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/routing"
 	"github.com/linkloop/linkloop/adapter/store"
@@ -201,7 +202,7 @@ func (h *gateHouse) consent(id string, version int64, body string) {
 }
 
 func sharing(code string) string {
-	return `"status":"active","provision":{"code":[{"coding":[{"system":"` + routing.SystemSharing + `","code":"` + code + `"}]}]}`
+	return `"status":"active","provision":{"code":[{"coding":[{"system":"` + referral.SystemSharing + `","code":"` + code + `"}]}]}`
 }
 
 // TestHazardDisclosureWithoutConsent: what the person said last counts at the time of sending.
