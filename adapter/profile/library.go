@@ -22,10 +22,7 @@ type Library struct {
 	// structures are the profiles as they came, which others may be based on.
 	structures map[string][]definition
 
-	// held finds what is not in the packages, by type and canonical; nil: nothing
-	// is looked for. Left is how many definitions may still be looked up then.
-	held func(typ, canonical string) *element.Value
-	left int
+	lists *listing // what is listed for a search; nil: value sets are what codes are held against
 }
 
 type definition struct {
@@ -157,17 +154,10 @@ func find(in map[string][]definition, canonical string) *element.Value {
 
 // find looks into the packages, then for what is held elsewhere.
 func (l *Library) find(in map[string][]definition, typ, canonical string) *element.Value {
-	if l.held == nil {
-		return find(in, canonical)
-	}
-	if l.left == 0 {
-		return nil
-	}
-	l.left--
-	if v := find(in, canonical); v != nil {
+	if v := find(in, canonical); v != nil || l.lists == nil {
 		return v
 	}
-	return l.held(typ, canonical)
+	return l.lists.look(typ, canonical)
 }
 
 // valueSet finds a ValueSet and lists it, nil when it is not loaded.
@@ -180,7 +170,7 @@ func (l *Library) valueSet(canonical string, depth int) *valueSet {
 		return s
 	}
 	s := l.compileValueSet(v, depth)
-	if depth == 0 { // what stopped at the depth of another is not the whole
+	if depth == 0 || s.lists != nil && !s.ended() { // what stopped at the depth of another is not the whole
 		l.compiled[v] = s
 	}
 	return s

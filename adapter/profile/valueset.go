@@ -26,6 +26,8 @@ type valueSet struct {
 	open  map[string]string          // systems of which not all codes are known, and why
 	any   string                     // why nothing that is not listed can be said to be outside
 	order []string                   // the codes listed, for people
+	lists *listing                   // what it is listed for; nil: to hold codes against
+	full  bool                       // it has more codes than are listed
 }
 
 // maxValueSetCodes bounds what is listed of one value set.
@@ -37,12 +39,14 @@ const maxValueSetDepth = 8
 // compileValueSet lists what a ValueSet includes. It is never an error: what
 // cannot be listed is remembered with the reason.
 func (l *Library) compileValueSet(v *element.Value, depth int) *valueSet {
-	s := &valueSet{url: v.Str("url"), codes: map[string]map[string]bool{}, open: map[string]string{}}
+	s := l.newValueSet(v)
 	compose := v.Get("compose")
 	for _, in := range compose.List("include") {
 		s.include(l, in, depth)
 	}
-	s.expansion(v.Get("expansion").List("contains"), 0)
+	if l.lists == nil { // an expansion may be older than what the value set says now
+		s.expansion(v.Get("expansion").List("contains"), 0)
+	}
 	if compose == nil {
 		// An expansion alone may be of a moment, of a page or without
 		// inactive codes.
@@ -54,10 +58,26 @@ func (l *Library) compileValueSet(v *element.Value, depth int) *valueSet {
 	return s
 }
 
+func (l *Library) newValueSet(v *element.Value) *valueSet {
+	return &valueSet{url: v.Str("url"), codes: map[string]map[string]bool{}, open: map[string]string{}, lists: l.lists}
+}
+
+// ended reports whether listing for a search goes no further: there are too many
+// codes, or some that are not known.
+func (s *valueSet) ended() bool {
+	return s.lists != nil && (s.full || s.any != "" || len(s.open) > 0 || s.lists.err != nil)
+}
+
 func (s *valueSet) add(system, code string) {
-	if code == "" || len(s.order) >= maxValueSetCodes {
+	most := maxValueSetCodes
+	if s.lists != nil {
+		if most = s.lists.most; s.ended() || !s.lists.goThrough() {
+			return
+		}
+	}
+	if code == "" || len(s.order) >= most && !s.codes[system][code] {
 		if code != "" {
-			s.any = "it has more codes than are listed"
+			s.any, s.full = "it has more codes than are listed", true
 		}
 		return
 	}
@@ -73,6 +93,7 @@ func (s *valueSet) add(system, code string) {
 func (s *valueSet) include(l *Library, in *element.Value, depth int) {
 	system, sets := in.Str("system"), in.List("valueSet")
 	switch {
+	case s.ended():
 	case system != "" && len(sets) > 0 || len(sets) > 1:
 		s.any = "it is an intersection of value sets"
 	case len(sets) == 1:
@@ -80,7 +101,7 @@ func (s *valueSet) include(l *Library, in *element.Value, depth int) {
 	case system == "":
 		s.any = "it includes codes without naming their system"
 	case in.Get("filter") != nil:
-		s.open[system] = "codes of " + system + " are chosen by a rule, which needs a terminology server"
+		s.open[system] = "codes of " + short(system) + " are chosen by a rule, which needs a terminology server"
 	case in.Get("concept") != nil:
 		for _, c := range in.List("concept") {
 			s.add(system, c.Str("code"))
@@ -88,7 +109,7 @@ func (s *valueSet) include(l *Library, in *element.Value, depth int) {
 	default:
 		cs := l.codeSystem(system, in.Str("version"))
 		if cs == nil || cs.Str("content") != "complete" {
-			s.open[system] = "the codes of " + system + " are not in a loaded package"
+			s.open[system] = "the codes of " + short(system) + " are not in a loaded package"
 			return
 		}
 		s.concepts(system, cs.List("concept"), 0)
@@ -103,7 +124,7 @@ func (s *valueSet) merge(l *Library, canonical string, depth int) {
 	}
 	o := l.valueSet(canonical, depth+1)
 	if o == nil {
-		s.any = "it includes " + canonical + ", which is not loaded"
+		s.any = "it includes " + short(canonical) + ", which is not loaded"
 		return
 	}
 	for system, codes := range o.codes {
@@ -111,6 +132,7 @@ func (s *valueSet) merge(l *Library, canonical string, depth int) {
 			s.add(system, code)
 		}
 	}
+	s.full = s.full || o.full
 	for system, why := range o.open {
 		s.open[system] = why
 	}
@@ -185,6 +207,16 @@ func (s *valueSet) has(system, code string) (is member, why string) {
 	return outside, ""
 }
 
+// short is an address as it is quoted: anybody may have written it, of any
+// length.
+func short(canonical string) string {
+	const most = 200
+	if r := []rune(canonical); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return canonical
+}
+
 // says lists the codes for a person.
 func (s *valueSet) says() string {
 	const few = 20
@@ -197,11 +229,11 @@ func (s *valueSet) says() string {
 			}
 		}
 		if len(list) > few {
-			return strconv.Itoa(len(s.order)) + " codes of the value set " + s.url
+			return strconv.Itoa(len(s.order)) + " codes of the value set " + short(s.url)
 		}
 	}
 	if len(list) == 0 || len(s.open) > 0 || s.any != "" {
-		return "the codes of the value set " + s.url
+		return "the codes of the value set " + short(s.url)
 	}
-	return strings.Join(list, ", ") + " (value set " + s.url + ")"
+	return strings.Join(list, ", ") + " (value set " + short(s.url) + ")"
 }

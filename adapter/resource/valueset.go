@@ -29,7 +29,10 @@ func (p *parser) valueSets(d *Parameter, key string, not bool, values []string) 
 	forms := map[string]bool{}
 	var listed []string
 	certain := true
-	for _, v := range values {
+	for i, v := range values {
+		if slices.Contains(values[:i], v) {
+			continue
+		}
 		set, err := p.opt.ValueSet(plainText(v))
 		if err != nil {
 			return placed(err, key)

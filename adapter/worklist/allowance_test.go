@@ -29,7 +29,7 @@ func (e *ending) Err() error {
 func TestTransactionInTime(t *testing.T) {
 	const entries = 20
 	onBoth(t, (*resource.Indexer).Index, func(t *testing.T, s *worklist.Service) {
-		for name, url := range map[string]string{"a search": "Patient?_list=l1", "a read": "Patient/p1", "a history": "_history"} {
+		for name, url := range map[string]string{"a search": "Patient?_list=l1", "a read": "Patient/p1", "a history": "_history", "a value set": "Observation?code:in=http://v.example/gladness"} {
 			one := fmt.Sprintf(`{"request":{"method":"GET","url":%q}}`, url)
 			body := []byte(`{"resourceType":"Bundle","type":"transaction","entry":[` + strings.TrimSuffix(strings.Repeat(one+",", entries), ",") + `]}`)
 			whole := &ending{t.Context(), 0, 1 << 30}

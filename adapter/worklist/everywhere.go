@@ -34,9 +34,9 @@ func (s *Service) SearchAll(ctx context.Context, params url.Values, strict bool)
 			each[k] = v
 		}
 	}
-	searches := make([]*resource.Search, len(types))
+	searches, valueSets := make([]*resource.Search, len(types)), s.valueSets(ctx)
 	for i, typ := range types {
-		o := resource.Options{BaseURL: s.cfg.BaseURL, Strict: strict, Now: s.cfg.Now(), Links: true, ValueSet: s.valueSets(ctx)}
+		o := resource.Options{BaseURL: s.cfg.BaseURL, Strict: strict, Now: s.cfg.Now(), Links: true, ValueSet: valueSets}
 		if searches[i], err = resource.Parse(s.cfg.Indexer, typ, each, o); err != nil {
 			return nil, err
 		}

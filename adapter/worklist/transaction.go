@@ -95,6 +95,7 @@ func (s *Service) transaction(ctx context.Context, who Caller, list []*element.V
 		}
 		left, room := ofTransaction(), room{left: MaxAnswers}
 		in.cfg.Store = metered{in.cfg.Store, &left}
+		in.lister = in.newLister() // reads come after all writes, so what is listed once stays so
 		answers = make([]answer, len(entries))
 		var deleted []int
 		for _, i := range t.order() {

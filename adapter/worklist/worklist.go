@@ -53,6 +53,7 @@ type Service struct {
 	reindexing *atomic.Bool // see Reindex
 	lenient    bool         // see Judging
 	remarks    *Remarks     // see Judging
+	lister     *lister      // of the request, where it has several searches; nil: of each search
 	also       string       // the base of the configuration, where this is the service under another one
 }
 
