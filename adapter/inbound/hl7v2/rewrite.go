@@ -42,7 +42,8 @@ func (Format) Rewrite(text string, value func(string) string) string {
 			case part == `""` || blank(part):
 				out = append(out, part...)
 			default:
-				out = s.appendEscaped(out, value(s.unescape(part)))
+				plain, _ := s.unescape(part)
+				out = s.appendEscaped(out, value(plain))
 			}
 			if j < len(line) {
 				out = append(out, line[j])
