@@ -75,7 +75,9 @@ func Messages(m *mapping.Mapping, body []byte) ([][]byte, error) {
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, p.Body)
+			if p.Note == "" {
+				out = append(out, p.Body)
+			}
 		}
 		if len(out) == 0 { // Decode says what is missing
 			out = append(out, body)

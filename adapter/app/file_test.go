@@ -157,6 +157,17 @@ func TestFindingsOfAcceptedRows(t *testing.T) {
 	}
 }
 
+// TestNotesAboutAFile: one without a row, and a last line that is none, are told.
+func TestNotesAboutAFile(t *testing.T) {
+	h := open(t, rows)
+	for file, want := range map[string]string{rowHeader: "there is no row in the file", rowHeader + row(1) + "\x1a": "row 3, the last line holds nothing but"} {
+		r := h.want(h.call("POST", "/intake/rows", []byte(file), "Accept", "text/csv"), 200)
+		if !strings.Contains(string(r.body), "warning") || !strings.Contains(string(r.body), want) {
+			t.Errorf("%q: %s", want, r.body)
+		}
+	}
+}
+
 // TestFilesThatCannotBeTaken are answered as a whole.
 func TestFilesThatCannotBeTaken(t *testing.T) {
 	h := open(t, func(c *config.Config) {

@@ -84,7 +84,7 @@ func recordsOf(f inbound.Format, sample []byte) []*message.Tree {
 		if err != nil || len(out) == maxLooked {
 			break
 		}
-		if m, err := f.Decode(p.Body); p.Err == nil && err == nil {
+		if m, err := f.Decode(p.Body); p.Err == nil && p.Note == "" && err == nil {
 			out = append(out, m.Tree)
 		}
 	}

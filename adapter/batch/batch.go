@@ -152,6 +152,12 @@ func (r *run) deal(ctx context.Context, parts iter.Seq2[inbound.Part, error], jo
 		if err != nil {
 			return err
 		}
+		if p.Note != "" {
+			r.mu.Lock()
+			r.receipt.Notes = append(r.receipt.Notes, place(r.receipt.Part, p.Number, p.Note))
+			r.mu.Unlock()
+			continue
+		}
 		if r.hopeless() {
 			return fault.New(fault.Internal, "", "too many of its messages could not be taken")
 		}

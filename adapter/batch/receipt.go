@@ -59,6 +59,10 @@ type Receipt struct {
 	Warned   int     `json:"warned,omitempty"`
 	Warnings []Entry `json:"warnings,omitempty"`
 
+	// Notes are about the file as a whole: that it was empty, that something was
+	// passed over.
+	Notes []string `json:"notes,omitempty"`
+
 	kind fault.Kind // of what ended the file
 }
 
@@ -158,6 +162,9 @@ func (c *Receipt) close(ctx context.Context, cut error) {
 	switch {
 	case cut == nil && ctx.Err() == nil && c.Untaken == 0:
 		c.Status = Complete
+		if c.Messages == 0 {
+			c.Notes = append(c.Notes, "there is no "+c.Part+" in the file, and nothing was taken; if one was expected, ask the sender")
+		}
 		return
 	case errors.As(cut, &flt) && c.Messages+c.Untaken == 0:
 		c.refuse(flt)
@@ -231,6 +238,9 @@ func (c *Receipt) WriteCSV(w io.Writer) error {
 		for _, r := range e.Reasons {
 			rows = append(rows, []string{strconv.Itoa(e.Number), strconv.Itoa(e.Line), message, e.Kind, r.Place, r.Element, r.Reason, r.Code})
 		}
+	}
+	for _, note := range c.Notes {
+		rows = append(rows, []string{"", "", "", "warning", "", "", note, ""})
 	}
 	rows = append(rows, []string{"", "", "", string(c.Status), "", "", c.summary(), ""})
 	for _, row := range rows {

@@ -15,6 +15,10 @@ type Part struct {
 	// Err says why there is no message to keep, and Body is nil then: a
 	// *fault.Fault, such as TooLarge. The parts behind it are not affected.
 	Err error
+
+	// Note says what stood here and was passed over, for the receipt of the
+	// file; then there is nothing else in the part, and no message.
+	Note string
 }
 
 // Splitter is a Format that comes in files of many messages. Whatever is sent

@@ -18,13 +18,14 @@ type CSV struct {
 	Absent    []string // texts that mean that there is no value; nil: those of the format
 	ID        string   // column of the message id
 	Type      string   // column of the message type
+	Pad       bool     // rows may lack cells at their end
 	Order     []string // columns; equal values in the first that has one keep rows in the order of the file
 }
 
 // CSV is what the mapping says about rows; for the format csv only.
 func (m *Mapping) CSV() CSV { return m.csv }
 
-var csvKeys = []string{"separator", "header", "encoding", "quotes", "columns", "absent", "id", "type", "order"}
+var csvKeys = []string{"separator", "header", "encoding", "quotes", "columns", "absent", "id", "type", "order", "short_rows"}
 
 // csvSeparators are the words for what stands between cells. Some of the
 // characters themselves mean something to YAML.
@@ -50,6 +51,7 @@ func (c *compiler) csv(n *yaml.Node) {
 	s.Header = c.oneOf(block["header"], "yes", "yes", "no", "ignored")
 	s.Encoding = c.oneOf(block["encoding"], "", "utf-8", "windows-1252")
 	s.Quotes = c.oneOf(block["quotes"], "yes", "yes", "no") == "yes"
+	s.Pad = c.oneOf(block["short_rows"], "refuse", "refuse", "pad") == "pad"
 	s.Columns = c.csvNames(block["columns"], "column name", true)
 	s.Absent = c.csvNames(block["absent"], "text that means that there is no value", false)
 	s.ID = c.csvColumn(block["id"])

@@ -25,6 +25,8 @@ func TestCSVBlock(t *testing.T) {
 		{"csv:\n  separator: tab\n  header: yes\n  encoding: windows-1252\n  quotes: no\n  columns: [DOB, Family name]\n  absent: [NULL, '-']\n  id: RowIdentifier\n  type: Kind\n  order: UBRN\n",
 			mapping.CSV{Separator: '\t', Header: "yes", Encoding: "windows-1252", Columns: []string{"DOB", "Family name"}, Absent: []string{"NULL", "-"},
 				ID: "RowIdentifier", Type: "Kind", Order: []string{"UBRN"}}, ""},
+		{"csv: {short_rows: pad}\n", mapping.CSV{Header: "yes", Quotes: true, Pad: true}, ""},
+		{"csv: {short_rows: fill}\n", mapping.CSV{}, "refuse, pad"},
 		{"csv: {order: Cancels or `NHS No`}\n", mapping.CSV{Header: "yes", Quotes: true, Order: []string{"Cancels", "NHS No"}}, ""},
 		{"csv: {order: [Cancels, NHS or not]}\n", mapping.CSV{Header: "yes", Quotes: true, Order: []string{"Cancels", "NHS or not"}}, ""},
 		{"csv: {columns: [NHS or not], order: NHS or not}\n", mapping.CSV{Header: "yes", Quotes: true, Columns: []string{"NHS or not"}, Order: []string{"NHS or not"}}, ""},

@@ -74,6 +74,11 @@ type Options struct {
 	// referral. Empty: rows are taken in any order.
 	Order []string
 
+	// Pad takes rows that end before their last columns, as a spreadsheet
+	// writes them that leaves empty cells at the end out. Otherwise they are
+	// refused: a row may also be short because a separator was lost.
+	Pad bool
+
 	Limits Limits
 }
 
@@ -186,7 +191,7 @@ func (f Format) row(h *header, record []byte) (*inbound.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	if want := len(h.names); want > 0 && len(cells) != want {
+	if want := len(h.names); want > 0 && len(cells) != want && !(f.o.Pad && len(cells) < want) {
 		// Not even empty cells at the end are passed over: they are what a
 		// separator in a text that nobody quoted leaves, with every value
 		// behind it in the wrong column.

@@ -105,6 +105,7 @@ func TestCells(t *testing.T) {
 		{"no header, names given", csvdoc.Options{Header: csvdoc.None, Separator: '\t', Columns: []string{"A", "B"}}, "1\t2\n", map[string]string{"A": "1", "B": "2"}},
 		{"quotation marks mean nothing", csvdoc.Options{Unquoted: true}, "A\tB\n\"a\t5\"\n", map[string]string{"A": `"a`, "B": `5"`}},
 		{"a name twice", csvdoc.Options{}, "Tel,Tel,A\n,02,x\n", map[string]string{"Tel[1]": "02", "A": "x"}},
+		{"cells at the end left out", csvdoc.Options{Pad: true}, "A,B,C,D\n1,2\n", map[string]string{"A": "1", "B": "2", "C": "", "D": ""}},
 		{"Windows-1252 said", csvdoc.Options{Encoding: csvdoc.Windows1252}, "A,B\n\xc3\xa9,\x93x\x94\n", map[string]string{"A": "Ã©", "B": "“x”"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

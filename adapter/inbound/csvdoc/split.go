@@ -140,6 +140,16 @@ func (s *splitter) part() (inbound.Part, bool, error) {
 		return inbound.Part{}, false, err
 	}
 	p := inbound.Part{Number: s.row, Line: s.rowLine}
+	if state != more && control(record) {
+		last, err := s.last()
+		if err != nil {
+			return inbound.Part{}, false, err
+		}
+		if last {
+			p.Note = "the last line holds nothing but an end-of-file character and was passed over"
+			return p, true, nil
+		}
+	}
 	if state == more {
 		p.Err = fault.New(fault.TooLarge, "row", "the row has more than %d bytes", s.f.o.Limits.Row)
 		return p, true, nil
@@ -245,4 +255,25 @@ func blank(record []byte, separator byte) bool {
 		}
 	}
 	return true
+}
+
+// control reports whether a record is nothing but the end-of-file character of
+// DOS, or what fills up the last block of a file.
+func control(record []byte) bool {
+	return len(record) > 0 && len(bytes.Trim(record, "\x1a\x00")) == 0
+}
+
+// last reports whether nothing but line ends comes behind the record at hand.
+func (s *splitter) last() (bool, error) {
+	for {
+		if len(bytes.Trim(s.window, "\r\n")) > 0 || len(s.window) > firstRead {
+			return false, nil
+		}
+		if s.end {
+			return true, nil
+		}
+		if err := s.fill(); err != nil {
+			return false, err
+		}
+	}
 }

@@ -24,7 +24,7 @@ func parts(t testing.TB, f csvdoc.Format, r io.Reader) ([]inbound.Part, error) {
 		if err != nil {
 			return out, err
 		}
-		if (p.Err == nil) == (p.Body == nil) {
+		if p.Note == "" && (p.Err == nil) == (p.Body == nil) {
 			t.Fatalf("row %d has a body: %v, and an error: %v", p.Number, p.Body != nil, p.Err)
 		}
 		out = append(out, p)
@@ -53,6 +53,9 @@ func TestRowsAreFound(t *testing.T) {
 		{"no header", "1,2\n3,4\n", csvdoc.Options{Header: csvdoc.None}, `1/1:"1,2\n" 2/2:"3,4\n"`},
 		{"header passed over", "A,B\n1,2\n", csvdoc.Options{Header: csvdoc.Ignored}, `2/2:"1,2\n"`},
 		{"header alone", "A,B\n", csvdoc.Options{}, ``},
+		{"end of file of DOS", "A,B\n1,x\n\x1a", csvdoc.Options{}, `2/2:"A,B\n1,x\n" 3/3!`},
+		{"end of file of DOS, and a line end", "A,B\n1,x\r\n\x1a\x00\r\n", csvdoc.Options{}, `2/2:"A,B\n1,x\n" 3/3!`},
+		{"a control character that is not the last", "A,B\n\x1a\n1,x\n", csvdoc.Options{}, `2/2:"A,B\n\x1a\n" 3/3:"A,B\n1,x\n"`},
 		{"in the order of the first that is there", "A,B,C\n1,x,\n2,y,x\n3,y,NULL\n", csvdoc.Options{Order: []string{"C", "B"}}, `2/2/x:"A,B,C\n1,x,\n" 3/3/x:"A,B,C\n2,y,x\n" 4/4/y:"A,B,C\n3,y,NULL\n"`},
 		{"in order", "A,B\n1, x \n2,\n", csvdoc.Options{Order: []string{"B"}}, `2/2/x:"A,B\n1, x \n" 3/3:"A,B\n2,\n"`},
 	} {
@@ -72,9 +75,12 @@ func TestRowsAreFound(t *testing.T) {
 					if p.Lane != "" {
 						s += "/" + p.Lane
 					}
-					if p.Err != nil {
+					switch {
+					case p.Note != "":
+						s += "!"
+					case p.Err != nil:
 						s += ":" + fault.KindOf(p.Err).String()
-					} else {
+					default:
 						s += fmt.Sprintf(":%q", p.Body)
 					}
 					got = append(got, s)
