@@ -101,6 +101,9 @@ func testMapping(fsys fs.FS, m *mapping.Mapping, updateIn string, usage *mapping
 	if err := mapping.WriteOutcomes(w, outcomes); err != nil {
 		return err
 	}
+	if text := provesNothing(m, outcomes); text != "" {
+		fmt.Fprintln(w, "WARNING: "+text)
+	}
 	failed, refused := false, false
 	for _, o := range outcomes {
 		if o.Result != nil {
@@ -132,6 +135,25 @@ func testMapping(fsys fs.FS, m *mapping.Mapping, updateIn string, usage *mapping
 		return errExamples
 	}
 	return nil
+}
+
+// provesNothing says why examples that come out as wanted say nothing of what a
+// mapping does; empty: they do say something.
+func provesNothing(m *mapping.Mapping, outcomes []mapping.Outcome) string {
+	usage, mapped := mapping.NewUsage(m), false
+	for _, o := range outcomes {
+		if o.Result != nil {
+			mapped = true
+			usage.Add(o.Result)
+		}
+	}
+	switch {
+	case !mapped:
+		return "EVERY EXAMPLE IS A REFUSAL: no example shows what the mapping makes of a message. Add one that is taken"
+	case !slices.ContainsFunc(usage.Rules(), func(r mapping.RuleUse) bool { return r.Messages > 0 }):
+		return "NO RULE GAVE A VALUE IN ANY EXAMPLE: the examples show nothing of what the mapping makes of a message"
+	}
+	return ""
 }
 
 // refusal is 1 for an example that came out as a refusal that nobody wanted.

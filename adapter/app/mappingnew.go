@@ -194,6 +194,9 @@ func (s *Scaffolded) example(name, format, note string, sample []byte) error {
 	}
 	o := m.Test(examples, decoder(m))[0]
 	s.Files[len(s.Files)-1].Data = o.Updated
+	if o.Result == nil {
+		s.Checks = append([]string{"THE EXAMPLE IS A REFUSAL: it shows nothing of what the mapping makes of a message. Read want.err in examples/first.txtar"}, s.Checks...)
+	}
 	if fsys, err = s.folder(name); err != nil {
 		return err
 	}

@@ -160,6 +160,21 @@ func TestMappingNewWithoutExample(t *testing.T) {
 	}
 }
 
+// TestMappingNewSaysThatItsExampleIsARefusal: new and test say it.
+func TestMappingNewSaysThatItsExampleIsARefusal(t *testing.T) {
+	_, _, out, folder := propose(t, "MSH|^~\\&|EPR|Z00001|TIE|LL|20260302091500||REF^A04|M-1|P|2.3\rPID|1||9990000018^^^NHS^NH||Quill^Zebedee\r")
+	says(t, out, "CHECK: THE EXAMPLE IS A REFUSAL")
+	said, err := run(t, "mapping", "test", "--folder", folder)
+	if err != nil {
+		t.Error(err)
+	}
+	says(t, said, "WARNING: EVERY EXAMPLE IS A REFUSAL")
+	_, _, _, folder = propose(t, awkward)
+	if said, _ := run(t, "mapping", "test", "--folder", folder); strings.Contains(said, "WARNING") {
+		t.Error(said)
+	}
+}
+
 // TestMappingNewByRecords: rows without a header tell the record's id by that it
 // differs, and codes of a sex by all of them.
 func TestMappingNewByRecords(t *testing.T) {
