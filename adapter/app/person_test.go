@@ -243,3 +243,15 @@ func TestUpdateReachesThePerson(t *testing.T) {
 		t.Errorf("the Task does not have the address: %d notes", len(task.List("note")))
 	}
 }
+
+// TestTypeThatIsNotTaken: the answer names what came, where it is a type by its
+// looks, and what is taken.
+func TestTypeThatIsNotTaken(t *testing.T) {
+	h := open(t, nil)
+	for came, want := range map[string]string{"ADT^A04": "messages of the type ADT", "Canarybird^X": "messages of this type"} {
+		r := h.call("POST", "/intake/hl7v2-ref", []byte("MSH|^~\\&|A|Z00001|B|C|20260101||"+came+"|M-1|P|2.5.1\rPID|1\r"))
+		if !bytes.Contains(r.body, []byte(want)) || !bytes.Contains(r.body, []byte("I12, REF")) || bytes.Contains(r.body, []byte("Canarybird")) {
+			t.Errorf("%s: %q", came, r.body)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -46,6 +47,10 @@ type draft struct {
 	notes     []string       // of a cancellation: what it says beside that
 }
 
+// eventType is a message type of HL7 v2 that is one by its looks, and so holds
+// nothing about a person: ADT^A04.
+var eventType = regexp.MustCompile(`^[A-Z]{3}\^[A-Z][0-9]{2}$`)
+
 // prepare turns a decoded message into a draft, or into the fault it is
 // refused with.
 func (s *Service) prepare(sender Sender, sub Submission, msg *inbound.Message, decodeErr error, key [32]byte) (*draft, *fault.Fault) {
@@ -54,7 +59,11 @@ func (s *Service) prepare(sender Sender, sub Submission, msg *inbound.Message, d
 	}
 	m := sender.Mapping
 	if !m.Accepts(msg.Type) {
-		return nil, fault.New(fault.Unsupported, "", "this sender's mapping does not take messages of this type")
+		came := "this type"
+		if eventType.MatchString(msg.Type) {
+			came = "the type " + msg.Type
+		}
+		return nil, fault.New(fault.Unsupported, "", "this sender's mapping does not take messages of %s, but of %s (accepts)", came, strings.Join(m.AcceptedTypes(), ", "))
 	}
 	out, err := m.Apply(msg.Tree, mapping.Context{Constants: sender.Constants, Received: sub.Received})
 	if err != nil {
