@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/gateway"
 	"github.com/linkloop/linkloop/adapter/mapping"
 	"github.com/linkloop/linkloop/adapter/referral"
+	"github.com/linkloop/linkloop/adapter/store"
 )
 
 func messagesCommand() *cobra.Command {
@@ -40,10 +42,14 @@ func messagesCommand() *cobra.Command {
 			if err := c.call(cmd.Context(), http.MethodGet, "/admin/messages?"+q.Encode(), &out); err != nil {
 				return err
 			}
+			since, err := c.acceptedSince(cmd.Context(), out)
+			if err != nil {
+				return err
+			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
 			fmt.Fprintln(w, "ID\tRECEIVED\tSENDER\tMESSAGE\tSTATUS\tREASON")
 			for _, m := range out {
-				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", m.ID, m.Received.Format("2006-01-02 15:04:05"), m.Sender, m.MessageID, state(m), firstReason(m.Reasons))
+				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", m.ID, m.Received.Format("2006-01-02 15:04:05"), m.Sender, m.MessageID, state(m), since[m.ID]+firstReason(m.Reasons))
 			}
 			return w.Flush()
 		}}
@@ -60,6 +66,38 @@ func messagesCommand() *cobra.Command {
 
 	cmd.AddCommand(list, show, replayCommand(c))
 	return cmd
+}
+
+// lookedAt is how many of the last accepted messages of a sender are looked at.
+const lookedAt = 1000
+
+// acceptedSince says of failed messages which later one of the same sender and
+// the same message id was accepted: what was put right and sent again needs
+// nobody any more.
+func (c *client) acceptedSince(ctx context.Context, list []gateway.MessageView) (map[int64]string, error) {
+	type name struct{ sender, id string }
+	accepted, asked := map[name]int64{}, map[string]bool{}
+	out := map[int64]string{}
+	for _, m := range list {
+		if m.Status != string(store.Failed) || m.MessageID == "" {
+			continue
+		}
+		if !asked[m.Sender] {
+			asked[m.Sender] = true
+			q := url.Values{"status": {string(store.Accepted)}, "sender": {m.Sender}, "limit": {fmt.Sprint(lookedAt)}}
+			var later []gateway.MessageView
+			if err := c.call(ctx, http.MethodGet, "/admin/messages?"+q.Encode(), &later); err != nil {
+				return nil, err
+			}
+			for _, a := range later { // newest first
+				accepted[name{a.Sender, a.MessageID}] = max(accepted[name{a.Sender, a.MessageID}], a.ID)
+			}
+		}
+		if id := accepted[name{m.Sender, m.MessageID}]; id > m.ID {
+			out[m.ID] = fmt.Sprintf("[accepted since as message %d] ", id)
+		}
+	}
+	return out, nil
 }
 
 func showMessage(cmd *cobra.Command, c *client, id string, explain, content bool) error {
