@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,8 +16,32 @@ import (
 	"github.com/linkloop/linkloop/config"
 )
 
+// adminRoutes are the routes of operators as the gateway has them, each with its
+// method.
+func adminRoutes(t *testing.T) [][2]string {
+	t.Helper()
+	files, err := filepath.Glob("../gateway/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out [][2]string
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`\b(?:a|admin)\.(GET|POST|PUT|PATCH|DELETE)\("(/[^"]*)"`).FindAllStringSubmatch(string(text), -1) {
+			out = append(out, [2]string{m[1], "/admin" + regexp.MustCompile(`:\w+`).ReplaceAllString(m[2], "1")})
+		}
+	}
+	if len(out) < 20 || !slices.Contains(out, [2]string{"GET", "/admin/audit"}) || !slices.Contains(out, [2]string{"GET", "/admin/receipts"}) {
+		t.Fatalf("%d routes of operators were found: %v", len(out), out)
+	}
+	return out
+}
+
 // TestReadingByRole: a sender sends and an operator operates; neither reads
-// about people.
+// about people. What is for operators is for nobody else.
 func TestReadingByRole(t *testing.T) {
 	h := open(t, func(c *config.Config) {
 		c.Clients = []config.Client{
@@ -38,6 +64,19 @@ func TestReadingByRole(t *testing.T) {
 	h.refused(get("gp", timeline), 403, "forbidden", "operator")
 	h.want(get("op", timeline), 200)
 	h.want(get("gp", "/fhir/metadata"), 200)
+	for _, route := range adminRoutes(t) {
+		for _, role := range []string{"gp", "lw", "practice"} {
+			if r := h.call(route[0], route[1], nil, "Authorization", "Bearer "+role); r.status != 403 {
+				t.Errorf("%s %s by %s: %d, want 403", route[0], route[1], role, r.status)
+			}
+		}
+		if r := h.call(route[0], route[1], nil, "Authorization", "Bearer nobody"); r.status != 401 {
+			t.Errorf("%s %s by nobody: %d, want 401", route[0], route[1], r.status)
+		}
+		if r := h.call(route[0], route[1], nil, "Authorization", "Bearer op"); r.status == 401 || r.status == 403 || r.status == 405 || r.status >= 500 {
+			t.Errorf("%s %s by an operator: %d", route[0], route[1], r.status)
+		}
+	}
 }
 
 // TestMethodIsNotRepeated: a method is the caller's own words, too.

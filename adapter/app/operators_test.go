@@ -71,7 +71,8 @@ func TestWhatWaits(t *testing.T) {
 }
 
 // TestAuditTrail: who did what to a Task is read by entity, action, actor and
-// time; the reading is in the trail as well; only operators read it.
+// time; each page that is read is in the trail as well. That only operators read it is
+// in TestReadingByRole.
 func TestAuditTrail(t *testing.T) {
 	h := open(t, nil)
 	task := h.unowned(913)
@@ -79,6 +80,7 @@ func TestAuditTrail(t *testing.T) {
 	type trail struct {
 		Lines []struct {
 			Actor, Action, Entity string
+			Outcome               string
 			Version               int64
 			At                    time.Time
 		}
@@ -111,8 +113,22 @@ func TestAuditTrail(t *testing.T) {
 	if none := read("actor=nobody"); len(none.Lines) != 0 {
 		t.Errorf("of nobody: %+v", none.Lines)
 	}
-	if own := read("action=read+audit+trail"); len(own.Lines) != 5 {
-		t.Errorf("%d readings are in the trail, want 5", len(own.Lines))
+	// Every page is in the trail, wherever it begins, with what was asked for.
+	if all := read("before=9223372036854775806"); len(all.Lines) < len(got.Lines)+5 {
+		t.Errorf("%d lines before the last id there is", len(all.Lines))
+	}
+	read("limit=1&before=9223372036854775806&actor=" + strings.Repeat("x", 5000))
+	own := read("action=read+audit+trail")
+	if len(own.Lines) != 7 {
+		t.Fatalf("%d readings are in the trail, want 7", len(own.Lines))
+	}
+	for i, want := range []string{`0 lines, actor "` + strings.Repeat("x", 100) + `…", before 9223372036854775806`, " lines, before 9223372036854775806", `0 lines, actor "nobody"`, `0 lines, until "2020-01-01T00:00:00Z"`} {
+		if said := own.Lines[i].Outcome; !strings.HasSuffix(said, want) {
+			t.Errorf("reading %d says %q, want %q", i, said, want)
+		}
+	}
+	if said := own.Lines[6].Outcome; !strings.HasSuffix(said, `lines, entity "Task/`+task+`"`) {
+		t.Errorf("the first reading says %q", said)
 	}
 	h.refused(h.call("GET", "/admin/audit?since=yesterday", nil), 400, "structure", "a time such as")
 }

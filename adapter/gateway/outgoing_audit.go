@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -28,7 +30,8 @@ type AuditLineView struct {
 }
 
 // auditTrail: GET /admin/audit?since=…&until=…&actor=…&action=…&entity=…&before=…&limit=…
-// Times are instants; before is an id. That it was read is in the trail too.
+// Times are instants; before is an id. Every page that was read is in the trail
+// too, with what was asked for.
 func (g *Gateway) auditTrail(c *gin.Context) {
 	f := store.AuditFilter{Agent: c.Query("actor"), Action: c.Query("action"), Entity: c.Query("entity")}
 	var err error
@@ -50,12 +53,40 @@ func (g *Gateway) auditTrail(c *gin.Context) {
 		}
 		return err
 	})
-	if err == nil && f.Before == 0 { // further pages are the same reading
+	if err == nil {
 		err = g.cfg.Store.Decide(c.Request.Context(), func(tx store.Tx) error {
-			return tx.Ledger().Audit(store.AuditEvent{At: tx.Time(), Agent: caller(c).Name, Action: "read audit trail", Outcome: strconv.Itoa(len(view.Lines)) + " lines"})
+			return tx.Ledger().Audit(store.AuditEvent{At: tx.Time(), Agent: caller(c).Name, Action: "read audit trail", Outcome: strconv.Itoa(len(view.Lines)) + " lines" + of(f)})
 		})
 	}
 	g.answer(c, view, err)
+}
+
+// of says by what a page of the trail was asked for, shortened, as anybody who
+// asks may have written it.
+func of(f store.AuditFilter) string {
+	const most = 100
+	var b strings.Builder
+	for _, x := range []struct{ name, value string }{
+		{"actor", f.Agent}, {"action", f.Action}, {"entity", f.Entity}, {"since", instantText(f.Since)}, {"until", instantText(f.Until)},
+	} {
+		if r := []rune(x.value); len(r) > most {
+			x.value = string(r[:most]) + "…"
+		}
+		if x.value != "" {
+			fmt.Fprintf(&b, ", %s %q", x.name, x.value)
+		}
+	}
+	if f.Before > 0 {
+		fmt.Fprintf(&b, ", before %d", f.Before)
+	}
+	return b.String()
+}
+
+func instantText(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.UTC().Format(time.RFC3339)
 }
 
 func instantOf(c *gin.Context, name string) (time.Time, error) {

@@ -116,6 +116,7 @@ func (g *growing) put(d *element.Value) (why string) {
 		return why
 	}
 	over := g.byID[id]
+	based := over.Str("max")
 	for _, f := range d.Fields {
 		switch {
 		case f.Name == "id" || f.Name == "path":
@@ -130,11 +131,23 @@ func (g *growing) put(d *element.Value) (why string) {
 	if types := d.List("type"); d.Get("max") == nil && strings.Contains(id, ":") && len(types) == 1 && len(types[0].List("profile")) == 1 {
 		// A slice is as often there as its own profile has it, such as an
 		// extension that is there once.
-		if most := g.l.most(types[0].List("profile")[0].Text); most != "" {
+		// Never more often than the base has the slice.
+		if most := fewer(based, g.l.most(types[0].List("profile")[0].Text)); most != "" {
 			over.SetString("max", most)
 		}
 	}
 	return ""
+}
+
+// fewer is the smaller of two values of max; what is no number, as a star, is
+// larger than any, and "" says nothing.
+func fewer(a, b string) string {
+	n, errA := strconv.Atoi(a)
+	m, errB := strconv.Atoi(b)
+	if b == "" || errA == nil && (errB != nil || n <= m) {
+		return a
+	}
+	return b
 }
 
 // most is the max of the root of a profile, "" when that is not loaded or does

@@ -6,6 +6,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -154,6 +155,42 @@ func TestDifferentialOf(t *testing.T) {
 	}
 	if p, _ := l.Profile("urn:near"); len(p.Unchecked()) == 0 {
 		t.Error("what is not checked of a profile without a snapshot is not listed")
+	}
+}
+
+// TestSliceKeepsMax: a profile that says a slice again without how often it may
+// be there has it no more often than its base, and than the slice's own profile.
+func TestSliceKeepsMax(t *testing.T) {
+	structure := func(url, typ, base, elements string) *element.Value {
+		return parse(t, `{"resourceType":"StructureDefinition","url":"`+url+`","type":"`+typ+`","derivation":"constraint","baseDefinition":"`+base+`","differential":{"element":[`+elements+`]}}`)
+	}
+	extension := func(url, most string) *element.Value {
+		return structure(url, "Extension", "http://hl7.org/fhir/StructureDefinition/Extension", `{"id":"Extension","path":"Extension","max":"`+most+`"},{"id":"Extension.url","path":"Extension.url","fixedUri":"`+url+`"}`)
+	}
+	for _, tt := range []struct{ base, own, again, want string }{ // max of the slice in the base, of its own profile, of the slice said again
+		{"1", "*", "", "1"}, {"2", "*", "", "2"}, {"*", "1", "", "1"}, {"3", "2", "", "2"}, {"2", "3", "", "2"},
+		{"", "*", "", "*"}, {"", "2", "", "2"}, {"2", "*", "1", "1"},
+	} {
+		slice := func(most string) string {
+			if most != "" {
+				most = `"max":"` + most + `",`
+			}
+			return `{"id":"Patient.extension:e","path":"Patient.extension","sliceName":"e",` + most + `"type":[{"code":"Extension","profile":["urn:e"]}]}`
+		}
+		l := profile.NewLibrary(&profile.Package{Name: "p", Definitions: []*element.Value{extension("urn:e", tt.own),
+			structure("urn:base", "Patient", "http://hl7.org/fhir/StructureDefinition/Patient", slice(tt.base)),
+			structure("urn:derived", "Patient", "urn:base", slice(tt.again))}})
+		if u := l.Unusable(); len(u) > 0 {
+			t.Fatalf("%+v", u)
+		}
+		for n := 1; n <= 4; n++ {
+			v := parse(t, `{"resourceType":"Patient","extension":[`+strings.TrimSuffix(strings.Repeat(`{"url":"urn:e","valueString":"x"},`, n), ",")+`]}`)
+			most, err := strconv.Atoi(tt.want)
+			fits := err != nil || n <= most
+			if broken := profile.Broken(l.Check(t.Context(), v, []string{"urn:derived"}, profile.Checking{})); broken == fits {
+				t.Errorf("base %q, own %q, again %q: %d of them broken %v, want at most %s", tt.base, tt.own, tt.again, n, broken, tt.want)
+			}
+		}
 	}
 }
 
