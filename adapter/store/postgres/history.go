@@ -3,6 +3,7 @@ package postgres
 import (
 	"github.com/jackc/pgx/v5"
 
+	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
@@ -32,10 +33,19 @@ func (r resources) History(q store.HistoryQuery) (store.Page, error) {
 		rows, err = r.q.rows("SELECT "+versionColumns+" FROM linkloop.version v WHERE v.seq < $1 AND v.seq >= $2 ORDER BY v.seq DESC LIMIT $3",
 			before, micros(q.Since), q.Limit+1)
 	case q.ID == "":
-		const part = "(SELECT p.seq FROM linkloop.posting p JOIN linkloop.type t ON p.list = "
-		const cond = " WHERE t.name = $1 AND p.seq < $2 AND p.seq >= $3 ORDER BY p.seq DESC LIMIT $4)"
-		rows, err = r.q.rows("SELECT "+versionColumns+" FROM ("+part+"t.id"+cond+" UNION ALL "+part+"-t.id"+cond+") m "+
-			"JOIN linkloop.version v ON v.seq = m.seq ORDER BY v.seq DESC LIMIT $4", typeName(q.Type), before, micros(q.Since), q.Limit+1)
+		// The lists are named by their numbers: joined with the table of types, the
+		// server takes all of a list and sorts it.
+		s := &search{r: r, q: resource.Query{Type: q.Type}}
+		known, err := s.findType()
+		if err != nil || !known {
+			return page, asFault(err)
+		}
+		const part = "(SELECT p.seq FROM linkloop.posting p WHERE p.list = "
+		const cond = " AND p.seq < $3 AND p.seq >= $4 ORDER BY p.seq DESC LIMIT $5)"
+		if rows, err = r.q.rows("SELECT "+versionColumns+" FROM ("+part+"$1"+cond+" UNION ALL "+part+"$2"+cond+") m "+
+			"JOIN linkloop.version v ON v.seq = m.seq ORDER BY v.seq DESC LIMIT $5", s.typ, -s.typ, before, micros(q.Since), q.Limit+1); err != nil {
+			return page, asFault(err)
+		}
 	default:
 		rows, err = r.ofOne(q, before)
 	}

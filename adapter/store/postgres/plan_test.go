@@ -57,3 +57,49 @@ func TestPlansOfEmptyTables(t *testing.T) {
 		}
 	}
 }
+
+// TestHistoryOfATypeLooksAtLittle: a page of it takes the newest of two lists,
+// however long they are.
+func TestHistoryOfATypeLooksAtLittle(t *testing.T) {
+	dsn := postgrestest.Database(t)
+	rng := rand.New(rand.NewPCG(2, 2))
+	s := open(t, dsn, nil)
+	var typ string
+	const n, pages, size = 300, 20, 5
+	for range n {
+		r := newReferral(rng)
+		typ = r.writes[0].Type
+		if err := s.Decide(t.Context(), r.file, r.hint()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := beside(t, dsn)
+	looked := func() int64 { // the sessions report what they read when they end
+		t.Helper()
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for ask[int](t, other, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'linkloop'") > 0 {
+		}
+		return ask[int64](t, other, "SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes WHERE relname = 'posting'")
+	}
+	before := looked()
+	s = open(t, dsn, nil)
+	for range pages {
+		page, err := historyOf(s, typ, size)
+		if err != nil || len(page.Versions) != size {
+			t.Fatalf("%d versions, %v", len(page.Versions), err)
+		}
+	}
+	if read := looked() - before; read == 0 || read > pages*4*(size+1) {
+		t.Errorf("%d rows of the index were read for %d pages of %d", read, pages, size)
+	}
+}
+
+func historyOf(s store.Store, typ string, n int) (page store.Page, err error) {
+	err = s.View(context.Background(), func(r store.Reader) (err error) {
+		page, err = r.Resources().History(store.HistoryQuery{Key: store.Key{Type: typ}, Limit: n})
+		return err
+	})
+	return page, err
+}
