@@ -1,8 +1,10 @@
 package app_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/config"
@@ -190,10 +192,53 @@ func TestHistoryBundle(t *testing.T) {
 	}
 	to.want(to.call("GET", "/fhir/Observation/gone", nil), 410)
 
+	// The same again changes nothing, nor does it write over what is newer here.
+	before := len(to.want(to.call("GET", "/fhir/_history?_count=1000", nil), 200).value(t).List("entry"))
+	for _, e := range answers(t, to.call("POST", "/fhir", history, "Content-Type", fhirJSON), "batch-response", "200", "200", "200", "200") {
+		if e.TextAt("response.outcome.issue.severity") != "information" {
+			t.Errorf("a version that was taken before: %s", e.Get("response").JSON())
+		}
+	}
+	to.want(to.call("GET", "/fhir/Observation/gone", nil), 410)
+	to.want(to.call("PUT", "/fhir/Patient/"+id, person(`"id":"`+id+`",`, "Canarybird-Here"), "Content-Type", fhirJSON), 200)
+	answers(t, to.call("POST", "/fhir", history, "Content-Type", fhirJSON), "batch-response", "200", "200", "200", "200")
+	if v := to.want(to.call("GET", "/fhir/Patient/"+id, nil), 200).value(t); v.TextAt("name.family") != "Canarybird-Here" {
+		t.Errorf("an older history wrote %s over what is here", v.TextAt("name.family"))
+	}
+	if after := len(to.want(to.call("GET", "/fhir/_history?_count=1000", nil), 200).value(t).List("entry")); after != before+1 {
+		t.Errorf("%d versions before, %d after one change and the same history twice", before, after)
+	}
+	// What is newer there is taken, without what came before.
+	from.want(from.call("PUT", "/fhir/Patient/"+id, person(`"id":"`+id+`",`, "Canarybird-There"), "Content-Type", fhirJSON), 200)
+	newer := from.want(from.call("GET", "/fhir/Patient/"+id+"/_history", nil), 200).body
+	answers(t, to.call("POST", "/fhir", newer, "Content-Type", fhirJSON), "batch-response", "200", "200", "200")
+	if v := to.want(to.call("GET", "/fhir/Patient/"+id, nil), 200).value(t); v.TextAt("name.family") != "Canarybird-There" || v.TextAt("meta.versionId") != "4" {
+		t.Errorf("after a newer version: %s, version %s", v.TextAt("name.family"), v.TextAt("meta.versionId"))
+	}
+
+	// All versions of a resource, or none, and by the version that was asked for.
+	at := func(day int, name, more string) string {
+		return fmt.Sprintf(`"resource":{"resourceType":"Patient","id":"m","meta":{"lastUpdated":"2090-01-%02dT00:00:00Z"},"name":[{"family":%q}]%s}`, day, name, more)
+	}
+	answers(t, to.post("history", ask("PUT", "Patient/m", "", at(2, "Two", `,"gender":"mal"`)), ask("POST", "Patient", "", at(1, "One", ""))), "batch-response", "422", "422")
+	to.refused(to.call("GET", "/fhir/Patient/m", nil), 404, "not-found", "")
+	answers(t, to.post("history", ask("PUT", "Patient/m", "", at(2, "Two", "")), ask("POST", "Patient", "", at(1, "One", ""))), "batch-response", "200", "201")
+	list = answers(t, to.post("history", ask("PUT", "Patient/m", `"ifMatch":"W/\"1\""`, at(3, "Three", ""))), "batch-response", "412")
+	if got := list[0].TextAt("response.outcome.issue.expression"); !strings.HasPrefix(got, "Bundle.entry[0]") {
+		t.Errorf("the refusal names %s", got)
+	}
+	answers(t, to.post("history", ask("PUT", "Patient/m", `"ifMatch":"W/\"2\""`, at(3, "Three", ""))), "batch-response", "200")
+	unsaid := `"resource":{"resourceType":"Patient","id":"m","name":[{"family":"Whenever"}]}`
+	answers(t, to.post("history", ask("DELETE", "Observation?_id=gone", "", ""), ask("POST", "Patient", "", canarybird), ask("PUT", "Patient/m", "", unsaid)), "batch-response", "400", "400", "412")
+	if v := to.want(to.call("GET", "/fhir/Patient/m", nil), 200).value(t); v.TextAt("name.family") != "Three" || v.TextAt("meta.versionId") != "3" {
+		t.Errorf("%s, version %s", v.TextAt("name.family"), v.TextAt("meta.versionId"))
+	}
+
 	// The rules of the workflow hold for history, too.
 	task := to.unowned(1)
 	v := to.call("GET", "/fhir/Task/"+task, nil).value(t)
 	v.SetString("status", "completed")
+	v.Get("meta").SetString("lastUpdated", time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
 	e := answers(t, to.post("history", ask("PUT", "Task/"+task, "", `"resource":`+string(v.JSON()))), "batch-response", "422")
 	if e[0].TextAt("response.outcome.issue.code") != "business-rule" {
 		t.Errorf("the rule is told as %s", e[0].Get("response").JSON())

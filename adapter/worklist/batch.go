@@ -57,82 +57,94 @@ func (a answer) written() bool {
 	return a.version.Number > 0 && (a.status == 200 && a.resource == nil || a.status == 201)
 }
 
-// batch does each entry by itself; of a history the last one comes first. What
-// is read after the answers are full is not answered, and what was written is
-// answered without the resource.
-func (s *Service) batch(ctx context.Context, who Caller, list []*element.Value, prefer Preferences, history bool) []answer {
-	left, answers := allowance{}, room{left: MaxAnswers}
-	in := *s
-	in.cfg.Store = metered{s.cfg.Store, &left}
-	names := map[string]bool{}
-	for _, x := range list {
-		if u := x.Str("fullUrl"); strings.HasPrefix(u, "urn:") {
-			names[u] = true
-		}
-	}
-	out := make([]answer, len(list))
-	for n := range list {
-		i := n
-		if history {
-			i = len(list) - 1 - n
-		}
-		x := list[i]
-		err := inTime(ctx)
-		var e entry
+// batch does each entry by itself. What is read after the answers are full is
+// not answered, and what was written is answered without the resource.
+func (s *Service) batch(ctx context.Context, who Caller, list []*element.Value, prefer Preferences) []answer {
+	b := s.batchOf(who, list, prefer)
+	for i, x := range list {
+		e, err := b.entry(ctx, x)
 		if err == nil {
-			e, err = s.entry(x)
-			e.strict = prefer.Strict
-			if history {
-				e = e.replayed()
-			}
-		}
-		if err == nil && refersToOther(e.resource, names) {
-			err = fault.New(fault.Malformed, "", "entries of a batch do not refer to each other; send a transaction")
-		}
-		if err == nil && e.reads() && answers.spent {
-			err = answers.full()
-		}
-		if err == nil {
-			left = ofEntry()
-			out[i], err = in.done(ctx, who, e)
-		}
-		if err == nil && !answers.hold(&out[i], prefer.Returns) {
-			if e.reads() {
-				err = answers.full()
-			} else {
-				out[i].without()
-			}
+			err = b.do(ctx, i, e)
 		}
 		if err != nil {
-			f := fault.Of(located(err, i))
-			out[i] = answer{status: f.Kind.Row().HTTP, fault: f}
+			b.fail(i, err)
 		}
 	}
-	return out
+	return b.out
+}
+
+// batch is one in work.
+type batch struct {
+	service *Service // whose reading is bounded
+	who     Caller
+	prefer  Preferences
+	names   map[string]bool // fullUrls that are no addresses
+	left    *allowance
+	room    room
+	out     []answer
+}
+
+func (s *Service) batchOf(who Caller, list []*element.Value, prefer Preferences) *batch {
+	b := &batch{who: who, prefer: prefer, names: map[string]bool{}, left: new(allowance), room: room{left: MaxAnswers}, out: make([]answer, len(list))}
+	in := *s
+	in.cfg.Store = metered{s.cfg.Store, b.left}
+	b.service = &in
+	for _, x := range list {
+		if u := x.Str("fullUrl"); strings.HasPrefix(u, "urn:") {
+			b.names[u] = true
+		}
+	}
+	return b
+}
+
+// entry reads an entry while there is time.
+func (b *batch) entry(ctx context.Context, x *element.Value) (e entry, err error) {
+	if err := inTime(ctx); err != nil {
+		return e, err
+	}
+	if e, err = b.service.entry(x); err != nil {
+		return e, err
+	}
+	e.strict = b.prefer.Strict
+	if refersToOther(e.resource, b.names) {
+		return e, fault.New(fault.Malformed, "", "entries of a batch do not refer to each other; send a transaction")
+	}
+	return e, nil
+}
+
+// do does what an entry asks for.
+func (b *batch) do(ctx context.Context, i int, e entry) (err error) {
+	if e.reads() && b.room.spent {
+		return b.room.full()
+	}
+	*b.left = ofEntry()
+	if b.out[i], err = b.service.done(ctx, b.who, e); err != nil {
+		return err
+	}
+	return b.keep(i, e.reads())
+}
+
+// keep takes the room of an answer.
+func (b *batch) keep(i int, reads bool) error {
+	fits := b.room.hold(&b.out[i], b.prefer.Returns)
+	if !fits && reads {
+		return b.room.full()
+	}
+	if !fits {
+		b.out[i].without()
+	}
+	return nil
+}
+
+func (b *batch) fail(i int, err error) {
+	f := fault.Of(located(err, i))
+	b.out[i] = answer{status: f.Kind.Row().HTTP, fault: f}
 }
 
 // without leaves out of the answer to a write what it would show.
 func (a *answer) without() {
 	a.resource, a.version.Body = nil, nil
 	a.remarks = []fault.Issue{{Severity: "warning", Code: "too-costly", Text: "this was done; the resource is left out, as the answers of the Bundle are full"}}
-}
-
-// replayed is an entry of a history as a change: what was made under an id is
-// made under it again. Conditions and versions of then and there say nothing
-// of now and here.
-func (e entry) replayed() entry {
-	e.ifMatch, e.ifNoneMatch, e.ifNoneExist = "", "", ""
-	if meta := e.resource.Get("meta"); meta != nil && meta.Kind == element.Object {
-		meta.Remove("versionId")
-		meta.Remove("lastUpdated")
-		if len(meta.Fields) == 0 {
-			e.resource.Remove("meta")
-		}
-	}
-	if e.method == "POST" && e.operation == "" && e.resource.ID() != "" {
-		e.method, e.key.ID = "PUT", e.resource.ID()
-	}
-	return e
 }
 
 // refersToOther reports whether a reference is one of the names.

@@ -24,8 +24,9 @@ const MaxEntries = 200
 // fails fails all, and the fault names it. Prefer says what the answers to
 // writes hold. Warnings about an entry are in its answer.
 //
-// A history is taken as a batch, from its oldest entry, which is its last, to
-// the newest: each version by the rules that hold for anybody's changes.
+// A history is taken from its oldest entry, which is its last, to the newest,
+// the versions of each resource together: by the rules that hold for anybody's
+// changes, and only as far as they are newer than what is here.
 // https://hl7.org/fhir/R4/http.html#transaction, #other-bundles
 func (s *Service) Bundle(ctx context.Context, who Caller, body []byte, prefer Preferences) ([]byte, error) {
 	v, err := element.Parse(body, element.Limits{})
@@ -41,9 +42,10 @@ func (s *Service) Bundle(ctx context.Context, who Caller, body []byte, prefer Pr
 		return nil, fault.New(fault.TooLarge, "Bundle.entry", "%d entries, at most %d are taken", len(list), MaxEntries)
 	}
 	switch typ := v.Str("type"); typ {
-	case "batch", "history":
-		answers := s.batch(ctx, who, list, prefer, typ == "history")
-		return s.answer("batch-response", answers, prefer.Returns), nil
+	case "batch":
+		return s.answer("batch-response", s.batch(ctx, who, list, prefer), prefer.Returns), nil
+	case "history":
+		return s.answer("batch-response", s.replay(ctx, who, list, prefer), prefer.Returns), nil
 	case "transaction":
 		answers, err := s.transaction(ctx, who, list, prefer)
 		if err != nil {

@@ -127,7 +127,7 @@ type resourceWriter struct {
 // asked for first and put then, and Put need not ask again.
 func (r resourceWriter) Get(k store.Key) (store.Version, error) {
 	v, err := r.resources.Get(k)
-	if fault.KindOf(err) == fault.NotFound && err != nil && len(r.t.absent) < maxAbsent {
+	if fault.KindOf(err) == fault.NotFound && err != nil && len(r.t.absent) < maxAbsent && !slices.Contains(r.t.absent, k) {
 		r.t.absent = append(r.t.absent, k)
 	}
 	return v, err

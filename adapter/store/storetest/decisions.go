@@ -54,6 +54,23 @@ func testDecisions(t *testing.T, open Open) {
 			return err
 		})
 	})
+	t.Run("written again after it was looked for twice", func(t *testing.T) {
+		s := fresh(t, open)
+		decide(t, s, func(tx store.Tx) error {
+			k := key("Task", "new")
+			for range 2 {
+				if _, err := tx.Resources().Get(k); fault.KindOf(err) != fault.NotFound {
+					t.Errorf("what is not there: %v", err)
+				}
+			}
+			for expect := range int64(3) {
+				if _, err := tx.Resources().Put(store.Write{Key: k, Body: body(k, ""), Index: facts("own"), Expect: expect}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
 	t.Run("a failed neighbour after a search", neighbourAfterSearch(open))
 	t.Run("panic", func(t *testing.T) {
 		s := fresh(t, open)
