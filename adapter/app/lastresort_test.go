@@ -173,4 +173,3 @@ func TestHL7ByShare(t *testing.T) {
 		}
 	}
 }
-
