@@ -31,7 +31,7 @@ func TestOverlooked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(refused.Checks) == 0 || !strings.HasPrefix(refused.Checks[0], "this mapping refuses the sample: ") {
+	if !slices.ContainsFunc(refused.Checks, func(c string) bool { return strings.HasPrefix(c, "this mapping refuses the sample: ") }) {
 		t.Errorf("%q", refused.Checks)
 	}
 	for _, c := range append(s.Checks, refused.Checks...) {

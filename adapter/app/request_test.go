@@ -160,6 +160,8 @@ func TestEndedRequestStays(t *testing.T) {
 // without the other.
 func TestOneCommit(t *testing.T) {
 	h := open(t, nil)
+	// What becomes of a delivery is written on the Task, by a commit of its own.
+	h.want(h.call("PUT", "/admin/stops/all", []byte(`{"reason":"a test of something else"}`)), 200)
 	for i, end := range []func(p *pair) response{
 		func(p *pair) response { return p.set("revoked") },
 		func(p *pair) response { return p.move(0, "cancelled") },
