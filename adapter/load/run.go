@@ -54,12 +54,6 @@ func Run(ctx context.Context, c Config, out io.Writer) (Report, error) {
 		rep.Phases = append(rep.Phases, res)
 		p.phase(res)
 	}
-	// The counts are asked for even when ctx has ended: they are the proof.
-	last, cancel := soon(context.WithoutCancel(ctx))
-	defer cancel()
-	if rep.After, err = s.holdings(last); err != nil {
-		return rep, fmt.Errorf("the server does not say what it holds after the load: %w", err)
-	}
 	rep.Primed = int(s.primedAccepted.Load())
 	rep.Completed, rep.Doubtful = s.completed.Load(), s.doubtful.Load()
 	if c.Ops != "" {
@@ -67,6 +61,16 @@ func Run(ctx context.Context, c Config, out io.Writer) (Report, error) {
 			return rep, err
 		}
 	}
+	// The counts are asked for even when ctx has ended: they are the proof. By now
+	// nothing changes any more: what becomes of an outcome is written on its Task,
+	// and a Task that changed between the parts of a count would count twice.
+	last, cancel := soon(context.WithoutCancel(ctx))
+	defer cancel()
+	held, err := s.holdings(last)
+	if err != nil {
+		return rep, fmt.Errorf("the server does not say what it holds after the load: %w", err)
+	}
+	rep.After.Tasks, rep.After.Requests = held.Tasks, held.Requests
 	rep.reconcile()
 	p.end(rep)
 	return rep, p.err()
