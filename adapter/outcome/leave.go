@@ -136,13 +136,24 @@ func Recode(reference *element.Value, from Leaving, to Code, version string) *el
 		return to.Code == ""
 	})
 	doc.Set("identifier", identifier(doc.TextAt("identifier.value")+"."+version))
+	retell(doc, &l, map[string]string{from.Display: to.Display})
+	out := reference.Clone()
+	out.Set("content", contents(l, doc))
+	return out
+}
+
+// retell puts displays in place of others, or takes out what says those in whose
+// place nothing stands, in a letter and in the Composition that it was read from.
+func retell(doc *element.Value, l *Letter, displays map[string]string) {
 	composition := resource(doc, "Composition")
 	sections := composition.List("section")
 	var kept []*element.Value
 	for j := range l.Sections {
 		s := &l.Sections[j]
 		if slices.Contains(sayCodes, s.ID) {
-			s.recode(from.Display, to.Display)
+			for from, to := range displays {
+				s.recode(from, to)
+			}
 			if len(s.Lines) == 0 {
 				continue
 			}
@@ -152,9 +163,6 @@ func Recode(reference *element.Value, from Leaving, to Code, version string) *el
 	}
 	composition.Set("section", element.NewArray(kept...))
 	l.Sections = slices.DeleteFunc(l.Sections, func(s Section) bool { return len(s.Lines) == 0 })
-	out := reference.Clone()
-	out.Set("content", contents(l, doc))
-	return out
 }
 
 // recode puts one display in place of another, or takes out what says it.

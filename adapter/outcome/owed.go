@@ -115,8 +115,8 @@ var own = []string{SectionTold, SectionGoals, SectionContacts, SectionUnhelpful}
 
 // Redraw is a DocumentReference of a payload without what may not be told: with
 // summary, without the sections that are the link worker's own words, needs,
-// goals and contacts; and in its document without the entries whose code does
-// not leave. What holds no document of ours is returned as it is; nil: it holds
+// goals and contacts; and in its document and its words without what says a code
+// that does not leave. What holds no document of ours is returned as it is; nil: it holds
 // one that cannot be read, so that nobody knows what it tells.
 func Redraw(reference *element.Value, summary bool, leaves func(code string) bool) *element.Value {
 	i := slices.IndexFunc(reference.List("content"), func(c *element.Value) bool { return c.TextAt("attachment.contentType") == mediaDocument })
@@ -138,16 +138,24 @@ func Redraw(reference *element.Value, summary bool, leaves func(code string) boo
 			return false
 		})...))
 	}
+	unsaid := map[string]string{}
 	drop(doc, func(r *element.Value) bool {
 		if typ := r.ResourceType(); summary && (typ == "Encounter" || typ == "Goal") {
 			return true
 		}
 		code, coded := leaving(r)
-		return coded && !leaves(code.Code)
+		if !coded || leaves(code.Code) {
+			return false
+		}
+		unsaid[code.Display] = ""
+		return true
 	})
 	l, err := ReadLetter(doc)
 	if err != nil {
 		return nil
+	}
+	if len(unsaid) > 0 {
+		retell(doc, &l, unsaid)
 	}
 	out := reference.Clone()
 	out.Set("content", contents(l, doc))

@@ -70,7 +70,7 @@ func TestHazardDisclosureSummary(t *testing.T) {
 	}{
 		"all":           {false, "", []string{"Feels less alone", "Go to the shop", "Video call", "No known risks"}, nil},
 		"summary":       {true, "", []string{"No action needed", "No known risks", "Signposted to", "Amfield Walkers"}, []string{"Feels less alone", "Go to the shop", "Video call", "leaflet", `"Goal"`, `"Encounter"`}},
-		"a code is off": {false, "390893007", []string{"Feels less alone"}, []string{`"390893007"`}},
+		"a code is off": {false, "390893007", []string{"Feels less alone"}, []string{`"390893007"`, "Referral to physical activity program"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bundle := parse(t, string(owed.Bundle))
