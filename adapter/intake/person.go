@@ -56,7 +56,7 @@ func (s *Service) apart(tx store.Tx, sender string, d *draft) (*draft, error) {
 	id := s.deriveID("Patient", "sender", sender, local.Str("system"), local.Str("value"), "person", family, sent.root.Str("birthDate"))
 	out := s.renamed(d.with(fault.Issue{
 		Severity: "warning", Code: profile.FlagShared, Expression: fmt.Sprintf("Patient.identifier[%d]", at), Place: sent.place,
-		Text: "the local identifier (system " + local.Str("system") + ") is on record for somebody with another " + strings.Join(differs, " and ") +
+		Text: "the local identifier (" + whose(local) + ") is on record for somebody with another " + strings.Join(differs, " and ") +
 			"; the two are kept apart, and the person of this referral is a Patient of their own; ask the sender which number is right",
 	}), sent.key, store.Key{Type: "Patient", ID: id})
 	return out, nil
@@ -117,18 +117,29 @@ func (s *Service) elsewhere(tx store.Tx, sent prepared) ([]fault.Issue, error) {
 			if n := root.Identifier(nhs.SystemNHSNumber); v.ID == sent.key.ID || n == "" || !hasIdentifier(root, x) {
 				continue
 			}
-			whose := "system " + x.Str("system")
-			if x.Str("system") == "" {
-				whose = "given by " + x.TextAt("assigner.identifier.value")
-			}
 			out = append(out, fault.Issue{
 				Severity: "warning", Code: profile.FlagShared, Expression: fmt.Sprintf("Patient.identifier[%d]", i), Place: sent.place,
-				Text: "the local identifier (" + whose + ") is on record for somebody with another NHS number; the two are kept apart by their NHS numbers; ask the sender whose number it is",
+				Text: "the local identifier (" + whose(x) + ") is on record for somebody with another NHS number; the two are kept apart by their NHS numbers; ask the sender whose number it is",
 			})
 			break
 		}
 	}
 	return out, nil
+}
+
+// maxSystem bounds a system that a flag repeats, in bytes.
+const maxSystem = 200
+
+// whose says which numbers an identifier is one of. An assigner is named by an
+// ODS code only: anything else that stands there could be about somebody.
+func whose(id *element.Value) string {
+	if system := id.Str("system"); system != "" && len(system) <= maxSystem {
+		return "system " + system
+	}
+	if ods, why := nhs.ParseODS(id.TextAt("assigner.identifier.value")); why == nhs.Valid {
+		return "given by " + ods
+	}
+	return "of the sender"
 }
 
 // hasIdentifier reports whether a Patient has the same identifier: of the same
