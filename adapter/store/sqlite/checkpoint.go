@@ -55,7 +55,7 @@ func (s *Store) keepCheckpointing() {
 // holds s.checkpoint.
 func (s *Store) copyInBackground() error {
 	if s.checkpointer == nil {
-		c, err := openCheckpointer(s.file)
+		c, err := s.openCheckpointer()
 		if err != nil {
 			return err
 		}
@@ -71,13 +71,19 @@ func (s *Store) copyInBackground() error {
 	return err
 }
 
-func openCheckpointer(file string) (*conn, error) {
-	c, err := openConn(file, readWrite)
+// openCheckpointer opens the connection that copies beside the writer, and rests
+// between pages while the log has room.
+func (s *Store) openCheckpointer() (*conn, error) {
+	c, err := openConn(s.file, readWrite)
 	if err != nil {
 		return nil, err
 	}
 	c.leaveLog()
-	if err := c.exec("PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0"); err != nil {
+	err = c.exec("PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0")
+	if err == nil {
+		err = c.rest(func() bool { return s.stats.walFrames.Load() >= int64(s.cfg.WALPages) || s.waited.Load() })
+	}
+	if err != nil {
 		return nil, errors.Join(err, c.close())
 	}
 	return c, nil

@@ -21,6 +21,7 @@ type conn struct {
 	db    uintptr
 	cell  uintptr // 16 bytes for results that C returns through pointers
 	stmts map[string]*stmt
+	pace  *pace // of a connection whose writes rest
 }
 
 // openMode says what a connection may do with the file.
@@ -59,6 +60,20 @@ func (c *conn) pointer() uintptr { return pointerAt(c.cell) }
 // pointerAt reads a pointer from memory of C.
 func pointerAt(p uintptr) uintptr { return uintptr(binary.NativeEndian.Uint64(libc.GoBytes(p, 8))) }
 
+// putPointer writes a pointer to memory of C.
+func putPointer(p, value uintptr) {
+	binary.NativeEndian.PutUint64(libc.GoBytes(p, 8), uint64(value))
+}
+
+// function is a C function as Go code calls it.
+func function[F any](p uintptr) F {
+	boxed := &struct{ p uintptr }{p}
+	return *(*F)(unsafe.Pointer(boxed))
+}
+
+// address is a Go function as C code calls it. Whoever has it must keep f.
+func address[F any](f *F) uintptr { return *(*uintptr)(unsafe.Pointer(f)) }
+
 // int32s reads the cell as two C ints.
 func (c *conn) int32s() (int32, int32) {
 	b := libc.GoBytes(c.cell, 8)
@@ -79,6 +94,9 @@ func (c *conn) close() error {
 	var err error
 	if rc := sqlite3.Xsqlite3_close_v2(c.tls, c.db); rc != sqlite3.SQLITE_OK {
 		err = c.fail(rc)
+	}
+	if c.pace != nil {
+		sqlite3.Xsqlite3_free(c.tls, c.pace.methods)
 	}
 	sqlite3.Xsqlite3_free(c.tls, c.cell)
 	c.tls.Close()
@@ -179,25 +197,33 @@ func (c *conn) checkpoint(mode int32) (frames, copied int32, err error) {
 
 // syncData waits until what was written to the data file is on disk. SQLite
 // has no call for that: a checkpoint beside a writer leaves it to a later one.
-// The file is SQLite's own, because closing another descriptor of it would drop
-// SQLite's locks (https://sqlite.org/howtocorrupt.html section 2.2).
 func (c *conn) syncData() error {
+	file, err := c.dataFile()
+	if err != nil {
+		return err
+	}
+	methods := pointerAt(file + unsafe.Offsetof(sqlite3.Tsqlite3_file{}.FpMethods))
+	sync := function[func(*libc.TLS, uintptr, int32) int32](pointerAt(methods + unsafe.Offsetof(sqlite3.Tsqlite3_io_methods{}.FxSync)))
+	if rc := sync(c.tls, file, sqlite3.SQLITE_SYNC_NORMAL); rc != sqlite3.SQLITE_OK {
+		return c.fail(rc)
+	}
+	return nil
+}
+
+// dataFile is the sqlite3_file of the data. It is SQLite's own, because closing
+// another descriptor of it would drop SQLite's locks
+// (https://sqlite.org/howtocorrupt.html section 2.2).
+func (c *conn) dataFile() (uintptr, error) {
 	name, err := libc.CString("main")
 	if err != nil {
-		return fmt.Errorf("sqlite: %w", err)
+		return 0, fmt.Errorf("sqlite: %w", err)
 	}
 	defer libc.Xfree(c.tls, name)
 	c.clearCell()
 	if rc := sqlite3.Xsqlite3_file_control(c.tls, c.db, name, sqlite3.SQLITE_FCNTL_FILE_POINTER, c.cell); rc != sqlite3.SQLITE_OK {
-		return c.fail(rc)
+		return 0, c.fail(rc)
 	}
-	file := c.pointer()
-	methods := pointerAt(file + unsafe.Offsetof(sqlite3.Tsqlite3_file{}.FpMethods))
-	sync := &struct{ p uintptr }{pointerAt(methods + unsafe.Offsetof(sqlite3.Tsqlite3_io_methods{}.FxSync))}
-	if rc := (*(*func(*libc.TLS, uintptr, int32) int32)(unsafe.Pointer(sync)))(c.tls, file, sqlite3.SQLITE_SYNC_NORMAL); rc != sqlite3.SQLITE_OK {
-		return c.fail(rc)
-	}
-	return nil
+	return c.pointer(), nil
 }
 
 // leaveLog keeps SQLite from copying the log when the last connection closes:

@@ -115,15 +115,6 @@ func init() {
 // at is the C struct at an address.
 func at[T any](p uintptr) *T { return *(**T)(unsafe.Pointer(&p)) }
 
-// address is a Go function as C code calls it.
-func address[F any](f *F) uintptr { return *(*uintptr)(unsafe.Pointer(f)) }
-
-// function is a C function as Go code calls it.
-func function[F any](p uintptr) F {
-	boxed := &struct{ p uintptr }{p}
-	return *(*F)(unsafe.Pointer(boxed))
-}
-
 // NewFaultyDisk makes a folder a faulty disk. No file of it may be open.
 func NewFaultyDisk(folder string, seed uint64) *FaultyDisk {
 	d := &FaultyDisk{folder: filepath.Clean(folder), images: map[string]*image{}, rng: rand.New(rand.NewPCG(seed, 1))}

@@ -53,6 +53,7 @@ type Store struct {
 	checkpoint   sync.Mutex    // one checkpoint at a time; guards checkpointer
 	uncertain    atomic.Bool   // a checkpoint failed, see recover.go
 	caughtUp     atomic.Bool   // the background has left little of the log to copy
+	waited       atomic.Bool   // the store closes, or begins the log anew after trouble
 
 	stats  counters
 	pruner pruner
@@ -155,7 +156,7 @@ func (s *Store) openWriter(ctx context.Context) error {
 		w, err = newWriter(s, c)
 	}
 	if err == nil {
-		s.checkpointer, err = openCheckpointer(s.file)
+		s.checkpointer, err = s.openCheckpointer()
 	}
 	if err != nil {
 		return errors.Join(err, c.close())
@@ -240,6 +241,7 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
+	s.waited.Store(true)
 	close(s.queue)
 	s.closing.Unlock()
 	<-s.stopped

@@ -184,7 +184,8 @@ func TestStatsAndChecks(t *testing.T) {
 }
 
 // The log must not grow without bound while writes go on, nor must a reader
-// that stays open stop the writer.
+// that stays open stop the writer. Beside a copy that has not ended yet it may
+// have twice its length.
 func TestTheLogIsBounded(t *testing.T) {
 	s := open(t, sqlite.Config{Path: t.TempDir(), CheckpointPages: 100, WALPages: 200})
 	defer s.Close()
@@ -194,7 +195,7 @@ func TestTheLogIsBounded(t *testing.T) {
 		}
 	}
 	write(400)
-	if frames := s.WALFrames(); frames > 300 {
+	if frames := s.WALFrames(); frames > 500 {
 		t.Errorf("%d frames in the log", frames)
 	}
 	if err := s.View(context.Background(), func(r store.Reader) error {
@@ -207,7 +208,7 @@ func TestTheLogIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(200)
-	if frames := s.WALFrames(); frames > 300 {
+	if frames := s.WALFrames(); frames > 500 {
 		t.Errorf("%d frames in the log after a long reader", frames)
 	}
 }

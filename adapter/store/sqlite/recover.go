@@ -88,8 +88,10 @@ func (w *writer) ready() error {
 // try.
 func (w *writer) forget() error {
 	s := w.s
+	s.waited.Store(true)
 	s.checkpoint.Lock()
 	defer s.checkpoint.Unlock()
+	s.waited.Store(false)
 	if w.c != nil && w.fromStart() {
 		return nil
 	}
