@@ -20,8 +20,10 @@ import (
 // part of the places, and each of these rests for some times as long as it was in
 // use: how busy a greedy caller can keep the house is then bounded, whatever a
 // request costs and however slow the disk is. Once it takes less it gets places
-// back one by one, lest it come in bursts. When all want much nobody is greedy,
-// and all places are used.
+// back one by one, lest it come in bursts; and as long as its line is longer than
+// the house has places, it must take far less, or it would come and go about that
+// bound and the others feel each coming. When all want much nobody is greedy, and
+// all places are used.
 //
 // It bounds no lines: every waiting request is one of the open ones, which are
 // counted already.
@@ -58,8 +60,9 @@ func (l *line) usage(now time.Time) time.Duration {
 // lately is for how long a caller that comes now and then counts as being there.
 const lately = time.Second
 
-// halfTime is in what time half of what a caller used is forgotten.
-const halfTime = time.Second
+// halfTime is in what time half of what a caller used is forgotten: short, for
+// until a greedy caller is known as one all feel it.
+const halfTime = 500 * time.Millisecond
 
 // A caller is greedy when it takes this many times its share, within these parts
 // of the time of all, and twice as much as somebody else.
@@ -72,13 +75,17 @@ const (
 // busy is from how many places in use on average on there is anything to protect.
 const busy = 2
 
+// letGo is at what part of these bounds a caller that is held and has a long line
+// is no longer greedy: being held it takes less, and the house is less busy.
+const letGo = .5
+
 // growEvery is how soon a caller that was greedy gets one place more.
 const growEvery = 500 * time.Millisecond
 
 // A place of a part rests for restFor times as long as it was in use, and not
 // longer than restMost.
 const (
-	restFor  = 4
+	restFor  = 8
 	restMost = time.Second
 )
 
@@ -180,13 +187,17 @@ func (t *turnstile) greedy(l *line, now time.Time) bool {
 			least = min(least, u)
 		}
 	}
+	bound := 1.
+	if l.places < t.places && len(l.tickets) >= t.places {
+		bound = letGo
+	}
 	// What decays by half in halfTime comes to rest at halfTime/ln 2 of what one
 	// place in use adds.
-	if all.Seconds() < busy*halfTime.Seconds()/math.Ln2 || least > l.used/2 {
+	if all.Seconds() < bound*busy*halfTime.Seconds()/math.Ln2 || least > l.used/2 {
 		return false
 	}
 	share := float64(greed) / float64(1+t.others(l, now))
-	return l.used.Seconds() > min(max(share, leastGreed), mostGreed)*all.Seconds()
+	return l.used.Seconds() > bound*min(max(share, leastGreed), mostGreed)*all.Seconds()
 }
 
 // leave gives a place back that was in use for a time, and lets in whoever is
