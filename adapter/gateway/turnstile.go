@@ -20,10 +20,9 @@ import (
 // part of the places, and each of these rests for some times as long as it was in
 // use: how busy a greedy caller can keep the house is then bounded, whatever a
 // request costs and however slow the disk is. Once it takes less it gets places
-// back one by one, lest it come in bursts; and as long as its line is longer than
-// the house has places, it must take far less, or it would come and go about that
-// bound and the others feel each coming. When all want much nobody is greedy, and
-// all places are used.
+// back one by one, lest it come in bursts; and whoever took many times its share
+// must take far less, or it would come and go about that bound and the others feel
+// each coming. When all want much nobody is greedy, and all places are used.
 //
 // It bounds no lines: every waiting request is one of the open ones, which are
 // counted already.
@@ -50,6 +49,7 @@ type line struct {
 
 	places  int       // how many it may have while others are there
 	changed time.Time // when that was changed
+	strict  bool      // it took very much before it was held
 }
 
 // usage is used as of now.
@@ -75,8 +75,15 @@ const (
 // busy is from how many places in use on average on there is anything to protect.
 const busy = 2
 
-// letGo is at what part of these bounds a caller that is held and has a long line
-// is no longer greedy: being held it takes less, and the house is less busy.
+// A caller is held strictly when it took this many times its share, or nearly all,
+// and had requests for half of the places.
+const (
+	veryGreedy = 4
+	nearlyAll  = .8
+)
+
+// letGo is at what part of these bounds a caller that is held strictly is no longer
+// greedy: being held it takes less, and the house is less busy.
 const letGo = .5
 
 // growEvery is how soon a caller that was greedy gets one place more.
@@ -85,7 +92,7 @@ const growEvery = 500 * time.Millisecond
 // A place of a part rests for restFor times as long as it was in use, and not
 // longer than restMost.
 const (
-	restFor  = 8
+	restFor  = 4
 	restMost = time.Second
 )
 
@@ -177,7 +184,8 @@ func (t *turnstile) judge(l *line, used time.Duration, now time.Time) (rest bool
 	return false
 }
 
-// greedy reports whether a caller takes too much of a busy house.
+// greedy reports whether a caller takes too much of a busy house, and notes how
+// it is to be held.
 func (t *turnstile) greedy(l *line, now time.Time) bool {
 	var all time.Duration
 	least := l.used
@@ -187,8 +195,8 @@ func (t *turnstile) greedy(l *line, now time.Time) bool {
 			least = min(least, u)
 		}
 	}
-	bound := 1.
-	if l.places < t.places && len(l.tickets) >= t.places {
+	free, bound := l.places == t.places, 1.
+	if !free && l.strict {
 		bound = letGo
 	}
 	// What decays by half in halfTime comes to rest at halfTime/ln 2 of what one
@@ -196,8 +204,14 @@ func (t *turnstile) greedy(l *line, now time.Time) bool {
 	if all.Seconds() < bound*busy*halfTime.Seconds()/math.Ln2 || least > l.used/2 {
 		return false
 	}
-	share := float64(greed) / float64(1+t.others(l, now))
-	return l.used.Seconds() > bound*min(max(share, leastGreed), mostGreed)*all.Seconds()
+	takes, share := l.used.Seconds()/all.Seconds(), 1/float64(1+t.others(l, now))
+	if takes <= bound*min(max(greed*share, leastGreed), mostGreed) {
+		return false
+	}
+	if free {
+		l.strict = takes > min(veryGreedy*share, nearlyAll) && l.inside+len(l.tickets) >= t.places/2
+	}
+	return true
 }
 
 // leave gives a place back that was in use for a time, and lets in whoever is
