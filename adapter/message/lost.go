@@ -14,6 +14,9 @@ func (p Path) Lost(from []Node) (to []Node, name string, there []string) {
 		var next []Node
 		seen := map[string]bool{}
 		for _, n := range to {
+			if n.t.nodes[n.id].leaf() && s.itself() {
+				next = append(next, n)
+			}
 			n.members(func(c Node) {
 				switch known := seen[c.Name()]; {
 				case c.Name() == s.name:

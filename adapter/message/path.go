@@ -105,9 +105,17 @@ func (p Path) All(n Node, visit func(Node) bool) {
 	}
 }
 
-// leaf reports whether the node is its own first component: HL7 v2.5.1
-// section 2.5.3.3 reads a field without delimiters as its component 1.
+// leaf reports whether the node has nothing below it.
 func (d *node) leaf() bool { return d.kind != Object && d.kind != List }
+
+// XMLText is the name under which an XML element that has attributes holds its
+// text.
+const XMLText = "$text"
+
+// itself reports whether a leaf is what the step asks of it: HL7 v2.5.1 section
+// 2.5.3.3 reads a field without delimiters as its component 1, and an XML
+// element whose attributes are not there this time is its own text.
+func (s *step) itself() bool { return s.name == "1" || s.name == XMLText }
 
 // firstStep returns the id of the first node the step leads to, or -1.
 func (t *Tree) firstStep(id int32, s *step) int32 {
@@ -125,7 +133,7 @@ func (t *Tree) firstStep(id int32, s *step) int32 {
 		return found
 	}
 	if t.nodes[id].leaf() {
-		if s.name == "1" {
+		if s.itself() {
 			return id
 		}
 		return -1
@@ -171,7 +179,7 @@ func (t *Tree) eachStep(id int32, s *step, visit func(int32) bool) bool {
 	}
 	var seen [maxSelectors]int
 	if t.nodes[id].leaf() {
-		if s.name != "1" {
+		if !s.itself() {
 			return true
 		}
 		if t.selected(id, s.selects, &seen) {

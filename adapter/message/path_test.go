@@ -106,6 +106,8 @@ func TestPaths(t *testing.T) {
 		{json, "subject.resolve().given", "Tom", "Tom,Joe"},
 		{json, "patient.given[where . = Joe]", "Joe", "Joe"},
 		{json, "patient.resolve()", "", ""},
+		{json, "patient.given.$text", "Tom", "Tom,Joe"},
+		{json, "patient.$text", "", ""},
 	} {
 		p, err := message.ParsePath(tc.path)
 		if err != nil {

@@ -10,7 +10,7 @@ import (
 
 // Names in the tree that are no names of elements.
 const (
-	textName   = "$text"
+	textName   = message.XMLText
 	soapHeader = "soap:Header"
 )
 
