@@ -53,9 +53,10 @@ type Store interface {
 // fetches it for a whole group of decisions at once. It is only about speed: a
 // store may ignore it, and what is not hinted at is read all the same.
 type Hint struct {
-	Keys       []Key      // resources that it will Get or Put
-	Dedupe     [][32]byte // messages that it will Find
-	Deliveries []int64    // deliveries that it will Get, Settle or Extend
+	Keys       []Key            // resources that it will Get or Put
+	Dedupe     [][32]byte       // messages that it will Find
+	Deliveries []int64          // deliveries that it will Get, Settle or Extend
+	Searches   []resource.Query // what it will Search for; only the first page of what carries one value can be read ahead
 }
 
 // Retention says before which time things are old enough to be removed; a zero

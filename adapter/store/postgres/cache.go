@@ -1,9 +1,11 @@
 package postgres
 
 import (
-	"github.com/jackc/pgx/v5"
-	"github.com/linkloop/linkloop/adapter/resource"
+	"slices"
 
+	"github.com/jackc/pgx/v5"
+
+	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
@@ -16,6 +18,7 @@ type cache struct {
 	deliveries map[int64]*delivery
 	byKey      map[string]*delivery
 	once       map[string]bool
+	carrying   map[resource.Term][]store.Version // all that carry one value, in no order; without what is pending
 }
 
 // head is the current version of a resource.
@@ -31,6 +34,7 @@ func newCache() cache {
 	return cache{
 		heads: map[store.Key]*head{}, byDedupe: map[[32]byte]*store.Message{}, messages: map[int64]*store.Message{},
 		deliveries: map[int64]*delivery{}, byKey: map[string]*delivery{}, once: map[string]bool{},
+		carrying: map[resource.Term][]store.Version{},
 	}
 }
 
@@ -53,7 +57,9 @@ const (
 	sqlHeads = "SELECT k.n, " + headColumns + " FROM unnest($1::int[], $2::bytea[]) WITH ORDINALITY k(type, id, n) " +
 		"JOIN linkloop.resource r ON r.type = k.type AND r.id = k.id JOIN linkloop.version v ON v.seq = r.seq"
 	sqlDeliveries = "SELECT " + deliveryColumns + ", payload FROM linkloop.delivery WHERE id = ANY($1::bigint[])"
-	sqlMessages   = "SELECT " + messageColumns + ", reply, body FROM linkloop.inbox WHERE dedupe = ANY($1::bytea[])"
+	sqlCarrying   = "SELECT q.list, " + versionColumns + " FROM unnest($1::bigint[]) q(list) CROSS JOIN LATERAL " +
+		"(SELECT p.seq FROM linkloop.posting p WHERE p.list = q.list ORDER BY p.seq LIMIT $2) p JOIN linkloop.version v ON v.seq = p.seq"
+	sqlMessages = "SELECT " + messageColumns + ", reply, body FROM linkloop.inbox WHERE dedupe = ANY($1::bytea[])"
 )
 
 // readAhead asks for what the decisions of the group will read.
@@ -63,6 +69,7 @@ func (w *writer) readAhead(b *pgx.Batch, group []*decision) {
 	var id [][]byte
 	var dedupe [][]byte
 	var deliveries []int64
+	var carried []int64
 	for _, d := range group {
 		for _, h := range d.hints {
 			for _, k := range h.Keys {
@@ -83,6 +90,11 @@ func (w *writer) readAhead(b *pgx.Batch, group []*decision) {
 				}
 			}
 			deliveries = append(deliveries, h.Deliveries...)
+			for _, q := range h.Searches {
+				if term, one := carries(q); one {
+					carried = append(carried, int64(term))
+				}
+			}
 		}
 	}
 	if len(keys) > 0 {
@@ -113,6 +125,11 @@ func (w *writer) readAhead(b *pgx.Batch, group []*decision) {
 			return rows.Err()
 		})
 	}
+	if len(carried) > 0 {
+		slices.Sort(carried)
+		carried = slices.Compact(carried)
+		b.Queue(sqlCarrying, carried, carriedMost+1).Query(func(rows pgx.Rows) error { return w.carry(carried, rows) })
+	}
 	if len(dedupe) > 0 {
 		b.Queue(sqlMessages, dedupe).Query(func(rows pgx.Rows) error {
 			for rows.Next() {
@@ -125,4 +142,35 @@ func (w *writer) readAhead(b *pgx.Batch, group []*decision) {
 			return rows.Err()
 		})
 	}
+}
+
+// carriedMost is how many that carry one value are read ahead; where there are
+// more, or their bodies are too long, the search is left to itself.
+const carriedMost = 20
+
+// carry notes what carries the values that were asked for.
+func (w *writer) carry(asked []int64, rows pgx.Rows) error {
+	found := map[resource.Term][]store.Version{}
+	for _, list := range asked {
+		found[resource.Term(list)] = nil
+	}
+	size := 0
+	for rows.Next() {
+		var list int64
+		v, err := scanVersion(rows, store.Key{}, &list)
+		if err != nil {
+			return err
+		}
+		term := resource.Term(list)
+		found[term], size = append(found[term], v), size+len(v.Body)
+	}
+	if err := rows.Err(); err != nil || size > maxPageBytes {
+		return err
+	}
+	for term, versions := range found {
+		if len(versions) <= carriedMost {
+			w.cache.carrying[term] = versions
+		}
+	}
+	return nil
 }

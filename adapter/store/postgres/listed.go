@@ -19,58 +19,39 @@ func (r resourceWriter) Search(q resource.Query) (store.Page, error) {
 	if q.Check != nil {
 		return store.Filter(q, r.Search)
 	}
-	if r.simple(q) {
-		if page, whole, err := r.listed(q); whole || err != nil {
+	if term, one := carries(q); one && len(r.t.w.held.refacts)+len(r.t.made.refacts) == 0 {
+		if page, whole, err := r.listed(q, term); whole || err != nil {
 			return page, err
 		}
 	}
 	return r.resources.Search(q)
 }
 
-// simple reports whether a query is for the first page of what carries one value.
-func (r resourceWriter) simple(q resource.Query) bool {
-	return len(q.IDs)+len(q.Ranges) == 0 && len(q.Clauses) == 1 && !q.Clauses[0].Not && len(q.Clauses[0].Any) == 1 &&
-		q.UpdatedLow == 0 && q.UpdatedHigh == 0 && q.Order.Param == 0 && q.After == "" && !q.Total && q.Limit > 0 && q.Limit <= listedMost &&
-		len(r.t.w.held.refacts)+len(r.t.made.refacts) == 0
+// carries reports whether a query is for the first page of what carries one
+// value, and which.
+func carries(q resource.Query) (resource.Term, bool) {
+	if len(q.IDs)+len(q.Ranges) > 0 || len(q.Clauses) != 1 || q.Clauses[0].Not || len(q.Clauses[0].Any) != 1 || q.Check != nil ||
+		q.UpdatedLow != 0 || q.UpdatedHigh != 0 || q.Order.Param != 0 || q.After != "" || q.Total || q.Limit <= 0 || q.Limit > listedMost {
+		return 0, false
+	}
+	return q.Clauses[0].Any[0], true
 }
 
-// listed answers a simple query; whole is false when the bodies are too many
-// for one answer.
-func (r resourceWriter) listed(q resource.Query) (page store.Page, whole bool, err error) {
+// listed answers a query for what carries a term; whole is false when the bodies
+// are too many for one answer.
+func (r resourceWriter) listed(q resource.Query, term resource.Term) (page store.Page, whole bool, err error) {
 	if err := r.t.writing(); err != nil {
 		return page, false, err
 	}
 	pending := r.pending(q.Type)
-	term := q.Clauses[0].Any[0]
-	rows, err := r.t.direct("SELECT "+versionColumns+" FROM linkloop.posting p JOIN linkloop.version v ON v.seq = p.seq WHERE p.list = $1 ORDER BY p.seq"+
-		desc(q.Order.Descending)+" LIMIT $2", int64(term), q.Limit+1+len(pending))
-	if err != nil {
+	found, whole, err := r.carrying(q, term, pending)
+	if err != nil || !whole {
 		return page, false, err
-	}
-	size := 0
-	var found []store.Version
-	add := func(v store.Version) { found, size = append(found, v), size+len(v.Body) }
-	for rows.Next() && size <= maxPageBytes {
-		v, err := scanVersion(rows, store.Key{})
-		if err != nil {
-			rows.Close()
-			return page, false, r.t.breaks(err)
-		}
-		if pending[v.Key] == nil {
-			add(v)
-		}
-	}
-	rows.Close()
-	if err := rows.Err(); err != nil {
-		return page, false, asFault(err)
 	}
 	for k, h := range pending {
 		if !h.deleted && h.facts.Has(term) {
-			add(store.Version{Key: k, Number: h.number, Updated: instant(h.seq), Body: h.body})
+			found = append(found, store.Version{Key: k, Number: h.number, Updated: instant(h.seq), Body: h.body})
 		}
-	}
-	if size > maxPageBytes {
-		return page, false, nil
 	}
 	slices.SortFunc(found, func(a, b store.Version) int {
 		n := cmp.Compare(a.Updated.UnixMicro(), b.Updated.UnixMicro())
@@ -85,6 +66,32 @@ func (r resourceWriter) listed(q resource.Query) (page store.Page, whole bool, e
 		page.Next = store.Cursor{Order: s.order(), Number: found[q.Limit-1].Updated.UnixMicro()}.String()
 	}
 	return page, true, nil
+}
+
+// carrying is what the database has of a page, without what is pending: as read
+// ahead, or asked for now.
+func (r resourceWriter) carrying(q resource.Query, term resource.Term, pending map[store.Key]*head) (found []store.Version, whole bool, err error) {
+	if all, known := r.t.w.cache.carrying[term]; known {
+		return slices.DeleteFunc(slices.Clone(all), func(v store.Version) bool { return pending[v.Key] != nil }), true, nil
+	}
+	rows, err := r.t.direct("SELECT "+versionColumns+" FROM linkloop.posting p JOIN linkloop.version v ON v.seq = p.seq WHERE p.list = $1 ORDER BY p.seq"+
+		desc(q.Order.Descending)+" LIMIT $2", int64(term), q.Limit+1+len(pending))
+	if err != nil {
+		return nil, false, err
+	}
+	defer rows.Close()
+	size := 0
+	for rows.Next() && size <= maxPageBytes {
+		v, err := scanVersion(rows, store.Key{})
+		if err != nil {
+			return nil, false, r.t.breaks(err)
+		}
+		if size += len(v.Body); pending[v.Key] == nil {
+			found = append(found, v)
+		}
+	}
+	rows.Close()
+	return found, size <= maxPageBytes, asFault(rows.Err())
 }
 
 // pending are the current versions of a type that the database does not have yet.

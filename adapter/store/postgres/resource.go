@@ -68,10 +68,10 @@ func (r resources) one(k store.Key, sql string, args ...any) (store.Version, err
 }
 
 // scanVersion reads the columns of a version; without a key it names itself.
-func scanVersion(row pgx.CollectableRow, k store.Key) (store.Version, error) {
+func scanVersion(row pgx.CollectableRow, k store.Key, before ...any) (store.Version, error) {
 	var seq int64
 	v := store.Version{Key: k}
-	if err := row.Scan(&seq, &v.Number, &v.Deleted, &v.Body); err != nil {
+	if err := row.Scan(append(before, &seq, &v.Number, &v.Deleted, &v.Body)...); err != nil {
 		return v, err
 	}
 	v.Updated = instant(seq)

@@ -122,6 +122,7 @@ func (t *tx) rows(sql string, args ...any) (pgx.Rows, error) {
 		if err := t.w.c.SendBatch(t.w.ctx, b).Close(); err != nil {
 			return nil, t.breaks(err)
 		}
+		clear(t.w.cache.carrying) // what was pending is in the database now
 	}
 	return t.direct(sql, args...)
 }

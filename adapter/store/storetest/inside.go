@@ -82,6 +82,12 @@ func testInside(t *testing.T, open Open) {
 			for range 60 {
 				fails := rng.IntN(4) == 0
 				seed := rng.Uint64()
+				var hint store.Hint
+				for _, name := range names {
+					if rng.IntN(2) == 0 { // what it reads ahead must not be told from what it reads
+						hint.Searches = append(hint.Searches, resource.Query{Type: "Task", Clauses: clauses(having(name)), Limit: 1 + rng.IntN(8)})
+					}
+				}
 				err := s.Decide(ctx(), func(tx store.Tx) error {
 					mu.Lock()
 					defer mu.Unlock()
@@ -114,7 +120,7 @@ func testInside(t *testing.T, open Open) {
 					}
 					is = m
 					return nil
-				})
+				}, hint)
 				if err != nil && !(fails && errors.Is(err, errChangedItsMind)) {
 					t.Errorf("decide: %v", err)
 				}
