@@ -33,6 +33,7 @@ resources:
         value: <- number
     name: [{family: <- family, given: [<- given]}]
     birthDate: <- born | date
+    deceasedDateTime: <- died | date
     telecom: [{system: phone, value: <- phone}]
     address: [{line: [<- street], city: <- town}]
     contact: [{name: {text: <- carer}, telecom: [{system: phone, value: <- carerPhone}]}]
@@ -63,11 +64,17 @@ resources:
 
 func atHospital(t *testing.T) *house {
 	t.Helper()
+	return at(t, hospital)
+}
+
+// at is a house with a sender that has a mapping of its own.
+func at(t *testing.T, text string) *house {
+	t.Helper()
 	folder := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(folder, "hospital"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(folder, "hospital", "mapping.yaml"), []byte(hospital), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "hospital", "mapping.yaml"), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return open(t, func(c *config.Config) {
@@ -125,6 +132,7 @@ func TestLocalIdentifier(t *testing.T) {
 		{"A", edith}, {"B", append(slices.Clone(edith), "phone", "01723 555 0142")}, {"C", karl}, {"D", karl},
 		{"E", []string{"number", "90012345", "family", "Thornbury", "given", "Edward", "born", "1970-05-01"}},
 		{"F", []string{"number", "90012345", "family", "THORNBURY", "born", "1941"}},
+		{"G", []string{"number", "90012345", "family", "Thornbury-Otherman", "died", "2026-03-01"}},
 	} {
 		h.want(h.from(x.ref, x.pairs...), 200)
 	}
@@ -139,8 +147,11 @@ func TestLocalIdentifier(t *testing.T) {
 		!strings.Contains(noted(h.work("F")), "under this local identifier (system urn:example:hospital:number) differs in birthDate") {
 		t.Errorf("a less precise birth date: %s", noted(h.work("F")))
 	}
+	if person("G") != person("A") || !tagged(h.work("G"), "patient-deceased") || tagged(h.work("F"), "patient-deceased") {
+		t.Errorf("a second surname, and a death: %s", noted(h.work("G")))
+	}
 	c := h.work("C")
-	if !tagged(c, "identifier-shared") || !strings.Contains(noted(c), "another name.family and birthDate; the two are kept apart") {
+	if !tagged(c, "identifier-shared") || !strings.Contains(noted(c), "another family name and birth date; the two are kept apart") {
 		t.Errorf("the Task does not say that the number is somebody else's: %s", noted(c))
 	}
 	if got := h.who(c); got.TextAt("name.family") != "Otherman" || got.TextAt("identifier.value") != "90012345" {
@@ -253,5 +264,23 @@ func TestTypeThatIsNotTaken(t *testing.T) {
 		if !bytes.Contains(r.body, []byte(want)) || !bytes.Contains(r.body, []byte("I12, REF")) || bytes.Contains(r.body, []byte("Canarybird")) {
 			t.Errorf("%s: %q", came, r.body)
 		}
+	}
+}
+
+// TestNamedInNotes: a GP who comes by a reference is named in words where people
+// read of them, and not at all where the record has the same one.
+func TestNamedInNotes(t *testing.T) {
+	const surgery = "identifier: {system: \"https://fhir.nhs.uk/Id/ods-organization-code\", value: <- practice}"
+	h := at(t, strings.Replace(strings.Replace(hospital, "- "+surgery, "- "+surgery+"\n      - -> gp", 1),
+		"resources:\n", "resources:\n  gp:\n    resourceType: Practitioner\n    name: [{text: <- gp}]\n", 1))
+	edith := []string{"nhs", "9990000018", "family", "Thornbury", "given", "Edith", "born", "1941-03-07", "practice", "A81001"}
+	h.want(h.from("A", append(slices.Clone(edith), "gp", "Dr A Patel")...), 200)
+	h.want(h.from("A", append(slices.Clone(edith), "gp", "Dr A Patel", "wants", "modify", "at", "2026-03-03T10:15:00Z")...), 200)
+	if text := noted(h.work("A")); strings.Contains(text, "Practitioner") || strings.Contains(text, "Patel") {
+		t.Errorf("the same GP is noted: %s", text)
+	}
+	h.want(h.from("A", append(slices.Clone(edith), "gp", "Dr B Jones", "wants", "modify", "at", "2026-03-04T10:15:00Z")...), 200)
+	if text := noted(h.work("A")); strings.Contains(text, "Practitioner/") || !strings.Contains(text, "practice: Dr B Jones") {
+		t.Errorf("another GP is not named: %s", text)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/store"
 )
 
 // maxNote bounds a note of what was sent, in bytes.
@@ -13,8 +14,10 @@ const maxNote = 2000
 // left notes what a message says about how to reach the person, whom else to
 // call and where they are registered, where the record says something else: it
 // must not be lost to who helps. Notes hold what was sent, so they go on the
-// Task only, and never where flags go: answers, the inbox, logs.
-func (p *plan) left(record, sent *element.Value) {
+// Task only, and never where flags go: answers, the inbox, logs. The error is the
+// store's.
+func (p *plan) left(tx store.Tx, d *draft, record, sent *element.Value) error {
+	names := names{tx: tx, d: d}
 	var parts []string
 	for _, x := range [...]struct {
 		name, label string
@@ -23,7 +26,7 @@ func (p *plan) left(record, sent *element.Value) {
 		{"telecom", "telephone or e-mail", telecomWords},
 		{"address", "address", addressWords},
 		{"contact", "contact", contactWords},
-		{"generalPractitioner", "practice", practiceWords},
+		{"generalPractitioner", "practice", names.practiceWords},
 	} {
 		have := record.Get(x.name)
 		if have != nil && element.Equal(have, sent.Get(x.name)) {
@@ -36,14 +39,15 @@ func (p *plan) left(record, sent *element.Value) {
 			}
 		}
 	}
-	if len(parts) == 0 {
-		return
+	if len(parts) == 0 || names.err != nil {
+		return names.err
 	}
 	text := "Sent with this message and not in the record of the person, which was left as it is in this. " + strings.Join(parts, "; ")
 	if len(text) > maxNote {
 		text = strings.ToValidUTF8(text[:maxNote], "") + " …"
 	}
 	p.notes = append(p.notes, text)
+	return nil
 }
 
 // noteTask puts notes on a Task, each once.
@@ -89,8 +93,41 @@ func contactWords(v *element.Value) string {
 	return joined(parts, ", ")
 }
 
-func practiceWords(v *element.Value) string {
-	return joined([]string{v.Str("display"), v.TextAt("identifier.value"), v.Str("reference")}, ", ")
+// names finds what resources of a message, and those that are held, are called.
+type names struct {
+	tx  store.Tx
+	d   *draft
+	err error // the store's
+}
+
+// practiceWords says which practice or GP is meant. A reference is no word: what
+// it leads to may not be stored because of this message.
+func (n *names) practiceWords(v *element.Value) string {
+	if words := joined([]string{v.Str("display"), v.TextAt("identifier.value")}, ", "); words != "" {
+		return words
+	}
+	key, ok := reference(v.Str("reference"))
+	if !ok || n.err != nil {
+		return ""
+	}
+	var root *element.Value
+	if i := slices.IndexFunc(n.d.resources, func(r prepared) bool { return r.key == key }); i >= 0 {
+		root = n.d.resources[i].root
+	} else {
+		var h held
+		if h, ok, n.err = hold(n.tx, key); !ok || n.err != nil {
+			return ""
+		}
+		root = h.root
+	}
+	name := root.TextAt("name") // of an Organization
+	if name == "" {
+		name = root.TextAt("name.text")
+	}
+	if name == "" {
+		name = words(root, " ", "name.prefix", "name.given", "name.family")
+	}
+	return joined([]string{name, root.TextAt("identifier.value")}, ", ")
 }
 
 // words are the texts at some paths of an element, in their order.

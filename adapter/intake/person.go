@@ -31,21 +31,21 @@ func (s *Service) apart(tx store.Tx, sender string, d *draft) (*draft, error) {
 	}
 	sent := d.resources[i]
 	if sent.root.Identifier(nhs.SystemNHSNumber) != "" {
-		found, err := s.elsewhere(tx, sent)
+		found, err := d.elsewhere(tx, sent)
 		if err != nil || len(found) == 0 {
 			return d, err
 		}
 		return d.with(found...), nil
 	}
-	at, local := localIdentifier(sent.root)
-	if local == nil {
+	at, number := localIdentifier(sent.root)
+	if number == nil {
 		return d, nil
 	}
 	old, found, err := hold(tx, sent.key)
 	if err != nil || !found {
 		return d, err
 	}
-	differs := distinguishes(old.root, sent.root)
+	differs := compare(old.root, sent.root).names()
 	if len(differs) == 0 {
 		return d, nil
 	}
@@ -53,10 +53,10 @@ func (s *Service) apart(tx store.Tx, sender string, d *draft) (*draft, error) {
 	if names := families(sent.root); len(names) > 0 {
 		family = names[0]
 	}
-	id := s.deriveID("Patient", "sender", sender, local.Str("system"), local.Str("value"), "person", family, sent.root.Str("birthDate"))
+	id := s.deriveID("Patient", "sender", sender, number.Str("system"), number.Str("value"), "person", family, sent.root.Str("birthDate"))
 	out := s.renamed(d.with(fault.Issue{
 		Severity: "warning", Code: profile.FlagShared, Expression: fmt.Sprintf("Patient.identifier[%d]", at), Place: sent.place,
-		Text: "the local identifier (" + whose(local) + ") is on record for somebody with another " + strings.Join(differs, " and ") +
+		Text: "the local identifier (" + whose(number) + ") is on record for somebody with another " + strings.Join(differs, " and ") +
 			"; the two are kept apart, and the person of this referral is a Patient of their own; ask the sender which number is right",
 	}), sent.key, store.Key{Type: "Patient", ID: id})
 	return out, nil
@@ -73,39 +73,46 @@ func localIdentifier(patient *element.Value) (int, *element.Value) {
 	return 0, nil
 }
 
-// distinguishes names what tells two people under one local identifier apart:
-// surname and birth date, where both have them. A date that is less precise
-// agrees with one that is more.
-func distinguishes(old, new *element.Value) (out []string) {
-	if a, b := families(old), families(new); len(a) > 0 && len(b) > 0 &&
-		!slices.ContainsFunc(a, func(n string) bool { return slices.Contains(b, n) }) {
-		out = append(out, "name.family")
+// maxSharing bounds how many people with one local identifier are looked at.
+const maxSharing = 20
+
+// local is an identifier of a Patient that is not national.
+type local struct {
+	at       int // among the identifiers
+	id       *element.Value
+	carriers resource.Query // who has it
+}
+
+// locals are the local identifiers of somebody with an NHS number, and who has
+// them is told to the store ahead of the decision. One that is too long to be
+// searched for is none.
+func (s *Service) locals(d *draft) (out []local) {
+	i := slices.IndexFunc(d.resources, func(r prepared) bool { return r.key.Type == "Patient" })
+	if i < 0 || d.resources[i].root.Identifier(nhs.SystemNHSNumber) == "" {
+		return nil
 	}
-	if a, b := old.Str("birthDate"), new.Str("birthDate"); a != "" && b != "" && !strings.HasPrefix(a, b) && !strings.HasPrefix(b, a) {
-		out = append(out, "birthDate")
+	for at, x := range d.resources[i].root.List("identifier") {
+		value, system := x.Str("value"), x.Str("system")
+		if value == "" || system == nhs.SystemNHSNumber || system == "" && x.TextAt("assigner.identifier.value") == "" {
+			continue
+		}
+		q, err := resource.Parse(s.cfg.Indexer, "Patient", url.Values{"identifier": {token(system) + "|" + token(value)}},
+			resource.Options{BaseURL: s.cfg.BaseURL})
+		if err != nil {
+			continue
+		}
+		q.Query.Limit = maxSharing
+		out = append(out, local{at, x, q.Query})
 	}
 	return out
 }
 
-// maxSharing bounds how many people with one local identifier are looked at.
-const maxSharing = 20
-
 // elsewhere flags each local identifier of a Patient that somebody on record
 // has under another NHS number: one of the two numbers is somebody else's.
-func (s *Service) elsewhere(tx store.Tx, sent prepared) ([]fault.Issue, error) {
+func (d *draft) elsewhere(tx store.Tx, sent prepared) ([]fault.Issue, error) {
 	var out []fault.Issue
-	for i, x := range sent.root.List("identifier") {
-		value := x.Str("value")
-		if value == "" || x.Str("system") == nhs.SystemNHSNumber || x.Str("system") == "" && x.TextAt("assigner.identifier.value") == "" {
-			continue
-		}
-		q, err := resource.Parse(s.cfg.Indexer, "Patient",
-			url.Values{"identifier": {token(x.Str("system")) + "|" + token(value)}}, resource.Options{BaseURL: s.cfg.BaseURL})
-		if err != nil {
-			continue // too long to be searched for, and so to be a number
-		}
-		q.Query.Limit = maxSharing
-		page, err := tx.Resources().Search(q.Query)
+	for _, l := range d.locals {
+		page, err := tx.Resources().Search(l.carriers)
 		if err != nil {
 			return nil, err
 		}
@@ -114,12 +121,12 @@ func (s *Service) elsewhere(tx store.Tx, sent prepared) ([]fault.Issue, error) {
 			if err != nil {
 				return nil, err
 			}
-			if n := root.Identifier(nhs.SystemNHSNumber); v.ID == sent.key.ID || n == "" || !hasIdentifier(root, x) {
+			if n := root.Identifier(nhs.SystemNHSNumber); v.ID == sent.key.ID || n == "" || !hasIdentifier(root, l.id) {
 				continue
 			}
 			out = append(out, fault.Issue{
-				Severity: "warning", Code: profile.FlagShared, Expression: fmt.Sprintf("Patient.identifier[%d]", i), Place: sent.place,
-				Text: "the local identifier (" + whose(x) + ") is on record for somebody with another NHS number; the two are kept apart by their NHS numbers; ask the sender whose number it is",
+				Severity: "warning", Code: profile.FlagShared, Expression: fmt.Sprintf("Patient.identifier[%d]", l.at), Place: sent.place,
+				Text: "the local identifier (" + whose(l.id) + ") is on record for somebody with another NHS number; the two are kept apart by their NHS numbers; ask the sender whose number it is",
 			})
 			break
 		}

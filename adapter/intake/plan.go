@@ -3,7 +3,6 @@ package intake
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
@@ -49,7 +48,7 @@ func (s *Service) plan(tx store.Tx, d *draft) (*plan, error) {
 			return nil, refuse(fault.Conflict, r.place,
 				"a referral with this identifier was received before with other content, as %s; change it with an update message", r.key)
 		case r.key.Type == "Patient":
-			if err := p.patient(s.cfg.Indexer, r, old, d.received); err != nil {
+			if err := p.patient(tx, s.cfg.Indexer, d, r, old); err != nil {
 				return nil, err
 			}
 		}
@@ -91,7 +90,7 @@ func (p *plan) write(tx store.Tx) error {
 // it may be another person. Else how to reach the person, whom else to call and
 // where they are registered follow the newer word, each for itself. What was
 // sent and not taken over is noted for the link worker.
-func (p *plan) patient(ix *resource.Indexer, r prepared, old store.Version, received time.Time) error {
+func (p *plan) patient(tx store.Tx, ix *resource.Indexer, d *draft, r prepared, old store.Version) error {
 	was, err := element.Parse(old.Body, element.Limits{})
 	if err != nil {
 		return err
@@ -106,11 +105,12 @@ func (p *plan) patient(ix *resource.Indexer, r prepared, old store.Version, rece
 			Text: "the person on record under this " + knownBy(r.root) + " differs in " + strings.Join(differs, ", ") +
 				"; the record was left as it is, and how to reach the person by this referral is noted on the Task",
 		})
-		p.left(was, r.root)
-		return nil
+		return p.left(tx, d, was, r.root)
 	}
-	now := enrich(was, r.root, received.After(old.Updated))
-	p.left(now, r.root)
+	now := enrich(was, r.root, d.received.After(old.Updated))
+	if err := p.left(tx, d, now, r.root); err != nil {
+		return err
+	}
 	if element.Equal(was, now) {
 		return nil
 	}

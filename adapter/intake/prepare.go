@@ -42,6 +42,7 @@ type draft struct {
 	named     string         // the id of ours by which the message names its ServiceRequest
 	story     story          // within which the message names its ServiceRequest
 	known     bool           // the person is recognised by an identifier
+	locals    []local        // of a person with an NHS number
 	ends      string         // of a cancellation: what the Task becomes
 	reason    *element.Value // of a cancellation: Task.statusReason
 	notes     []string       // of a cancellation: what it says beside that
@@ -80,6 +81,7 @@ func (s *Service) prepare(sender Sender, sub Submission, msg *inbound.Message, d
 		return nil, f
 	}
 	d.consents(m, out, msg.Tree)
+	d.deceased(out, msg.Tree)
 	d.recognise(out.Resources)
 	s.identify(sender.Name, key, out.Resources)
 	out.Resources = merge(out.Resources)
@@ -111,6 +113,7 @@ func (s *Service) prepare(sender Sender, sub Submission, msg *inbound.Message, d
 	for _, r := range out.Resources {
 		d.resources = append(d.resources, s.ready(r.Root, r.Key, placeOf(r.Root, msg.Tree)))
 	}
+	d.locals = s.locals(d)
 	if d.intention == referral.New {
 		d.resources = append(d.resources, s.provenance(sender, sub, key, d, keysOf(d.resources)))
 	}
@@ -136,6 +139,9 @@ func (d *draft) reads(dedupe [32]byte) store.Hint {
 		h.Keys = make([]store.Key, len(d.resources), len(d.resources)+1)
 		for i, r := range d.resources {
 			h.Keys[i] = r.key
+		}
+		for _, l := range d.locals {
+			h.Searches = append(h.Searches, l.carriers)
 		}
 		if d.named != "" {
 			h.Keys = append(h.Keys, store.Key{Type: "ServiceRequest", ID: d.named})

@@ -89,7 +89,7 @@ func compare(a, b *element.Value) (l likeness) {
 	if x, y := families(a), families(b); len(x) > 0 && len(y) > 0 {
 		l.family = differs
 		for _, one := range x {
-			if slices.ContainsFunc(y, func(two string) bool { return alike(letters(one), letters(two)) }) {
+			if slices.ContainsFunc(y, func(two string) bool { return alike(one, two) }) {
 				l.family = agrees
 			}
 		}
@@ -120,9 +120,30 @@ func identifiers(a, b *element.Value, of func(system string) bool) comparison {
 	return out
 }
 
-// alike reports whether one of two names is part of the other, as of those who
-// took a second name. A name without letters is like any.
-func alike(a, b string) bool { return strings.Contains(a, b) || strings.Contains(b, a) }
+// alike reports whether two family names may be those of one person: they have
+// the same letters, as O'Neil and ONEIL do, or all words of one are in the other,
+// as of those who took a second name. A name without letters is like any.
+func alike(a, b string) bool {
+	if letters(a) == letters(b) {
+		return true
+	}
+	x, y := partsOf(a), partsOf(b)
+	return within(x, y) || within(y, x)
+}
+
+func within(few, many []string) bool {
+	return !slices.ContainsFunc(few, func(word string) bool { return !slices.Contains(many, word) })
+}
+
+// partsOf are the words of a name, by their letters.
+func partsOf(name string) (out []string) {
+	for _, w := range strings.FieldsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Pd, r) }) {
+		if w = letters(w); w != "" {
+			out = append(out, w)
+		}
+	}
+	return out
+}
 
 // letters leaves the letters of a name: O'Neil is ONEIL.
 func letters(name string) string {

@@ -199,7 +199,7 @@ func (u *update) person(r prepared) error {
 	before := len(u.plan.writes)
 	r.key, r.root = key, u.here(r.root)
 	r.root.SetString("id", key.ID)
-	if err := u.plan.patient(u.s.cfg.Indexer, r, old.Version, u.d.received); err != nil {
+	if err := u.plan.patient(u.tx, u.s.cfg.Indexer, u.d, r, old.Version); err != nil {
 		return err
 	}
 	if len(u.plan.writes) > before {

@@ -59,6 +59,10 @@ const FlagSeveral = "nhs-number-several"
 // a hospital number, that is on record for somebody else.
 const FlagShared = "identifier-shared"
 
+// FlagDeceased is the flag of a referral for a person who has died, as its sender
+// says: nobody should telephone before that is known to be wrong.
+const FlagDeceased = "patient-deceased"
+
 // Flag is one value that was made unusable, and why. Text names the rule and,
 // for a truncated SNOMED CT id, the id it was probably cut from; it never
 // holds the value itself.
