@@ -137,13 +137,13 @@ func (m *Mapping) test(ex Example, decode Decode) Outcome {
 	section, got := wantJSON, ""
 	res, err := m.mapExample(ex, decode)
 	if err != nil {
-		section, got = wantErr, placeless(fault.Of(err).Error())+"\n"
+		section, got = wantErr, Placeless(fault.Of(err).Error())+"\n"
 	} else {
 		got = string(PrintResult(res))
 	}
 	want, ok := ex.want(section)
 	if section == wantErr {
-		want = placeless(want)
+		want = Placeless(want)
 	}
 	o := Outcome{Example: ex, Result: res}
 	if !ok || want != got {
@@ -178,9 +178,9 @@ func (m *Mapping) test(ex Example, decode Decode) Outcome {
 // rulePlace is the place of a rule: hl7v2-ref/mapping.yaml:12:7.
 var rulePlace = regexp.MustCompile(`(\.yaml):\d+:\d+`)
 
-// placeless leaves line and column out of a refusal, so that an example stays
+// Placeless leaves line and column out of a refusal, so that an example stays
 // as it is when a line is put in above.
-func placeless(s string) string { return rulePlace.ReplaceAllString(s, "$1") }
+func Placeless(s string) string { return rulePlace.ReplaceAllString(s, "$1") }
 
 func (m *Mapping) mapExample(ex Example, decode Decode) (*Result, error) {
 	t, kind, err := decode(m.format, ex.Input)

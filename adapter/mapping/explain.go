@@ -22,15 +22,17 @@ type Step struct {
 	Rule          string // as written: <- PID-5.1
 	File          string // hl7v2-ref/mapping.yaml
 	Line          int
+	Several       bool `json:"-"` // the result has more of the type
 }
 
 func nodeOf(t *message.Tree, node int32) message.Node {
 	return t.Node(node - 1)
 }
 
-// Element is the FHIR path, with the resource in front where $each made several.
+// Element is the FHIR path, with the resource in front where there are several of
+// its type.
 func (s Step) Element() string {
-	if strings.HasSuffix(s.Key, "]") {
+	if s.Several {
 		return s.Key + " " + s.FHIRPath
 	}
 	return s.FHIRPath
@@ -40,8 +42,16 @@ func (s Step) Element() string {
 // rule. The tree and the mapping must be those of the result.
 func (m *Mapping) Explain(t *message.Tree, r *Result) []Step {
 	var steps []Step
+	of := map[string]int{}
 	for _, res := range r.Resources {
+		of[res.Type]++
+	}
+	for _, res := range r.Resources {
+		from := len(steps)
 		m.explain(t, res.Key, res.Type, res.Root, &steps)
+		for i := from; i < len(steps); i++ {
+			steps[i].Several = of[res.Type] > 1
+		}
 	}
 	return steps
 }

@@ -46,6 +46,15 @@ func (m *Mapping) Explained(t *message.Tree, r *Result) Explanation {
 
 // WriteText prints the explanation as tables.
 func (e Explanation) WriteText(w io.Writer) error {
+	switch {
+	case e.Wants == "":
+		fmt.Fprintln(w, "The message is taken as a new referral: the mapping has no intention.")
+	case e.Sent != "":
+		fmt.Fprintf(w, "The message wants %s, and was made %s.\n", e.Wants, e.Sent)
+	default:
+		fmt.Fprintf(w, "The message wants %s.\n", e.Wants)
+	}
+	fmt.Fprintln(w)
 	if err := WriteExplanation(w, e.Steps); err != nil {
 		return err
 	}

@@ -152,6 +152,32 @@ var (
 	editWords = []string{"u", "update", "a", "amend", "m", "modify"}
 )
 
+// wish is a value that says what a message wants, and wishName are words of the
+// name of such a place: MessageType, Action.
+var (
+	wish      = regexp.MustCompile(`(?i)new|creat|refer|updat|amend|modif|cancel|withdr|stop|delet`)
+	wishNames = []string{"type", "action", "event", "status", "operation", "purpose", "function", "intent", "intention", "kind", "mode", "trigger", "wants"}
+)
+
+// wants says that everything is taken as a new referral, and what may tell
+// otherwise. Of HL7 v2 and FHIR the type of the message does.
+func (w *writer) wants() {
+	if w.Format == "hl7v2" || w.Format == "fhirmsg" {
+		return
+	}
+	var may []string
+	for _, f := range w.all {
+		if !w.used[f.path] && f.says(wishNames...) && wish.MatchString(f.value) && !slices.Contains(may, f.path) {
+			may = append(may, f.path)
+		}
+	}
+	text := "EVERYTHING THAT COMES IS TAKEN AS A NEW REFERRAL. Where this sender also sends updates or cancellations, write intention: a stop that is read as new is the opposite of what was meant (see the recipe \"A referral that is changed, cancelled or asked about\" of the handbook)"
+	if len(may) > 0 {
+		text += "; " + strings.Join(may, ", ") + " may say what a message wants"
+	}
+	w.first = append(w.first, text)
+}
+
 // hints says of what nothing is proposed for whether its words look like a yes
 // and no, or like what a message wants.
 func (w *writer) hints() {

@@ -130,8 +130,13 @@ func TestElementsWithAttributes(t *testing.T) {
 
 // TestChecks: what is dangerous is said first, and no guess goes unsaid.
 func TestChecks(t *testing.T) {
-	p := propose(t, `{"dob":"4/6/51","surname":"Marsh"}`)
+	p := propose(t, `{"dob":"4/6/51","surname":"Marsh","messageType":"NEW"}`)
 	if len(p.Checks) < 3 || !strings.HasPrefix(p.Checks[0], "NO NUMBER OF THE REFERRAL") || !strings.HasPrefix(p.Checks[1], "NO PRACTICE") {
+		t.Errorf("%q", p.Checks)
+	}
+	if !slices.ContainsFunc(p.Checks[:3], func(c string) bool {
+		return strings.HasPrefix(c, "EVERYTHING THAT COMES") && strings.HasSuffix(c, "; messageType may say what a message wants")
+	}) {
 		t.Errorf("%q", p.Checks)
 	}
 	if all := strings.Join(p.Checks, "\n"); !strings.Contains(all, "dob has years of two digits, taken for 1927 to 2026") {

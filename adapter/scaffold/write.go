@@ -33,6 +33,7 @@ func (w *writer) write() {
 	if w.each != "" {
 		w.unsure = append(w.unsure, "each item of "+w.each+" was taken for a referral by itself, with the number as its id")
 	}
+	w.wants()
 	w.hints()
 	w.unsure = append(w.first, w.unsure...)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"text/tabwriter"
@@ -141,7 +140,7 @@ func explainCommand(folder *string) *cobra.Command {
 			"Of a file with several messages (rows of CSV, a batch of HL7 v2, a document that its mapping takes apart) each is shown,\n" +
 			"the first 20 of them as text. What is shown is data of the patient in the message.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			body, err := os.ReadFile(args[1])
+			body, err := readSample(args[1])
 			if err != nil {
 				return err
 			}

@@ -32,7 +32,7 @@ func exampleCommand(folder *string) *cobra.Command {
 			if err := embeddedOnly(*folder, name); err != nil {
 				return err
 			}
-			body, err := os.ReadFile(args[1])
+			body, err := readSample(args[1])
 			if err != nil {
 				return err
 			}

@@ -23,7 +23,7 @@ func newCommand() *cobra.Command {
 			if !mappingName.MatchString(name) || len(name) > 64 {
 				return fmt.Errorf("%q is no name of a mapping: small letters, digits and hyphens", name)
 			}
-			sample, err := os.ReadFile(from)
+			sample, err := readSample(from)
 			if err != nil {
 				return err
 			}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -51,7 +50,7 @@ func (t *traffic) running(cmd *cobra.Command, name string) (*mapping.Mapping, ga
 func (t *traffic) messages(cmd *cobra.Command, m *mapping.Mapping, files []string, v gateway.MappingView) ([]app.Stored, error) {
 	var out []app.Stored
 	for _, f := range files {
-		body, err := os.ReadFile(f)
+		body, err := readSample(f)
 		if err != nil {
 			return nil, err
 		}
