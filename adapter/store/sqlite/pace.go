@@ -11,10 +11,11 @@ import (
 // A copy of the log beside the writer is tens of milliseconds of work in one
 // go, which all who are served meanwhile would feel. So after every restAfter
 // pages it rests for restFor times as long as they took, and not longer than
-// restMost each time.
+// restMost each time. The longer it rests, the more pages come meanwhile that are
+// copied again.
 const (
 	restAfter = 64
-	restFor   = 2
+	restFor   = 1
 	restMost  = 20 * time.Millisecond
 )
 
