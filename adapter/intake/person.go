@@ -83,9 +83,13 @@ type local struct {
 	carriers resource.Query // who has it
 }
 
-// locals are the local identifiers of somebody with an NHS number, and who has
-// them is told to the store ahead of the decision. One that is too long to be
-// searched for is none.
+// maxLocals bounds how many local identifiers of a person are looked for: each is
+// a search within the decision, for which all others wait.
+const maxLocals = 20
+
+// locals are the local identifiers of somebody with an NHS number, the first
+// maxLocals of them, and who has them is told to the store ahead of the decision.
+// One that is too long to be searched for is none.
 func (s *Service) locals(d *draft) (out []local) {
 	i := slices.IndexFunc(d.resources, func(r prepared) bool { return r.key.Type == "Patient" })
 	if i < 0 || d.resources[i].root.Identifier(nhs.SystemNHSNumber) == "" {
@@ -102,7 +106,9 @@ func (s *Service) locals(d *draft) (out []local) {
 			continue
 		}
 		q.Query.Limit = maxSharing
-		out = append(out, local{at, x, q.Query})
+		if out = append(out, local{at, x, q.Query}); len(out) == maxLocals {
+			break
+		}
 	}
 	return out
 }

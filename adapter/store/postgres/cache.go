@@ -161,8 +161,12 @@ func (w *writer) carry(asked []int64, rows pgx.Rows) error {
 		if err != nil {
 			return err
 		}
+		if size += len(v.Body); size > maxPageBytes {
+			clear(found) // the rest is read and dropped
+			continue
+		}
 		term := resource.Term(list)
-		found[term], size = append(found[term], v), size+len(v.Body)
+		found[term] = append(found[term], v)
 	}
 	if err := rows.Err(); err != nil || size > maxPageBytes {
 		return err
