@@ -264,3 +264,51 @@ func TestBusyIsNotGreedy(t *testing.T) {
 		}
 	})
 }
+
+// TestMuchIsNotStrict: of four callers, one that takes two thirds of a busy house
+// and has a line is held, but not strictly: it would not work its line off beside
+// free places.
+func TestMuchIsNotStrict(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTurnstile(16, time.Hour)
+		began := time.Now()
+		var all sync.WaitGroup
+		work := func(caller string, clients int) {
+			for range clients {
+				all.Go(func() {
+					for time.Since(began) < 5*time.Second {
+						leave, err := s.enter(t.Context(), caller)
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						time.Sleep(10 * time.Millisecond)
+						leave()
+					}
+				})
+			}
+		}
+		for _, caller := range []string{"a", "b", "c"} {
+			work(caller, 2)
+		}
+		work("much", 12)
+		held := false
+		all.Go(func() {
+			for time.Since(began) < 5*time.Second {
+				time.Sleep(20 * time.Millisecond)
+				s.mu.Lock()
+				if l := s.line("much"); l != nil {
+					held = held || l.places < s.places
+					if l.strict {
+						t.Error("held strictly")
+					}
+				}
+				s.mu.Unlock()
+			}
+		})
+		all.Wait()
+		if !held {
+			t.Error("never held")
+		}
+	})
+}
