@@ -8,9 +8,9 @@
 // and children is a text, or Null when nothing or white space is in it. Any
 // other element is an Object: its text is the first child, named $text, so
 // that a path to the element gives its text; then come its elements, then its
-// attributes. The path with $text gives the text of either. Where text and elements are mixed, $text is all the text in it,
-// that of the elements within included. White space around a text is not kept.
-// CDATA is text like any other.
+// attributes. The path with $text gives the text of either. Where text and
+// elements are mixed, $text is all the text in it, that of the elements within
+// included. White space around a text is not kept. CDATA is text like any other.
 //
 // Names are local names; which prefix a sender uses does not matter. For
 // namespaces that Options give a prefix, the name has it: hl7:id. Attributes of
