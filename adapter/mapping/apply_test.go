@@ -87,6 +87,7 @@ func TestValues(t *testing.T) {
 		{"code", "a: <- PID-8 | code(sex)\nb: <- PID-8 | display(sex)\nc: <- PID-8 | system(sex)",
 			`{"a":"female","b":"Female","c":"http://hl7.org/fhir/administrative-gender"}`, ""},
 		{"unknown code", "a: <- PID-5 | code(sex)\nb: <- PID-5 | display(sex)\nc: <- PID-5", `{"c":"Smith"}`, "unknown-code"},
+		{"no translation", "a: <- PID-40 | default(Q) | code(sex)\nb: <- PID-40 | default(Q) | system(sex)\nc: <- PID-5", `{"c":"Smith"}`, ""},
 		{"fixed", "a: <- PID-5 | code(fixed)", `{"a":"other"}`, ""},
 		{"provided", "a: <- PID-5 | code(provided)", `{"a":"Smith"}`, ""},
 		{"no code from nothing", "a: <- PID-40 | code(fixed)\nb: <- PID-5", `{"b":"Smith"}`, ""},

@@ -81,6 +81,11 @@ func (c *compiler) knownIntentions(n *yaml.Node, t *template) {
 				for _, word := range call.table.targets() {
 					check(word, "vocabulary/"+call.table.name+".json: ")
 				}
+				for _, code := range call.table.order {
+					if call.table.codes[code].none { // it would be taken for a new referral
+						c.problem(c.start(n), "", "vocabulary/%s.json says that %q has no translation; what a message wants is one of %s", call.table.name, code, strings.Join(c.intentions, ", "))
+					}
+				}
 				return
 			}
 		}

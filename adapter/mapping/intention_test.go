@@ -34,6 +34,7 @@ func TestUnknownIntentions(t *testing.T) {
 	for _, tc := range []struct{ name, rules, word, want string }{
 		{"fixed", "intention: chancel\n", "cancel", `mapping.yaml:6:12: "chancel" is no intention; there are new, modify, cancel (did you mean cancel?)`},
 		{"table", "intention: <- MSH-9.2 | code(intent)\n", "cancle", `vocabulary/intent.json: "cancle" is no intention`},
+		{"no translation", "intention: <- MSH-9.2 | code(intent)\n", `"}, {"equivalence": "unmatched`, `"I14" has no translation`},
 		{"default", "intention: <- MSH-9.2 | code(intent) | default(nwe)\n", "cancel", `"nwe" is no intention`},
 		{"constant", "constants:\n  what: modfy\nintention: = what\n", "cancel", `"modfy" is no intention`},
 		{"list", "intention: <- each MSH-9.2\n", "cancel", "one text, not a list"},

@@ -114,8 +114,8 @@ func anyUsed(n message.Node, used []bool) bool {
 	return false
 }
 
-// markUsed marks the places that elements came from, that were read, or that
-// the mapping ignores on purpose.
+// markUsed marks the places that elements came from, that were read, that the
+// message is known by, or that the mapping ignores on purpose.
 func (m *Mapping) markUsed(t *message.Tree, r *Result, used []bool) {
 	var mark func(v *element.Value)
 	mark = func(v *element.Value) {
@@ -136,7 +136,26 @@ func (m *Mapping) markUsed(t *message.Tree, r *Result, used []bool) {
 	for _, id := range r.reading.nodes {
 		markDown(t.Node(id), used)
 	}
+	m.markHead(t, used)
 	m.markIgnored(t, used)
+}
+
+// markHead marks what the format reads of a message before any rule does: its
+// id and its type, where the mapping says where they stand.
+func (m *Mapping) markHead(t *message.Tree, used []bool) {
+	for _, p := range slices.Concat([]message.Path{m.json.ID, m.xml.Type}, m.xml.ID) {
+		if !p.Relative() {
+			markDown(p.First(t.Root()), used)
+		}
+	}
+	if m.csv.ID == "" && m.csv.Type == "" {
+		return
+	}
+	for c := t.Root().First(); c.Ok(); c = c.Next() {
+		if c.Name() == m.csv.ID || c.Name() == m.csv.Type {
+			used[c.ID()] = true
+		}
+	}
 }
 
 // markDown marks a place and the value it stands for.

@@ -93,3 +93,17 @@ resources:
 		t.Errorf("unused %v, want %v", got, want)
 	}
 }
+
+// TestHeadIsUsed: where the message is known by a place, that place is used.
+func TestHeadIsUsed(t *testing.T) {
+	m, tree, r := document(t, `json: {id: meta.event}
+resources:
+  p:
+    resourceType: Patient
+    gender: male
+    name: [{text: <- a}]
+`, `{"a":"1","meta":{"event":"2","form":"3"}}`)
+	if got, want := m.Unmapped(tree, r), []string{"meta.form"}; !slices.Equal(got, want) {
+		t.Errorf("unused %v, want %v", got, want)
+	}
+}

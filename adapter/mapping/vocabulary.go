@@ -14,13 +14,21 @@ type target struct {
 	system, code, display string
 }
 
+// entry is what a table says of one code. None says outright that there is no
+// target (http://hl7.org/fhir/concept-map-equivalence unmatched or disjoint), as
+// against a code that nobody has looked up yet.
+type entry struct {
+	target
+	none bool
+}
+
 // table is one ConceptMap, read for translation
 // (https://hl7.org/fhir/R4/conceptmap.html). A code found in several groups
 // takes the first, because a sender's code does not say which system it means.
 type table struct {
 	name     string
 	file     string // vocabulary/sex.json, or shared/vocabulary/sex.json
-	codes    map[string]target
+	codes    map[string]entry
 	order    []string                         // the codes as they stand in the file
 	unmapped func(code string) (target, bool) // nil: no translation
 }
@@ -37,10 +45,11 @@ func (m *Mapping) Codes() map[string]bool {
 	return out
 }
 
-// lookup translates a code; false: the table has nothing to say about it.
+// lookup translates a code; false: the table has nothing to say about it. The
+// target is empty where the table says that there is none.
 func (t *table) lookup(code string) (target, bool) {
 	if to, ok := t.codes[code]; ok {
-		return to, to.code != ""
+		return to.target, to.code != "" || to.none
 	}
 	if t.unmapped != nil {
 		return t.unmapped(code)
@@ -66,7 +75,7 @@ func parseTable(name string, data []byte, report func(line, column int, text str
 		report(0, 0, "a vocabulary file is a FHIR ConceptMap (resourceType ConceptMap)")
 		return nil
 	}
-	t := &table{name: name, codes: make(map[string]target)}
+	t := &table{name: name, codes: make(map[string]entry)}
 	if len(v.List("group")) == 0 {
 		report(0, 0, "the ConceptMap has no group")
 	}
@@ -92,20 +101,21 @@ func (t *table) addElement(system string, el *element.Value, at string, report f
 		report(0, 0, at+" has no code")
 		return
 	}
-	var to target
+	var to entry
 	for _, tg := range el.List("target") {
 		eq := tg.Str("equivalence")
 		if !slices.Contains(equivalences, eq) {
 			if !slices.Contains(noEquivalences, eq) {
 				report(0, 0, at+" has an unknown equivalence")
 			}
+			to.none = true
 			continue
 		}
 		if tg.Str("code") == "" {
 			report(0, 0, at+" has a target without a code")
 			continue
 		}
-		to = target{system, tg.Str("code"), tg.Str("display")}
+		to.target = target{system, tg.Str("code"), tg.Str("display")}
 		break
 	}
 	if _, twice := t.codes[code]; !twice {
