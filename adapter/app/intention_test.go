@@ -166,7 +166,7 @@ func TestLifeOfAReferral(t *testing.T) {
 			if r := h.send(w, w.message("modify", 6, thursday, "stat")); r.status != 422 || !bytes.Contains(r.body, []byte("over")) {
 				t.Errorf("an update of a cancelled referral: %d", r.status)
 			}
-			h.toldStory(task, "received", "Task requested", "Task accepted", "Task in-progress, contacted", "changed by the sender", "Task cancelled, changed by the sender", "write-back owed")
+			h.toldStory(task, "received", "Task requested", "Task accepted", "Task in-progress, contacted", "received a further message", "mapped", "changed by the sender", "received a further message", "mapped", "Task cancelled, changed by the sender", "write-back owed")
 		})
 	}
 }

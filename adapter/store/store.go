@@ -214,6 +214,7 @@ type Message struct {
 type InboxFilter struct {
 	State  MessageState
 	Sender string
+	Task   string
 	Before int64 // ids below; 0: from the newest
 	After  int64 // ids above
 	Oldest bool  // oldest first

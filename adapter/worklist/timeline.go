@@ -3,6 +3,7 @@ package worklist
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -49,18 +50,26 @@ func (s *Service) Timeline(ctx context.Context, task string) ([]referral.Event, 
 	return events, err
 }
 
+// maxMessages bounds the messages about one referral that are told of.
+const maxMessages = 100
+
+// received tells of the messages about the referral: of that which made it, if
+// it was not made over the API, and of the updates, cancellations and questions
+// after it, by their numbers here.
 func received(r store.Reader, task string) ([]referral.Event, error) {
-	m, err := r.Inbox().ForTask(task)
-	if fault.KindOf(err) == fault.NotFound && err != nil {
-		return nil, nil // made over the API, not by a message
-	}
+	list, err := r.Inbox().List(store.InboxFilter{Task: task, State: store.Accepted, Oldest: true, Limit: maxMessages})
 	if err != nil {
 		return nil, err
 	}
-	return []referral.Event{
-		{At: m.Received, What: "received", Who: m.Sender, Ref: "ServiceRequest/" + m.Request},
-		{At: m.Received, What: "mapped", Who: m.Sender, Ref: "mapping sha256:" + short(m.Mapping)},
-	}, nil
+	var out []referral.Event
+	for i, m := range list {
+		e := referral.Event{At: m.Received, What: "received", Who: m.Sender, Ref: "ServiceRequest/" + m.Request}
+		if i > 0 {
+			e.What, e.Ref = "received a further message", "message "+strconv.FormatInt(m.ID, 10)
+		}
+		out = append(out, e, referral.Event{At: m.Received, What: "mapped", Who: m.Sender, Ref: "mapping sha256:" + short(m.Mapping)})
+	}
+	return out, nil
 }
 
 func taskStates(versions []store.Version) ([]referral.Event, error) {

@@ -59,6 +59,10 @@ func (r inbox) List(f store.InboxFilter) ([]store.Message, error) {
 		args = append(args, []byte(f.Sender))
 		sql += " AND sender = $" + strconv.Itoa(len(args))
 	}
+	if f.Task != "" {
+		args = append(args, []byte(f.Task))
+		sql += " AND task = $" + strconv.Itoa(len(args))
+	}
 	order := " ORDER BY id DESC LIMIT "
 	if f.Oldest {
 		order = " ORDER BY id LIMIT "

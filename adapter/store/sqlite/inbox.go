@@ -50,6 +50,9 @@ func (r inbox) List(f store.InboxFilter) ([]store.Message, error) {
 	if f.Sender != "" {
 		sql += " AND sender = ?"
 	}
+	if f.Task != "" {
+		sql += " AND task = ? AND task IS NOT NULL"
+	}
 	order := " ORDER BY id DESC LIMIT ?"
 	if f.Oldest {
 		order = " ORDER BY id LIMIT ?"
@@ -60,6 +63,9 @@ func (r inbox) List(f store.InboxFilter) ([]store.Message, error) {
 	s.int(f.After)
 	if f.Sender != "" {
 		s.text(f.Sender)
+	}
+	if f.Task != "" {
+		s.text(f.Task)
 	}
 	s.int(listLimit(f.Limit))
 	var out []store.Message

@@ -73,6 +73,8 @@ func testInbox(t *testing.T, open Open) {
 		"accepted":   {store.InboxFilter{State: store.Accepted}, "1"},
 		"sender":     {store.InboxFilter{Sender: "south"}, "2"},
 		"everything": {store.InboxFilter{Sender: "north", State: store.Failed, Before: 6, Limit: 2}, "5 4"},
+		"task":       {store.InboxFilter{Task: "task-1", Oldest: true}, "1"},
+		"task of":    {store.InboxFilter{Task: "task-1", Sender: "south"}, ""},
 		"none":       {store.InboxFilter{Sender: "east"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
