@@ -240,7 +240,7 @@ func (e *eval) place(s *source) message.Node {
 
 // blank reports whether nothing below the place holds more than spaces.
 func (e *eval) blank(n message.Node) bool {
-	if k := n.Kind(); k == message.Object || k == message.List {
+	if !isLeaf(n) {
 		for c := n.First(); c.Ok(); c = c.Next() {
 			if !e.blank(c) {
 				return false

@@ -63,6 +63,12 @@ func (a *arrow) list() bool {
 	return list
 }
 
+// asks reports whether the rule asks for values by name: it ends with only.
+func (a *arrow) asks() bool {
+	n := len(a.calls)
+	return n > 0 && a.calls[n-1].fn.name == "only"
+}
+
 // arrowParser reads the text behind `<-`; offsets count from the start of the
 // scalar so that problems have exact columns.
 type arrowParser struct {

@@ -192,7 +192,12 @@ func (e *eval) allowed(t *template) bool {
 	return true
 }
 
-// truth: a rule is true when it gives a value other than false.
+// no is the text of a value that makes a condition false, whether it was sent as
+// a boolean or as a text.
+const no = "false"
+
+// truth: a rule is true when it gives a value other than false. One that ends
+// with only asks for values by name, so each of those makes it true.
 func (e *eval) truth(t *template) bool {
 	if t.shape == isRef {
 		return slices.ContainsFunc(t.refs, e.isMade)
@@ -202,19 +207,19 @@ func (e *eval) truth(t *template) bool {
 			s := &t.arrow.sources[i]
 			if s.from == fromSlot && e.slots[s.slot].text != "" {
 				e.readNode(nodeOf(e.tree, e.slots[s.slot].from))
-				return true
+				return e.slots[s.slot].text != no
 			}
 			if n := e.place(s); !e.blank(n) {
 				e.readBelow(n)
-				return true
+				return !isLeaf(n) || e.textOf(n) != no
 			}
 		}
 		return false
 	}
-	yes := false
+	yes, named := false, t.shape == isArrow && t.arrow.asks()
 	e.each(t, func(v val) {
 		e.readNode(nodeOf(e.tree, v.node))
-		yes = yes || v.kind != element.Bool || v.text == "true"
+		yes = yes || named || v.text != no
 	})
 	return yes
 }

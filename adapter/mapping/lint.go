@@ -100,6 +100,18 @@ func (c *compiler) contradiction(when, unless *yaml.Node) {
 	}
 }
 
+// refusal warns of a condition that leaves out the Consent of somebody whose
+// answer was sent as false. HL7 v2 and FHIR have codes for answers.
+func (c *compiler) refusal(when *yaml.Node) {
+	if when == nil || c.m.hl7 || c.m.format == "fhirmsg" || strings.Contains(when.Value, "|") {
+		return
+	}
+	if path, plain := strings.CutPrefix(when.Value, "<-"); plain {
+		first, _, _ := strings.Cut(strings.TrimSpace(path), " ")
+		c.warn(c.start(when), fmt.Sprintf(`$when: '= has("%s")'`, first), "an answer of false makes no Consent, so that a refusal is lost")
+	}
+}
+
 func squeezed(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // unreachable warns of alternatives behind one that always comes out.

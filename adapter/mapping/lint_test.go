@@ -90,6 +90,13 @@ func TestLintWarnings(t *testing.T) {
 			}
 		})
 	}
+	consent := strings.Replace(clean, "resources:", "resources:\n  c: {resourceType: Consent, $when: <- said or told, status: <- said}", 1)
+	if r := lint(strings.NewReplacer("hl7v2", "json", "<- PID-8", "<- sex").Replace(consent)); !strings.Contains(r.String(), `a refusal is lost ($when: '= has("said")')`) {
+		t.Errorf("a refusal of false:\n%s", r)
+	}
+	if r := lint(strings.NewReplacer("said or told", "CON-11", "said", "CON-11").Replace(consent)); len(r.Problems) != 0 {
+		t.Errorf("a refusal of HL7 v2:\n%s", r)
+	}
 	for _, own := range []string{"https://referrals.northshire.example.nhs.uk/id", "urn:oid:1.2.3", "http://supplier.example/fhir/"} {
 		if r := lint(strings.Replace(clean, "gender:", "identifier: [{system: '"+own+"', value: <- PID-3}]\n    gender:", 1)); len(r.Problems) != 0 {
 			t.Errorf("a system of the sender's own:\n%s", r)

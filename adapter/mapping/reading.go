@@ -43,9 +43,15 @@ func (e *eval) readNode(n message.Node) {
 
 // readBelow notes the place that a condition asked for: its first value.
 func (e *eval) readBelow(n message.Node) {
-	if k := n.Kind(); k != message.Object && k != message.List {
+	if isLeaf(n) {
 		e.readNode(n)
 	}
+}
+
+// isLeaf reports whether a place can have nothing below it.
+func isLeaf(n message.Node) bool {
+	k := n.Kind()
+	return k != message.Object && k != message.List
 }
 
 // base is where a source starts; the zero Node where there is nothing.

@@ -74,6 +74,55 @@ func TestItemsLeftOver(t *testing.T) {
 	})
 }
 
+// TestFalseConditions: false is an answer of no, however a condition comes by
+// it; only asks for it by name, and has whether there is anything.
+func TestFalseConditions(t *testing.T) {
+	for _, c := range []struct{ condition, body, want string }{
+		{"<- u", `{"u":true}`, "when"},
+		{"<- u", `{"u":false}`, "unless"},
+		{"<- u", `{"u":"false"}`, "unless"},
+		{"<- u", `{"u":" false "}`, "unless"},
+		{"<- u", `{"u":"False"}`, "when"},
+		{"<- u", `{"u":0}`, "when"},
+		{"<- u", `{"u":[false,true]}`, "unless"},
+		{"<- u", `{"u":{"x":false}}`, "when"},
+		{"<- u", `{"u":null}`, "unless"},
+		{"<- u", `{}`, "unless"},
+		{"<- u or w", `{"u":false,"w":"x"}`, "unless"},
+		{"<- u or w", `{"w":false}`, "unless"},
+		{"<- each u", `{"u":[false,"x"]}`, "when"},
+		{"<- each u", `{"u":[false,"false"]}`, "unless"},
+		{"<- u | text", `{"u":false}`, "unless"},
+		{"<- u | text", `{"u":true}`, "when"},
+		{"<- u | default(false)", `{}`, "unless"},
+		{"<- ans", `{"u":false}`, "unless"},
+		{"<- said", `{"u":false}`, "unless"},
+		{"= ans", `{"u":false}`, "unless"},
+		{"= ans", `{"u":"x"}`, "when"},
+		{`= src("u")`, `{"u":false}`, "unless"},
+		{`= src("u") == "false"`, `{"u":false}`, "when"},
+		{`= has("u")`, `{"u":false}`, "when"},
+		{`<- u | only("false", "no")`, `{"u":false}`, "when"},
+		{`<- u | only("false", "no")`, `{"u":"false"}`, "when"},
+		{`<- u | only("false", "no")`, `{"u":true}`, "unless"},
+	} {
+		m, tree, r := document(t, `let: {ans: <- u, said: <- u | text}
+resources:
+  p:
+    resourceType: Patient
+    name:
+      - {$when: '`+c.condition+`', text: when}
+      - {$unless: '`+c.condition+`', text: unless}
+`, c.body)
+		if got := r.Get("p").Root.TextAt("name.text"); got != c.want {
+			t.Errorf("%s on %s: %s, want %s", c.condition, c.body, got, c.want)
+		}
+		if left := m.Unmapped(tree, r); slices.Contains(left, "u") && !strings.Contains(c.condition, "only") {
+			t.Errorf("%s on %s: what was asked for counts as not used", c.condition, c.body)
+		}
+	}
+}
+
 // TestReadIsUsed holds that what a condition or an expression read is not
 // listed as unused.
 func TestReadIsUsed(t *testing.T) {

@@ -205,6 +205,9 @@ func (c *compiler) structure(n *yaml.Node, at place) *template {
 	}
 	if kind := scalarOf(n, "resourceType"); kind != "" {
 		at.kind, at.path = kind, ""
+		if kind == "Consent" {
+			c.refusal(dir["$when"])
+		}
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, v := n.Content[i], n.Content[i+1]
