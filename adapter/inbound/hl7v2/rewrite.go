@@ -13,7 +13,7 @@ func (Format) Rewrite(text string, value func(string) string) string {
 			s = own
 		}
 	}
-	class := s.classes()
+	class, whole := s.classes(), s.whole().classes()
 	var out []byte
 	for text != "" {
 		end := strings.IndexAny(text, "\r\n")
@@ -21,10 +21,10 @@ func (Format) Rewrite(text string, value func(string) string) string {
 			end = len(text)
 		}
 		line := text[:end]
-		i := 0
+		i, segment, field, kind := 0, "", 1, ""
 		if named(line) && (len(line) == 3 || line[3] == s.field) {
-			i = min(4, len(line))
-			if line[:3] == "MSH" || line[:3] == "FHS" || line[:3] == "BHS" {
+			i, segment = min(4, len(line)), line[:3]
+			if segment == "MSH" || segment == "FHS" || segment == "BHS" {
 				if i = strings.IndexByte(line[i:], s.field); i < 0 {
 					i = len(line)
 				} else {
@@ -34,8 +34,12 @@ func (Format) Rewrite(text string, value func(string) string) string {
 		}
 		out = append(out, line[:i]...)
 		for i < len(line) {
+			within := &class
+			if undivided(segment, field, kind) {
+				within = &whole
+			}
 			j := i
-			for j < len(line) && (class[line[j]] == plain || class[line[j]] == escaping) {
+			for j < len(line) && (within[line[j]] == plain || within[line[j]] == escaping) {
 				j++
 			}
 			switch part := line[i:j]; {
@@ -47,6 +51,11 @@ func (Format) Rewrite(text string, value func(string) string) string {
 			}
 			if j < len(line) {
 				out = append(out, line[j])
+				if line[j] == s.field {
+					if field++; field == 3 {
+						kind = line[i:j]
+					}
+				}
 				j++
 			}
 			i = j

@@ -16,6 +16,7 @@ type decoder struct {
 	tree   *message.Tree
 	header message.Node // MSH
 	kind   string       // MSH-9 as sent
+	whole  [256]uint8   // classes of bytes in a field without components
 	echo   map[string]string
 	flags  []fault.Issue
 }
@@ -68,6 +69,7 @@ func (d *decoder) sizeHint() int {
 // field where one is at fault.
 func (d *decoder) segments() error {
 	class := d.sep.classes()
+	d.whole = d.sep.whole().classes()
 	number, start := 0, 0
 	for i := 0; i <= len(d.text); i++ {
 		if i < len(d.text) && d.text[i] != '\r' && d.text[i] != '\n' {
@@ -131,7 +133,12 @@ func (d *decoder) segment(class *[256]uint8, line string, number int) error {
 			i++
 		}
 		if value := line[start:i]; value != "" {
-			if err := d.addField(seg, field, value, class, seen); err != nil {
+			within := class
+			if seen&(endOfComponent|endOfSubcomponent) != 0 && undivided(line[:3], field, seg.Child("2").Value()) {
+				within = &d.whole
+				seen &^= endOfComponent | endOfSubcomponent
+			}
+			if err := d.addField(seg, field, value, within, seen); err != nil {
 				return err
 			}
 			if number == 1 {
