@@ -239,17 +239,7 @@ func (e *eval) place(s *source) message.Node {
 }
 
 // blank reports whether nothing below the place holds more than spaces.
-func (e *eval) blank(n message.Node) bool {
-	if !isLeaf(n) {
-		for c := n.First(); c.Ok(); c = c.Next() {
-			if !e.blank(c) {
-				return false
-			}
-		}
-		return true
-	}
-	return e.textOf(n) == ""
-}
+func (e *eval) blank(n message.Node) bool { return !e.tells(n, nil) }
 
 // places visits every place of a source.
 func (e *eval) places(s *source, visit func(message.Node) bool) {

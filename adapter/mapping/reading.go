@@ -14,7 +14,7 @@ import (
 // may be listed as unused although a condition read it.
 const (
 	maxReading = 10_000
-	maxPassed  = 1_000 // lists
+	maxPassed  = 1_000 // choices
 )
 
 // reading is what one application looked at.
@@ -29,9 +29,10 @@ type compared struct {
 	base int32
 }
 
-// passing is a list that a rule went through for one of its items.
+// passing is a choice between items that a rule left to their order.
 type passing struct {
-	list, rule int32
+	choice message.Choice
+	rule   int32
 }
 
 // readNode notes a place whose value was looked at.
@@ -73,21 +74,21 @@ func (e *eval) compares(s *source) {
 	}
 }
 
-// passes notes the lists that a source takes one item of. A format whose
+// passes notes where a source takes one of several items. A format whose
 // repetitions are fields (HL7 v2) or resources (FHIR) has its own ways to tell
 // them apart; documents of any shape have none.
 func (e *eval) passes(s *source) {
 	if !e.m.lists {
 		return
 	}
-	s.path.Passed(e.base(s), func(list message.Node) {
-		if len(e.passed) < maxPassed && !slices.ContainsFunc(e.passed, func(p passing) bool { return p.list == list.ID() }) {
-			e.passed = append(e.passed, passing{list.ID(), e.rule})
+	s.path.Passed(e.base(s), func(c message.Choice) {
+		if len(e.passed) < maxPassed && !slices.ContainsFunc(e.passed, func(p passing) bool { return p.choice == c }) {
+			e.passed = append(e.passed, passing{c, e.rule})
 		}
 	})
 }
 
-// leftOver reports every list of which a rule took one item, while nothing came
+// leftOver reports every choice in which a rule took one item, while nothing came
 // of another: records that nobody would miss until somebody needs them.
 func (e *eval) leftOver(res *Result) {
 	if len(e.passed) == 0 || e.m.bare {
@@ -96,16 +97,36 @@ func (e *eval) leftOver(res *Result) {
 	used := make([]bool, e.tree.Len())
 	e.m.markUsed(e.tree, res, used)
 	for _, p := range e.passed {
-		list := e.tree.Node(p.list)
-		for item := list.First(); item.Ok(); item = item.Next() {
-			if !e.blank(item) && !anyUsed(item, used) {
-				e.rule = p.rule
-				e.report(item.ID()+1, "items-unused",
-					"nothing was taken from this item of the list: the rule takes one, and no other rule takes the rest")
-				break
+		reason := "nothing was taken from this item of the list: the rule takes one, and no other rule takes the rest"
+		if p.choice.Conditional() {
+			reason = "nothing was taken from this item, which meets the condition as well: the rule takes the first, and no other rule takes the rest"
+		}
+		p.choice.Items(func(item message.Node) bool {
+			var named []int32 // by the condition; an item with nothing else is no loss
+			p.choice.Named(item, func(n message.Node) { named = append(named, n.ID()) })
+			slices.Sort(named)
+			if anyUsed(item, used) || !e.tells(item, named) {
+				return true
 			}
+			e.rule = p.rule
+			e.report(item.ID()+1, "items-unused", reason)
+			return false
+		})
+	}
+}
+
+// tells reports whether a place holds more than spaces outside the places
+// that are named.
+func (e *eval) tells(n message.Node, named []int32) bool {
+	if isLeaf(n) {
+		return e.textOf(n) != "" && !slices.Contains(named, n.ID())
+	}
+	for c := n.First(); c.Ok(); c = c.Next() {
+		if e.tells(c, named) {
+			return true
 		}
 	}
+	return false
 }
 
 func anyUsed(n message.Node, used []bool) bool {

@@ -41,6 +41,15 @@ func TestItemsLeftOver(t *testing.T) {
 		{"repeated", "name: [{$each: items, text: <- .n}]\ngender: <- items.x", two, ""},
 		{"one named", "gender: <- items[0].n", two, ""},
 		{"one chosen", "gender: <- items[where x = d].n", two, ""},
+		{"second that meets the condition", "gender: <- items[where x = d].n", `{"items":[{"n":"a","x":"d"},{"n":"b","x":"c"},{"n":"c","x":"d"}]}`, "items[2]"},
+		{"second chosen by number", "gender: <- items[where x = d][0].n", `{"items":[{"n":"a","x":"d"},{"n":"c","x":"d"}]}`, ""},
+		{"second taken by another rule", "gender: <- items[where x = d].n\nlanguage: <- items[where x = d][1].n", `{"items":[{"n":"a","x":"d"},{"n":"c","x":"d"}]}`, ""},
+		{"second with nothing but what is compared", "gender: <- items[where x = d].n", `{"items":[{"n":"a","x":"d"},{"n":" ","x":"d"}]}`, ""},
+		{"two conditions", "gender: <- items[where x = d][where n != c].n", `{"items":[{"n":"a","x":"d"},{"n":"b","x":"d"},{"n":"c","x":"d"}]}`, "items[1]"},
+		{"all that meet the condition", "language: <- each items[where x = d].n", `{"items":[{"n":"a","x":"d"},{"n":"c","x":"d"}]}`, ""},
+		{"second by a condition in an expression", `gender: = src("items[where x = d].n")`, `{"items":[{"n":"a","x":"d"},{"n":"c","x":"d"}]}`, "items[1]"},
+		{"asked for by a condition only", "gender: male\n$when: <- items[where x = d]", `{"items":[{"n":"a","x":"d"},{"n":"c","x":"d"}]}`, ""},
+		{"two conditions on one list", "gender: <- items[where x = d].n\nlanguage: <- items[where n = a].y", `{"items":[{"n":"a","x":"d"},{"n":"c","x":"d"},{"n":"a","y":"1"}]}`, "items[1] items[2]"},
 		{"one item", "gender: <- items.n", `{"items":[{"n":"a"}]}`, ""},
 		{"blank item", "gender: <- items.n", `{"items":[{"n":"a"},{"n":" "},{}]}`, ""},
 		{"asked for only", "gender: male\n$when: <- items", two, ""},
@@ -63,6 +72,12 @@ func TestItemsLeftOver(t *testing.T) {
 	t.Run("by a let", func(t *testing.T) {
 		_, _, r := document(t, "let: {one: <- items}\nresources:\n  p: {resourceType: Patient, gender: <- one.n}\n", two)
 		if len(r.Findings) != 1 || r.Findings[0].Address != "items[1]" {
+			t.Errorf("%+v", r.Findings)
+		}
+	})
+	t.Run("by a let with a condition", func(t *testing.T) {
+		_, _, r := document(t, "let: {one: '<- items[where x != a]'}\nresources:\n  p: {resourceType: Patient, gender: <- one.n}\n", two)
+		if len(r.Findings) != 1 || r.Findings[0].Address != "items[1]" || !strings.Contains(r.Findings[0].Text, "meets the condition") {
 			t.Errorf("%+v", r.Findings)
 		}
 	})
