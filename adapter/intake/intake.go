@@ -7,7 +7,6 @@ package intake
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -115,11 +114,13 @@ type Submission struct {
 	Received time.Time
 	// Key is what the edge knows the message by, where its protocol has such a
 	// thing: the same key is the same message, whatever its body, and its first
-	// answer stands. Empty: a message is known by its own id and its bytes.
+	// answer stands. Empty: a message is known by its own id and what it says.
 	Key string
 	// Trace is what the edge knows of the message beside its body; it is kept
 	// with what the message says itself.
 	Trace []inbound.Trace
+
+	former [32]byte // see identity
 }
 
 // Result is what became of a submission.
@@ -164,12 +165,14 @@ func (s *Service) process(ctx context.Context, sender Sender, sub Submission, ag
 	if msg != nil {
 		messageID = msg.ID
 	}
-	key := dedupe(sender.Name, messageID, sub.Body)
+	var key [32]byte
 	switch {
 	case again != nil:
 		key = again.Dedupe
 	case sub.Key != "":
 		key = keyed(sender.Name, sub.Key)
+	default:
+		key, sub.former = identity(sender, messageID, sub.Body)
 	}
 	if msg != nil {
 		sub.Trace = append(slices.Clone(sub.Trace), msg.Trace...)
@@ -193,7 +196,7 @@ func (s *Service) process(ctx context.Context, sender Sender, sub Submission, ag
 		var err error
 		res, err = s.decide(tx, sender, sub, msg, d, f, row)
 		return err
-	}, d.reads(key))
+	}, sub.reads(d, key))
 	var no *refusal
 	if errors.As(err, &no) {
 		err = s.cfg.Store.Decide(ctx, func(tx store.Tx) error {
@@ -231,7 +234,7 @@ func (s *Service) process(ctx context.Context, sender Sender, sub Submission, ag
 func (s *Service) decide(tx store.Tx, sender Sender, sub Submission, msg *inbound.Message, d *draft, f *fault.Fault, row store.Message) (Result, error) {
 	asks := d != nil && d.intention == referral.Status // asked again, it is answered anew
 	var before *store.Message                          // the same message, when it comes again by itself
-	if prev, err := tx.Inbox().Find(row.Dedupe); err == nil {
+	if prev, err := repeated(tx, row.Dedupe, sub.former); err == nil {
 		// An acceptance stands, also against a replay that began before it.
 		first := sub.Key != "" // then the first answer stands
 		if (!asks || first) && (prev.State == store.Accepted || row.ID == 0 && (first || answered(prev, sender))) {
@@ -414,15 +417,6 @@ func causeType(f *fault.Fault) string {
 		return ""
 	}
 	return fmt.Sprintf("%T", f.Cause)
-}
-
-// dedupe is the identity of a message: who sent it, under which id, with which
-// bytes. Lengths keep the parts apart.
-func dedupe(sender, messageID string, body []byte) [32]byte {
-	h := sha256.New()
-	fmt.Fprintf(h, "%d:%s%d:%s", len(sender), sender, len(messageID), messageID)
-	h.Write(body)
-	return [32]byte(h.Sum(nil))
 }
 
 func issuesJSON(issues []fault.Issue) []byte {

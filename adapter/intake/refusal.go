@@ -13,6 +13,7 @@ func (s *Service) Refusal(sender Sender, sub Submission) *fault.Fault {
 	if msg != nil {
 		id = msg.ID
 	}
-	_, f := s.prepare(sender, sub, msg, err, dedupe(sender.Name, id, sub.Body))
+	key, _ := identity(sender, id, sub.Body)
+	_, f := s.prepare(sender, sub, msg, err, key)
 	return f
 }
