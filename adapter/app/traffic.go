@@ -120,11 +120,16 @@ func (c checks) apply(m *mapping.Mapping, s Stored) (*mapping.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	sender := intake.Sender{Format: FormatOf(m), FormatName: m.Format(), Mapping: m, Constants: s.Constants, Strict: s.Strict}
-	if f := c.intake.Refusal(sender, intake.Submission{Body: s.Body, Received: time.Now()}); f != nil {
+	if f := c.judge(m, s).Refused; f != nil {
 		return nil, f
 	}
 	return res, nil
+}
+
+// judge is what intake makes of a message for what it says itself.
+func (c checks) judge(m *mapping.Mapping, s Stored) intake.Judgement {
+	sender := intake.Sender{Format: FormatOf(m), FormatName: m.Format(), Mapping: m, Constants: s.Constants, Strict: s.Strict}
+	return c.intake.Judge(sender, intake.Submission{Body: s.Body, Received: time.Now()})
 }
 
 // reason words a refusal; faults name places and rules, never values.

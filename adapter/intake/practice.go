@@ -18,15 +18,7 @@ import (
 // the mapping tags the Task with the flag itself, it is expected of the sender,
 // and information.
 func (s *Service) practice(tx store.Tx, p *plan, d *draft) error {
-	var patient, task *element.Value
-	for _, r := range d.resources {
-		switch r.key.Type {
-		case "Patient":
-			patient = r.root
-		case "Task":
-			task = r.root
-		}
-	}
+	patient, task := d.referred()
 	at := func(reference string) (*element.Value, error) { return s.at(tx, d, reference) }
 	found, err := referral.PracticeOf(patient, task, at)
 	if err != nil || found.Identifier(nhs.SystemODSOrganization) != "" {
@@ -39,16 +31,45 @@ func (s *Service) practice(tx store.Tx, p *plan, d *draft) error {
 	if found, err = referral.PracticeOf(record, task, at); err != nil || found.Identifier(nhs.SystemODSOrganization) != "" {
 		return err
 	}
+	p.flags = append(slices.Clone(p.flags), practiceFlag(task))
+	return nil
+}
+
+// practiceFlag says that nobody will know whose record the outcome of a Task
+// belongs to.
+func practiceFlag(task *element.Value) fault.Issue {
 	severity := "warning"
 	if slices.ContainsFunc(task.All("meta.tag"), func(t *element.Value) bool {
 		return t.Str("system") == profile.SystemDataQuality && t.Str("code") == profile.FlagPractice
 	}) {
 		severity = "information"
 	}
-	p.flags = append(slices.Clone(p.flags), fault.Issue{
+	return fault.Issue{
 		Severity: severity, Code: profile.FlagPractice, Expression: "Patient.generalPractitioner",
 		Text: "no practice with an ODS code can be told from the referral, neither where the person is registered nor by who asked (Task.requester); nobody will know whose record the outcome belongs to",
-	})
+	}
+}
+
+// referred is the Patient and the Task of a draft.
+func (d *draft) referred() (patient, task *element.Value) {
+	for _, r := range d.resources {
+		switch r.key.Type {
+		case "Patient":
+			patient = r.root
+		case "Task":
+			task = r.root
+		}
+	}
+	return patient, task
+}
+
+// made is a resource of the draft; nil when it is none.
+func (d *draft) made(kind, id string) *element.Value {
+	for _, r := range d.resources {
+		if r.key.Type == kind && r.key.ID == id {
+			return r.root
+		}
+	}
 	return nil
 }
 
@@ -59,13 +80,10 @@ func (s *Service) at(tx store.Tx, d *draft, reference string) (*element.Value, e
 	if !ok || strings.Contains(id, "/") {
 		return nil, nil
 	}
-	key := store.Key{Type: kind, ID: id}
-	for _, r := range d.resources {
-		if r.key == key {
-			return r.root, nil
-		}
+	if v := d.made(kind, id); v != nil {
+		return v, nil
 	}
-	return s.stored(tx, key)
+	return s.stored(tx, store.Key{Type: kind, ID: id})
 }
 
 // stored is a resource of the store; nil when it is not there or gone.

@@ -36,8 +36,8 @@ type Explanation struct {
 
 // Explain maps a stored message again with the mapping it was mapped with,
 // which the store kept under its content hash, and says for each element where
-// it came from. It holds patient data: show it only to those who may read the
-// message.
+// it came from; of a message that the mapping refuses, for those it made. It
+// holds patient data: show it only to those who may read the message.
 func (s *Service) Explain(ctx context.Context, id int64) (Explanation, error) {
 	m, err := s.message(ctx, id)
 	if err != nil {
@@ -58,8 +58,8 @@ func (s *Service) Explain(ctx context.Context, id int64) (Explanation, error) {
 	if err != nil {
 		return e, err
 	}
-	out, err := with.Apply(msg.Tree, mapping.Context{Constants: sender.Constants, Received: m.Received})
-	if err != nil {
+	out, err := with.Attempt(msg.Tree, mapping.Context{Constants: sender.Constants, Received: m.Received})
+	if out == nil {
 		return e, err
 	}
 	e.Steps = with.Explain(msg.Tree, out)

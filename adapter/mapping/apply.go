@@ -150,6 +150,16 @@ func (s *slot) origin() int32 {
 // required value that is missing, TooLarge for a message that would become
 // more than the bounds allow.
 func (m *Mapping) Apply(t *message.Tree, c Context) (*Result, error) {
+	res, err := m.Attempt(t, c)
+	if err != nil {
+		return nil, err
+	}
+	return res, nil
+}
+
+// Attempt is Apply that gives what was made of a message also where it refuses
+// it, to be explained and for nothing else; nil when it made nothing.
+func (m *Mapping) Attempt(t *message.Tree, c Context) (*Result, error) {
 	if t == nil {
 		return nil, fault.New(fault.Internal, "", "there is no message to map")
 	}
@@ -179,16 +189,20 @@ func (m *Mapping) Apply(t *message.Tree, c Context) (*Result, error) {
 	e.today = dayOf(res.Sent, c.Received)
 	for i := range m.resources {
 		if e.resource(i, res); e.err != nil {
-			return nil, e.err
+			break
 		}
 	}
-	if len(e.missing) > 0 && !m.isBrief(res.Intention) {
-		return nil, &fault.Fault{Kind: fault.Unmappable, Issues: e.missing}
+	res.reading = e.reading
+	if e.err != nil {
+		res.Findings = e.findings
+		return res, e.err
 	}
 	m.lastSize.Store(int32(e.count))
-	res.reading = e.reading
 	e.leftOver(res)
 	res.Findings, res.Missing = e.findings, e.missing
+	if len(e.missing) > 0 && !m.isBrief(res.Intention) {
+		return res, &fault.Fault{Kind: fault.Unmappable, Issues: e.missing}
+	}
 	return res, nil
 }
 
