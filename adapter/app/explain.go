@@ -6,19 +6,21 @@ import (
 	"io"
 	"io/fs"
 
+	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/inbound"
 	"github.com/linkloop/linkloop/adapter/mapping"
 )
 
 // Explained is one message with where everything of its result came from, or
-// with why there is none.
+// with why there is nothing to be shown of it.
 type Explained struct {
 	mapping.Explanation
 	Err error
 }
 
-// Explain maps every message of a body and says where everything came from. The
-// error is about the mapping, or about the body as a whole.
+// Explain maps every message of a body and says where everything came from, and
+// what intake would refuse or flag for what the message says itself. The error is
+// about the mapping, or about the body as a whole.
 func Explain(fsys fs.FS, name string, body []byte) ([]Explained, error) {
 	m, err := CompileMapping(fsys, name)
 	if err != nil {
@@ -28,14 +30,24 @@ func Explain(fsys fs.FS, name string, body []byte) ([]Explained, error) {
 	if err != nil {
 		return nil, err
 	}
+	checks, err := newChecks()
+	if err != nil {
+		return nil, err
+	}
 	out := make([]Explained, len(list))
 	for i, one := range list {
 		tree, res, err := apply(m, one, nil)
-		if err != nil {
+		if res == nil {
 			out[i].Err = err
 			continue
 		}
 		out[i].Explanation = m.Explained(tree, res)
+		j := checks.judge(m, Stored{Body: one})
+		var refused []fault.Issue
+		if j.Refused != nil {
+			refused = j.Refused.Issues
+		}
+		out[i].Judge(refused, j.Flags)
 	}
 	return out, nil
 }

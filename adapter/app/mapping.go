@@ -164,7 +164,8 @@ func refusal(o mapping.Outcome) int {
 	return 0
 }
 
-// apply decodes and maps one message with the constants of a sender.
+// apply decodes and maps one message with the constants of a sender. Beside an
+// error is what was made in spite of it, if anything.
 func apply(m *mapping.Mapping, body []byte, constants map[string]string) (*message.Tree, *mapping.Result, error) {
 	tree, kind, err := decode(m, body)
 	if err != nil {
@@ -173,6 +174,6 @@ func apply(m *mapping.Mapping, body []byte, constants map[string]string) (*messa
 	if !m.Accepts(kind) {
 		return nil, nil, fault.New(fault.Unsupported, "", "the mapping %s takes messages of type %s", m.Name(), strings.Join(m.AcceptedTypes(), ", "))
 	}
-	res, err := m.Apply(tree, mapping.Context{Constants: constants, Received: time.Now()})
+	res, err := m.Attempt(tree, mapping.Context{Constants: constants, Received: time.Now()})
 	return tree, res, err
 }

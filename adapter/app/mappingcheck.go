@@ -1,12 +1,9 @@
 package app
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/linkloop/linkloop/adapter/element"
-	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/fhir"
 	"github.com/linkloop/linkloop/adapter/mapping"
 	"github.com/linkloop/linkloop/adapter/profile"
@@ -39,22 +36,8 @@ func misfits(m *mapping.Mapping, o mapping.Outcome) ([]string, error) {
 	for _, r := range o.Result.Resources {
 		own := slices.DeleteFunc(slices.Clone(steps), func(s mapping.Step) bool { return s.Key != r.Key })
 		for _, is := range append(fhir.Check(r.Root), rules.Check(r.Root)...) {
-			out = append(out, misfit(is, own))
+			out = append(out, mapping.ReasonOf(is, own).String())
 		}
 	}
 	return out, nil
-}
-
-// misfit words one reason, without values of the example.
-func misfit(is fault.Issue, steps []mapping.Step) string {
-	text := is.Expression + ": " + is.Text
-	for _, s := range steps {
-		if s.FHIRPath == is.Expression || strings.HasPrefix(s.FHIRPath, is.Expression+".") || strings.HasPrefix(s.FHIRPath, is.Expression+"[") {
-			if s.SourceAddress != "" {
-				text += ", from " + s.SourceAddress
-			}
-			return fmt.Sprintf("%s (%s:%d)", text, s.File, s.Line)
-		}
-	}
-	return text
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/linkloop/linkloop/adapter/element"
@@ -136,8 +137,16 @@ func WriteFindings(w io.Writer, findings []Finding) error {
 	return writeTable(w, head, rows)
 }
 
+// cell is a text for one cell, without line ends and without what a terminal
+// would take for a command.
 func cell(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
 	if utf8.RuneCountInString(s) > maxCell {
 		return string([]rune(s)[:maxCell-1]) + "…"
 	}

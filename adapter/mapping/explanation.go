@@ -5,7 +5,10 @@ import (
 	"fmt"
 	html "html/template"
 	"io"
+	"slices"
+	"strings"
 
+	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/message"
 )
 
@@ -21,12 +24,70 @@ type Explanation struct {
 	Steps    []Step    `json:"steps"`
 	Findings []Finding `json:"findings"`
 	Unmapped []Unused  `json:"unmapped"` // of the message, by no element
+	Refused  []Reason  `json:"refused,omitempty"`
+	Flags    []Reason  `json:"flags,omitempty"` // what is not right beside the findings
 }
 
 // Unused is a place of a message that no element came from.
 type Unused struct {
 	Address string `json:"address"`
 	Value   string `json:"value"`
+}
+
+// Reason is why a message is refused or flagged, with where that comes from. It
+// is public: it names places and rules, never values.
+type Reason struct {
+	Code    string `json:"code,omitempty"`
+	Element string `json:"element,omitempty"`
+	Address string `json:"from,omitempty"`
+	Text    string `json:"text"`
+	Rule    string `json:"rule,omitempty"` // that made the element: hl7v2-ref/mapping.yaml:12
+}
+
+// ReasonOf finds among the steps of a resource where an issue comes from.
+func ReasonOf(is fault.Issue, steps []Step) Reason {
+	r := Reason{Code: is.Code, Element: is.Expression, Address: is.Place, Text: is.Text}
+	if is.Expression == "" {
+		return r
+	}
+	for _, s := range steps {
+		below, in := strings.CutPrefix(s.FHIRPath, is.Expression)
+		if in && (below == "" || below[0] == '.' || below[0] == '[') && (is.Place == "" || is.Place == s.SourceAddress) {
+			r.Address, r.Rule = s.SourceAddress, fmt.Sprintf("%s:%d", s.File, s.Line)
+			break
+		}
+	}
+	return r
+}
+
+// String is the reason in a line.
+func (r Reason) String() string {
+	text := r.Text
+	if r.Element != "" {
+		text = r.Element + ": " + text
+	}
+	if r.Address != "" {
+		text += ", from " + r.Address
+	}
+	if r.Rule != "" {
+		text += " (" + r.Rule + ")"
+	}
+	return text
+}
+
+// Judge adds why the message is refused and what is flagged of it; whoever knows
+// brings it. What the findings say is not said again.
+func (e *Explanation) Judge(refused, flags []fault.Issue) {
+	for _, is := range refused {
+		e.Refused = append(e.Refused, ReasonOf(is, e.Steps))
+	}
+	for _, is := range flags {
+		if !slices.ContainsFunc(e.Findings, func(f Finding) bool {
+			return f.Code == is.Code && f.Address == is.Place && f.Path == is.Expression && f.Text == is.Text
+		}) {
+			e.Flags = append(e.Flags, ReasonOf(is, e.Steps))
+		}
+	}
 }
 
 // Explained explains a result of the mapping as a whole.
@@ -48,7 +109,7 @@ func (m *Mapping) Explained(t *message.Tree, r *Result) Explanation {
 func (e Explanation) WriteText(w io.Writer) error {
 	switch {
 	case e.Wants == "":
-		fmt.Fprintln(w, "The message is taken as a new referral: the mapping has no intention.")
+		fmt.Fprintln(w, "The message counts as a new referral: the mapping has no intention.")
 	case e.Sent != "":
 		fmt.Fprintf(w, "The message wants %s, and was made %s.\n", e.Wants, e.Sent)
 	default:
@@ -70,7 +131,21 @@ func (e Explanation) WriteText(w io.Writer) error {
 		for _, u := range e.Unmapped {
 			rows = append(rows, []string{"  " + u.Address, cell(u.Value)})
 		}
-		return writeTable(w, []string{"  FROM", "VALUE"}, rows)
+		if err := writeTable(w, []string{"  FROM", "VALUE"}, rows); err != nil {
+			return err
+		}
+	}
+	if len(e.Flags) > 0 {
+		fmt.Fprintln(w, "\nA message like this would be taken and flagged:")
+		for _, r := range e.Flags {
+			fmt.Fprintf(w, "  %s: %s\n", r.Code, r)
+		}
+	}
+	if len(e.Refused) > 0 {
+		fmt.Fprintln(w, "\nA message like this would be refused:")
+		for _, r := range e.Refused {
+			fmt.Fprintf(w, "  %s\n", r)
+		}
 	}
 	return nil
 }
@@ -107,7 +182,21 @@ code { font-size: 13px; }
 <h1>{{.Title}}</h1>
 <p>Mapping <code>{{.Mapping}}</code> {{.Version}}, sha256 <code>{{.Hash}}</code>{{with .Wants}}; the message wants <code>{{.}}</code>{{end}}{{with .Sent}}, and was made {{.}}{{end}}.</p>
 <p class="note">This page holds data of a patient: keep it where the message itself may be kept.</p>
-<h2>Where every element came from</h2>
+{{if .Refused}}<h2>Why a message like this would be refused</h2>
+<table>
+<thead><tr><th scope="col">Element</th><th scope="col">From</th><th scope="col">Reason</th><th scope="col">Line</th></tr></thead>
+<tbody>
+{{range .Refused}}<tr><td><code>{{.Element}}</code></td><td><code>{{.Address}}</code></td><td>{{.Text}}</td><td><code>{{.Rule}}</code></td></tr>
+{{end}}</tbody>
+</table>
+{{end}}{{if .Flags}}<h2>What would be flagged</h2>
+<table>
+<thead><tr><th scope="col">Flag</th><th scope="col">Element</th><th scope="col">From</th><th scope="col">Reason</th><th scope="col">Line</th></tr></thead>
+<tbody>
+{{range .Flags}}<tr><td>{{.Code}}</td><td><code>{{.Element}}</code></td><td><code>{{.Address}}</code></td><td>{{.Text}}</td><td><code>{{.Rule}}</code></td></tr>
+{{end}}</tbody>
+</table>
+{{end}}<h2>Where every element came from</h2>
 <table>
 <thead><tr><th scope="col">Element</th><th scope="col">Value</th><th scope="col">From</th><th scope="col">Value there</th><th scope="col">By rule</th><th scope="col">Line</th></tr></thead>
 <tbody>

@@ -55,6 +55,10 @@ func TestOperatorsDay(t *testing.T) {
 		t.Fatal(err)
 	}
 	says(t, out, "failed (unmappable)", "MSA|AE|M-1", "reason")
+	if out, err = run(t, "messages", "show", id, "--explain", server); err != nil {
+		t.Fatal(err)
+	}
+	says(t, out, "failed (unmappable)", "Patient.identifier[0].value", "PID-3.1")
 	if out, err = run(t, "messages", "replay", id, server); !errors.As(err, &quietError{}) {
 		t.Fatalf("the status of a replay that fails: %v", err)
 	}

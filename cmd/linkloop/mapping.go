@@ -138,7 +138,8 @@ func explainCommand(folder *string) *cobra.Command {
 	cmd := &cobra.Command{Use: "explain NAME MESSAGE", Short: "Show for each element of the result where it came from", Args: cobra.ExactArgs(2),
 		Long: "Show for each element of the result its value, the place of the message it came from and the line of the mapping.\n" +
 			"Of a file with several messages (rows of CSV, a batch of HL7 v2, a document that its mapping takes apart) each is shown,\n" +
-			"the first 20 of them as text. What is shown is data of the patient in the message.",
+			"the first 20 of them as text. At the end stands what would be flagged, or why the message would be refused, as far as the message\n" +
+			"itself says; the command fails when one would be refused. What is shown is data of the patient in the message.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			body, err := readSample(args[1])
 			if err != nil {
@@ -164,33 +165,42 @@ func explainCommand(folder *string) *cobra.Command {
 	return cmd
 }
 
-// writeExplained prints explanations; of several as text, a message that is
-// refused says why, and the others follow.
+// writeExplained prints explanations. A message that is refused says why, and
+// the others follow; the command fails.
 func writeExplained(w io.Writer, list []app.Explained, output string) error {
 	if len(list) == 1 && list[0].Err != nil {
 		return list[0].Err
 	}
+	var err error
 	switch {
 	case output == "html" && len(list) > 1:
 		return fmt.Errorf("there are %d messages, and a page is of one: say which with --message", len(list))
 	case output == "html":
-		return list[0].WriteHTML(w)
+		err = list[0].WriteHTML(w)
 	case output == "json" && len(list) == 1:
-		return list[0].WriteJSON(w)
+		err = list[0].WriteJSON(w)
 	case output == "json":
-		var all []any
+		all := make([]any, 0, len(list))
 		for _, e := range list {
 			if e.Err != nil {
-				all = append(all, map[string]string{"refused": e.Err.Error()})
+				all = append(all, map[string][]mapping.Reason{"refused": {{Text: e.Err.Error()}}})
 				continue
 			}
 			all = append(all, e.Explanation)
 		}
-		return writeJSON(w, all)
-	case output != "text":
+		err = writeJSON(w, all)
+	case output == "text":
+		err = writeExplainedText(w, list)
+	default:
 		return fmt.Errorf("--output is text, json or html, not %q", output)
 	}
-	refused := false
+	if err == nil && slices.ContainsFunc(list, func(e app.Explained) bool { return e.Err != nil || len(e.Refused) > 0 }) {
+		return quietError{}
+	}
+	return err
+}
+
+func writeExplainedText(w io.Writer, list []app.Explained) error {
 	for i, e := range list {
 		if i == maxShown {
 			fmt.Fprintf(w, "\n... and %d messages more (--message shows one, --output json all)\n", len(list)-maxShown)
@@ -200,16 +210,12 @@ func writeExplained(w io.Writer, list []app.Explained, output string) error {
 			fmt.Fprintf(w, "\nmessage %d of %d\n", i+1, len(list))
 		}
 		if e.Err != nil {
-			refused = true
-			fmt.Fprintf(w, "refused: %v\n", e.Err)
+			fmt.Fprintf(w, "A message like this would be refused:\n  %v\n", e.Err)
 			continue
 		}
 		if err := e.WriteText(w); err != nil {
 			return err
 		}
-	}
-	if refused {
-		return quietError{}
 	}
 	return nil
 }

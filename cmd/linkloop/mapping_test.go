@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -182,13 +183,80 @@ func TestMappingExplainNotShipped(t *testing.T) {
 	}
 }
 
+// referralOf is the resources of a mapping whose messages are a referral of
+// somebody with the surname at a place.
+func referralOf(surname string) string {
+	return "  p:\n    resourceType: Patient\n    name: [{family: <- " + surname + " | required(\"a surname is needed\")}]\n" + `  o: {resourceType: Organization, identifier: [{system: "https://fhir.nhs.uk/Id/ods-organization-code", value: B86001}]}
+  r:
+    resourceType: ServiceRequest
+    status: active
+    intent: order
+    code: {coding: [{system: "http://snomed.info/sct", code: "871731000000106"}]}
+    subject: -> p
+    authoredOn: "2026-02-14"
+    requester: -> o
+  t: {resourceType: Task, status: requested, intent: order, code: {coding: [{system: "http://hl7.org/fhir/CodeSystem/task-code", code: fulfill}]}, focus: -> r, for: -> p, requester: -> o, authoredOn: "2026-02-14"}
+`
+}
+
+// TestMappingExplainJudges: what intake would refuse or flag for what a message
+// says itself stands at the end, in every form, and what was made of it above.
+func TestMappingExplainJudges(t *testing.T) {
+	const whole = "a Patient, a ServiceRequest and a Task are needed"
+	requester := strings.NewReplacer(", requester: -> o, authoredOn", ", authoredOn")
+	for name, tc := range map[string]struct {
+		rules, body string
+		refused     bool
+		says        []string
+	}{
+		"good":        {referralOf("s"), `{"s": "Marsh"}`, false, []string{"Marsh"}},
+		"control":     {referralOf("s"), `{"s": "Ma\u001b[2Jrsh", "t": "un\u0007used"}`, true, []string{"would be refused", "Patient.name[0].family: a control character", "from s (m/mapping.yaml:9)"}},
+		"no task":     {referralOf("s")[:strings.Index(referralOf("s"), "  t: ")], `{"s": "Marsh"}`, true, []string{"Marsh", "would be refused", whole}},
+		"who asks":    {requester.Replace(referralOf("s")), `{"s": "Marsh"}`, true, []string{"would be refused", "Task.requester: "}},
+		"by the rule": {referralOf("s"), `{"given": "Zo"}`, true, []string{"871731000000106", "given", "would be refused", "a surname is needed"}},
+		"practice":    {strings.Replace(referralOf("s"), `system: "https://fhir.nhs.uk/Id/ods-organization-code"`, `system: "urn:other"`, 1), `{"s": "Marsh"}`, false, []string{"taken and flagged", "no practice with an ODS code"}},
+		"check digit": {strings.Replace(referralOf("s"), "    name:", "    identifier: [{system: 'https://fhir.nhs.uk/Id/nhs-number', value: <- n}]\n    name:", 1),
+			`{"s": "Marsh", "n": "9990000010"}`, false, []string{"taken and flagged", "nhs-number-check-digit: Patient.identifier[0].value: "}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder := t.TempDir()
+			file := filepath.Join(folder, "message.json")
+			head := "mapping: m\ntitle: t\nversion: '1'\naccepts: ['*']\nformat: json\nresources:\n"
+			if err := os.MkdirAll(filepath.Join(folder, "m"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			for path, text := range map[string]string{filepath.Join(folder, "m", "mapping.yaml"): head + tc.rules, file: tc.body} {
+				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, output := range []string{"text", "json", "html"} {
+				out, err := run(t, "mapping", "explain", "m", file, "--folder", folder, "-o", output)
+				if got := errors.As(err, &quietError{}); got != tc.refused || err != nil && !got {
+					t.Errorf("%s: %v, refused is %t", output, err, tc.refused)
+				}
+				if strings.ContainsAny(out, "\x1b\x07") && output == "text" {
+					t.Error("a terminal would do what the message says")
+				}
+				judged := strings.Contains(out, "would be refused") || strings.Contains(out, "flagged") || strings.Contains(out, `"refused"`) || strings.Contains(out, `"flags"`)
+				if want := len(tc.says) > 1; judged != want {
+					t.Errorf("%s: it says that something is wrong: %t, want %t\n%s", output, judged, want, out)
+				}
+				if output == "text" {
+					says(t, out, tc.says...)
+				}
+			}
+		})
+	}
+}
+
 // TestMappingExplainSeveral: rows of a file and elements of a document are shown
 // each by itself, and one that is refused does not hide the others.
 func TestMappingExplainSeveral(t *testing.T) {
 	folder := t.TempDir()
 	for name, text := range map[string]string{
-		"rows":  "format: csv\ncsv: {separator: semicolon}\nresources:\n  p:\n    resourceType: Patient\n    name: [{family: <- Surname | required(\"a surname is needed\")}]\n",
-		"batch": "format: xml\nxml: {each: B.R}\nresources:\n  p:\n    resourceType: Patient\n    name: [{family: <- B.R.Surname | required(\"a surname is needed\")}]\n",
+		"rows":  "format: csv\ncsv: {separator: semicolon}\nresources:\n" + referralOf("Surname"),
+		"batch": "format: xml\nxml: {each: B.R}\nresources:\n" + referralOf("B.R.Surname"),
 	} {
 		if err := os.MkdirAll(filepath.Join(folder, name), 0o755); err != nil {
 			t.Fatal(err)
@@ -212,14 +280,14 @@ func TestMappingExplainSeveral(t *testing.T) {
 			if err == nil {
 				t.Error("a refused message passes")
 			}
-			says(t, out, "message 1 of 3", "Marsh", "message 2 of 3\nrefused: ", "a surname is needed", "message 3 of 3", "Quill feather", c.address)
+			says(t, out, "message 1 of 3", "Marsh", "message 2 of 3\n", "would be refused:\n  Patient.name[0].family: a surname is needed", "message 3 of 3", "Quill feather", c.address)
 			if out, err = run(t, append(args, "--message", "3")...); err != nil || strings.Contains(out, "Marsh") || !strings.Contains(out, "Quill feather") {
 				t.Errorf("%v: %s", err, out)
 			}
-			if out, err = run(t, append(args, "-o", "json")...); err != nil || strings.Count(out, `"mapping"`) != 2 || strings.Count(out, `"refused"`) != 1 || !json.Valid([]byte(out)) {
+			if out, err = run(t, append(args, "-o", "json")...); err == nil || strings.Count(out, `"mapping"`) != 3 || strings.Count(out, `"refused"`) != 1 || !json.Valid([]byte(out)) {
 				t.Errorf("%v: %s", err, out)
 			}
-			for flag, want := range map[string]string{"--message=4": "from 1 to 3", "-ohtml": "say which with --message", "--message=2": "a surname is needed", "-oyaml": "text, json or html"} {
+			for flag, want := range map[string]string{"--message=4": "from 1 to 3", "-ohtml": "say which with --message", "-oyaml": "text, json or html"} {
 				if _, err := run(t, append(args, flag)...); err == nil || !strings.Contains(err.Error(), want) {
 					t.Errorf("%s: %v", flag, err)
 				}
