@@ -101,8 +101,9 @@ type eval struct {
 
 	rule     int32 // at work, for findings
 	findings []Finding
-	reports  int     // how often something was reported, the same again included
-	reported Finding // last
+	stumbles []stumble // beside findings
+	reports  int       // how often something was reported, the same again included
+	reported Finding   // last
 	missing  []fault.Issue
 	err      *fault.Fault
 
@@ -451,7 +452,7 @@ func (e *eval) joinTail(c *call, base int) {
 // unusable reports a value that is there but cannot be used, and drops it.
 func (e *eval) unusable(v val, code, reason string) val {
 	if v.node != 0 && v.nth > 0 {
-		e.reportAt(fmt.Sprintf("%s (value %d)", e.address(v.node), v.nth), code, reason)
+		e.reportAt(v.node, fmt.Sprintf("%s (value %d)", e.address(v.node), v.nth), code, reason)
 	} else {
 		e.report(v.node, code, reason)
 	}
@@ -462,16 +463,19 @@ func (e *eval) unusable(v val, code, reason string) val {
 func (e *eval) report(node int32, code, reason string) {
 	switch {
 	case len(e.findings) >= maxFindings: // a place would be written for nobody
-		e.reportAt("", code, reason)
+		e.reportAt(node, "", code, reason)
 	case node == 0: // of no place alone
-		e.reportAt(e.celPlaces(), code, reason)
+		if len(e.celNodes) == 1 {
+			node = e.celNodes[0]
+		}
+		e.reportAt(node, e.celPlaces(), code, reason)
 	default:
-		e.reportAt(e.address(node), code, reason)
+		e.reportAt(node, e.address(node), code, reason)
 	}
 }
 
 // reportAt is report for a place, or several, in the words of addresses.
-func (e *eval) reportAt(address, code, reason string) {
+func (e *eval) reportAt(node int32, address, code, reason string) {
 	e.reports++
 	e.reported = Finding{Code: code, Address: address, Text: reason}
 	if len(e.findings) >= maxFindings {
@@ -479,11 +483,13 @@ func (e *eval) reportAt(address, code, reason string) {
 	}
 	for i := range e.findings {
 		if f := &e.findings[i]; address != "" && f.Address == address && f.Code == code {
+			e.stumbles[i].last = e.reports
 			return
 		}
 	}
 	e.reported.Rule, e.reported.Path = e.m.ruleAt(e.rule), e.pathOf(e.rule)
 	e.findings = append(e.findings, e.reported)
+	e.stumbles = append(e.stumbles, stumble{node, e.reports})
 }
 
 // address is that of a node by 1 + id.

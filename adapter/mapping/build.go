@@ -98,8 +98,11 @@ func (e *eval) value(t *template) *element.Value {
 		if !e.allowed(t) {
 			return nil
 		}
+		first := e.attempt()
 		for _, alt := range t.items {
+			began := e.attempt()
 			if v := e.value(alt); v != nil {
+				e.settle(first, began, v)
 				return v
 			}
 		}
@@ -295,9 +298,11 @@ func (e *eval) add(t *template, base, level int) {
 		if !e.allowed(t) {
 			return
 		}
+		first := e.attempt()
 		for _, alt := range t.items {
-			before := len(e.stack)
+			before, began := len(e.stack), e.attempt()
 			if e.add(alt, base, level); len(e.stack) > before {
+				e.settle(first, began, e.stack[before:]...)
 				return
 			}
 		}

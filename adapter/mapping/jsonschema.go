@@ -36,7 +36,7 @@ var directiveHelp = []Help{
 	{"$when", "Made only if this rule gives a value other than false."},
 	{"$unless", "Made only if this rule gives no value, or false."},
 	{"$needs", "Members without which the element is left out."},
-	{"$first", "The first of these alternatives that comes out."},
+	{"$first", "The first of these alternatives that comes out. What an earlier one could not use and this one could is no finding."},
 	{"$value", "With $each: the value of one repetition, instead of members."},
 	{useKey, "A fragment of the folder shared, put in the place of this element: shared/uk-address."},
 	{withKey, "The parameters of the fragment."},
