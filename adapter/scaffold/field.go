@@ -26,6 +26,12 @@ type field struct {
 	value string
 	where string // address
 	item  string // address of the item of that list
+	outer string // path of the outermost list it stands in
+	// outerItem is the address of the item of that list, depth how many lists it
+	// stands in.
+	outerItem string
+	depth     int
+	asked     *question // of an item of a form; nil: of none
 	// placed says that only its position in a list tells it from others.
 	placed bool
 	others []string // of several records, all values at this place
@@ -68,8 +74,13 @@ func fields(t *message.Tree, every bool) []field {
 			}
 		case message.List:
 			f.list, f.below = f.path, ""
+			if f.depth++; f.depth == 1 {
+				f.outer = f.path
+			}
 			for c := n.First(); c.Ok(); c = c.Next() {
-				f.item = c.Address()
+				if f.item = c.Address(); f.depth == 1 {
+					f.outerItem = f.item
+				}
 				walk(c, f)
 				if !every {
 					break
@@ -86,6 +97,9 @@ func fields(t *message.Tree, every bool) []field {
 		}
 	}
 	walk(t.Root(), field{})
+	if every {
+		ask(out)
+	}
 	beside(out)
 	return out
 }
@@ -300,6 +314,20 @@ func longAgo(v string) bool {
 	return ok && err == nil && (time.Since(at) > 15*365*24*time.Hour || at.After(time.Now().AddDate(1, 0, 0)))
 }
 
+var birthWords = []string{"dob", "birth", "birthdate", "dateofbirth", "born"}
+
+// numbered reports digits about as many as an NHS number has.
+func (f field) numbered() bool {
+	digits := len(onlyDigits(f.value))
+	return digits >= 6 && digits <= 12 && strings.Trim(f.value, "0123456789 -.") == ""
+}
+
+// oddDate reports a text with a year or a day in it that is no date in a form
+// that is known here.
+func (f field) oddDate() bool {
+	return hasDigit(f.value) && len(f.value) <= 30 && !isPhone(f.value) && !f.says("place", "country", "town", "order", "weight") && len(onlyDigits(f.value)) <= 8 && len(onlyDigits(f.value)) > 2
+}
+
 // kindOf tells what a field holds: by its value where that proves it, by its
 // name otherwise.
 func kindOf(f field) kind {
@@ -310,9 +338,9 @@ func kindOf(f field) kind {
 	switch {
 	case isNumber && (f.says("nhs", "nhsno", "nhsnumber") || !isPhone(f.value) && !f.says("phone", "tel", "mobile", "code", "concept")):
 		return nhsNumber
-	case f.says("nhs", "nhsno", "nhsnumber") && wrong != nhs.Length && wrong != nhs.Digits && !f.says("code"):
+	case f.says("nhs", "nhsno", "nhsnumber") && !f.says("code", "email", "trust", "organisation", "site") && (wrong != nhs.Length && wrong != nhs.Digits || f.numbered() || MeansNothing(f.value)):
 		return nhsNumber // with a mistake in it; the proposal says so
-	case isDate && f.says("dob", "birth", "birthdate", "dateofbirth", "born"):
+	case f.says(birthWords...) && (isDate || f.oddDate()):
 		return birthDate
 	case isDate && (f.says(madeWords...) || f.under(madeWords...) && !longAgo(f.value)):
 		return madeAt
@@ -327,7 +355,7 @@ func kindOf(f field) kind {
 		return orgName
 	case f.says("postcode", "postalcode", "zip", "pcode") || postcodeLike.MatchString(f.value):
 		return postcode
-	case f.says("phone", "telephone", "tel", "mobile", "telno", "cell") || isPhone(f.value):
+	case f.says("phone", "telephone", "tel", "mobile", "telno", "cell") || isPhone(f.value) && !f.says("ubrn", "ref", "reference", "referral"):
 		return phone
 	case !strings.ContainsFunc(f.value, unicode.IsLetter) && f.says("name", "surname", "forename", "given", "family", "title"):
 		return unclear
@@ -349,7 +377,7 @@ func kindOf(f field) kind {
 		return orgName
 	case f.says("name") && f.either("practice", "surgery", "organisation", "organization", "org", "service") || f.says("practice", "surgery", "organisation", "organization"):
 		return orgName
-	case f.says("priority", "urgency", "urgent"):
+	case f.says("priority", "urgency", "urgent") && !f.says("reason", "why", "detail", "details", "notes") && strings.Count(f.value, " ") < 6:
 		return urgency
 	case f.says("town", "city"):
 		return town
@@ -359,7 +387,9 @@ func kindOf(f field) kind {
 		return addressLine
 	case notConcept == nhs.Valid && (f.either("snomed", "sct", "code", "concept", "need", "problem", "diagnosis", "reason") || len(f.value) > 12):
 		return snomed
-	case f.says("id", "number", "no", "ref", "reference", "identifier", "ubrn") && f.either("referral", "ref", "request", "case", "ubrn", "reference"):
+	case f.says(numberWords...) && f.says(transport...), f.says("token") && len(f.group) < 3, f.says("id", "number") && f.says(submission...) && len(f.group) < 3:
+		return messageID
+	case f.says(numberWords...) && f.either("referral", "ref", "request", "case", "ubrn", "reference"):
 		return referralID
 	case f.says("value") && f.under("identifier"):
 		return referralID

@@ -19,7 +19,7 @@ func proposable(t *message.Tree) []field {
 	apart := map[string]bool{} // lists whose items are different things
 	first := map[string]string{}
 	for _, f := range all {
-		if f.list == "" {
+		if f.list == "" || f.asked != nil {
 			continue
 		}
 		if first[f.list] == "" {
@@ -32,8 +32,14 @@ func proposable(t *message.Tree) []field {
 	}
 	delete(apart, several(all))
 	var out []field
+	answered := map[string]bool{}
 	for _, f := range all {
 		switch {
+		case f.asked != nil:
+			if !f.asked.describes && !f.asked.again && (f.depth == 1 || !answered[f.outerItem+f.path]) {
+				answered[f.outerItem+f.path] = true
+				out = append(out, f.answer())
+			}
 		case f.list == "":
 			out = append(out, f)
 		case !apart[f.list]:

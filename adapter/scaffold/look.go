@@ -156,7 +156,7 @@ var (
 // name of such a place: MessageType, Action.
 var (
 	wish      = regexp.MustCompile(`(?i)new|creat|refer|updat|amend|modif|cancel|withdr|stop|delet`)
-	wishNames = []string{"type", "action", "event", "status", "operation", "purpose", "function", "intent", "intention", "kind", "mode", "trigger", "wants"}
+	wishNames = []string{"type", "action", "event", "status", "operation", "purpose", "function", "intent", "intention", "kind", "mode", "trigger", "want", "wants"}
 )
 
 // wants says that everything is taken as a new referral, and what may tell

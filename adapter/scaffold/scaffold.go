@@ -52,6 +52,7 @@ func Propose(src Source, t *message.Tree) *Proposal {
 	if format == "json" || format == "xml" {
 		w.each = several(every)
 	}
+	w.aside(every)
 	w.united()
 	w.compared(every)
 	if w.Type == "" {
@@ -153,6 +154,7 @@ type writer struct {
 	words   []string // of its own name
 	rests   []string // paths of texts with telephone numbers among words
 	called  []string // names of the members that the person's name stands in; nil: not known yet
+	ignored []string // paths of what is left out on purpose
 }
 
 // take is the likeliest unused field of the kind about somebody; ok is false
@@ -243,6 +245,13 @@ func (w *writer) head() string {
 		fmt.Fprintf(&b, "%s:\n  each: %s\n", w.Format, flowed(w.each))
 		if strings.HasPrefix(w.number, w.each+".") {
 			fmt.Fprintf(&b, "  id: %s\n", flowed(w.number))
+		}
+		b.WriteString("\n")
+	}
+	if len(w.ignored) > 0 {
+		b.WriteString("# What describes the questions of the form, and is no answer.\nignores:\n")
+		for _, path := range w.ignored {
+			fmt.Fprintf(&b, "  - %s\n", flowed(path))
 		}
 		b.WriteString("\n")
 	}

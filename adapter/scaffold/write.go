@@ -387,12 +387,7 @@ func (w *writer) referrer(practice bool) string {
 }
 
 func (w *writer) request(requester string, provider bool) {
-	id, hasID := w.any(referralID)
-	if !hasID {
-		if id, hasID = w.any(messageID); hasID {
-			w.unsure = append(w.unsure, id.path+" was taken for the number of the referral")
-		}
-	}
+	id, hasID := w.identity()
 	at, hasDate := w.any(madeAt)
 	if !hasDate {
 		if at, hasDate = w.any(otherDate); hasDate {
@@ -401,8 +396,11 @@ func (w *writer) request(requester string, provider bool) {
 	}
 	how, hasHow := w.any(urgency)
 	if hasHow {
-		w.tables["priority.json"] = table("priority", "http://hl7.org/fhir/request-priority", [][2]string{
-			{"routine", "routine"}, {"r", "routine"}, {"normal", "routine"}, {"urgent", "urgent"}, {"u", "urgent"}, {"asap", "asap"}, {"stat", "stat"}})
+		codes := [][2]string{{"routine", "routine"}, {"r", "routine"}, {"normal", "routine"}, {"urgent", "urgent"}, {"u", "urgent"}, {"asap", "asap"}, {"stat", "stat"}}
+		if how.says("urgent") && slices.Contains(slices.Concat(yesWords, noWords), strings.ToLower(how.value)) { // is it?
+			codes = append(codes, [][2]string{{"true", "urgent"}, {"yes", "urgent"}, {"y", "urgent"}, {"false", "routine"}, {"no", "routine"}, {"n", "routine"}}...)
+		}
+		w.tables["priority.json"] = table("priority", "http://hl7.org/fhir/request-priority", codes)
 		w.unsure = append(w.unsure, "vocabulary/priority.json: what this sender means by its words in "+how.path)
 	}
 	w.line(1, "request:")

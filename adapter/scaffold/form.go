@@ -1,0 +1,231 @@
+package scaffold
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// form is a list of questions with their answers, as form builders send them:
+// what an item means hangs on one of its values.
+type form struct {
+	list  string // its path
+	key   string // path within an item of the member that tells the questions apart: .field.ref
+	words bool   // that member holds words for people, not keys
+}
+
+// question is what a field has to do with a form.
+type question struct {
+	form
+	value     string // of the key in its item
+	describes bool   // it says what is asked, and not what was answered
+	again     bool   // the same question stands further up
+}
+
+const (
+	minQuestions  = 3
+	maxQuestion   = 100 // bytes of a question that a path can hold
+	wellDescribed = 2   // questions whose words are known
+)
+
+var (
+	// keyLike is a word or several run together, as programs name things: pt_dob,
+	// patientDateOfBirth. One word with a capital may as well be a name.
+	keyLike = regexp.MustCompile(`^(?:[a-z][a-z0-9]*(?:[_.-][a-z0-9]+)*|[a-z]+[a-z0-9]*(?:[A-Z][a-z0-9]*)+|(?:[A-Z][a-z0-9]+){2,}|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)$`)
+	bareKey = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
+
+	// questionNames are names of members that hold a question in words.
+	questionNames = []string{"title", "label", "question", "prompt", "caption", "name", "text", "heading"}
+	// describeNames are those of members that describe an item beside its key.
+	describeNames = []string{"id", "type", "kind", "ref", "key", "title", "label", "question", "prompt", "caption", "heading", "slug", "order", "index", "position", "required"}
+	// codeNames are those of members that hold codes of an answer.
+	codeNames = []string{"id", "ids", "ref", "refs", "code", "codes", "key", "keys"}
+	// askedWords are words of questions about a person and a referral.
+	askedWords = []string{"name", "surname", "forename", "dob", "born", "birth", "nhs", "address", "postcode", "phone", "telephone", "mobile", "tel",
+		"email", "gender", "sex", "gp", "practice", "surgery", "reason", "notes", "consent", "referrer", "needs", "urgent", "urgency", "kin", "nok"}
+	// carriers are names of members that say nothing of the answer they carry.
+	carriers = []string{"text", "value", "answer", "label", "labels", "choice", "choices", "string", "boolean", "number", "content", "data", "response", "other", "$"}
+)
+
+// ask finds the forms in the fields of a sample and lets the words of each
+// question be those of its answer.
+func ask(list []field) {
+	for _, f := range forms(list) {
+		first := map[string]string{} // item by question
+		asked, titles := map[string]string{}, map[string]string{}
+		for _, g := range list {
+			switch {
+			case g.outer != f.list || g.depth != 1:
+			case g.below == f.key:
+				asked[g.outerItem] = g.value
+				if first[g.value] == "" {
+					first[g.value] = g.outerItem
+				}
+			case f.describes(g) && slices.ContainsFunc(questionNames, func(n string) bool { return g.last() == n }):
+				titles[g.outerItem] += " " + g.value
+			}
+		}
+		for i, g := range list {
+			value := asked[g.outerItem]
+			if g.outer != f.list || value == "" {
+				continue
+			}
+			q := &question{form: f, value: value, describes: f.describes(g), again: first[value] != g.outerItem}
+			list[i].asked = q
+			if q.describes {
+				list[i].words = nil
+				continue
+			}
+			list[i].word(words(value), words(titles[g.outerItem]))
+		}
+	}
+}
+
+// word gives an answer the words of its question. Those of the key count first,
+// and then those for people.
+func (f *field) word(key, title []string) {
+	own := f.words
+	if slices.Contains(codeNames, f.last()) {
+		return
+	}
+	own = slices.DeleteFunc(slices.Clone(own), func(w string) bool { return slices.Contains(carriers, w) })
+	if f.below == "." && len(own) == 0 || slices.Equal(own, key) {
+		own = nil
+	}
+	f.above = slices.Concat(f.above[:min(len(f.above), len(words(f.asked.list)))], title)
+	for _, ws := range [][]string{key, slices.Concat(key, title), slices.Concat(key, title, own)} {
+		if f.words = ws; kindOf(*f) != unclear {
+			return
+		}
+	}
+}
+
+// last is the name of the member itself, in small letters.
+func (f field) last() string { return strings.ToLower(strings.TrimLeft(f.name, "@")) }
+
+// describes reports a member that says what is asked: the key, what stands in
+// an object with it, and of the members of the item those that are called so.
+func (f form) describes(g field) bool {
+	if g.outer != f.list || g.depth != 1 {
+		return false
+	}
+	beside := f.key[:strings.LastIndexByte(f.key, '.')]
+	if beside != "" {
+		return strings.HasPrefix(g.below, beside+".") || strings.Count(g.below, ".") == 1 && slices.Contains(describeNames, g.last())
+	}
+	return g.below == f.key || strings.Count(g.below, ".") == 1 && slices.Contains(describeNames, g.last())
+}
+
+// forms finds the lists of questions: of three items and more, in each of which
+// one member holds what no other item has there, and of which some speak of
+// what referrals hold.
+func forms(list []field) []form {
+	var out []form
+	var lists []string
+	for _, f := range list {
+		if f.depth == 1 && f.outer != "" && f.below != "." && !slices.Contains(lists, f.outer) {
+			lists = append(lists, f.outer)
+		}
+	}
+	whole := several(list)
+	for _, l := range lists {
+		if l == whole {
+			continue
+		}
+		items := map[string]bool{}
+		var belows []string
+		values := map[string][]field{}
+		for _, f := range list {
+			if f.outer != l {
+				continue
+			}
+			items[f.outerItem] = true
+			if f.depth != 1 || f.below == "." {
+				continue
+			}
+			if values[f.below] == nil {
+				belows = append(belows, f.below)
+			}
+			values[f.below] = append(values[f.below], f)
+		}
+		if len(items) < minQuestions {
+			continue
+		}
+		best, most := form{}, 0
+		for _, b := range belows {
+			if score, words := keyed(values[b], len(items)); score > most && len(belows) > 1 {
+				best, most = form{l, b, words}, score
+			}
+		}
+		if most > 0 {
+			out = append(out, best)
+		}
+	}
+	return out
+}
+
+// keyed says how well values tell the items of a list apart: 0 for not at all,
+// and keys better than words for people.
+func keyed(values []field, items int) (score int, inWords bool) {
+	seen := map[string]bool{}
+	keys, telling := 0, 0
+	for _, f := range values {
+		if len(f.value) > maxQuestion || strings.ContainsAny(f.value, "\"\\\n]") || proven(f) {
+			return 0, false
+		}
+		seen[f.value] = true
+		if keyLike.MatchString(f.value) {
+			keys++
+		}
+		if has(words(f.value), askedWords) {
+			telling++
+		}
+	}
+	switch {
+	case len(seen)*10 < items*9 || len(values) > items || telling < wellDescribed:
+		return 0, false
+	case keys*10 >= len(values)*8:
+		return 1000 + telling, false
+	case slices.Contains(questionNames, values[0].last()) && !slices.ContainsFunc(values, func(f field) bool { return !strings.ContainsAny(f.value, " ") && hasDigit(f.value) }):
+		return telling, true
+	}
+	return 0, false
+}
+
+// proven reports a value that is somebody's, whatever it is called.
+func proven(f field) bool {
+	k := kindOf(field{value: f.value})
+	return k == nhsNumber || k == phone || k == email || k == postcode
+}
+
+// aside notes what describes the questions of a form, which is left out on
+// purpose, and what of it nothing is proposed for.
+func (w *writer) aside(all []field) {
+	for _, f := range all {
+		switch q := f.asked; {
+		case q == nil:
+		case q.describes && f.below != q.key && !slices.Contains(w.ignored, f.path):
+			w.ignored = append(w.ignored, f.path)
+		case q.again && !q.describes:
+			w.doubt("%s holds the question %s more than once: the first is read", q.list, q.key)
+		}
+	}
+}
+
+// answer is the field of an answer with the path that finds it by its question.
+func (f field) answer() field {
+	key := f.asked.value
+	if !bareKey.MatchString(key) || key == "or" {
+		key = strconv.Quote(key)
+	}
+	list := f.asked.list
+	at := bracketable(list) + "[where " + strings.TrimPrefix(f.asked.key, ".") + " = " + key + "]"
+	f.path = at + strings.TrimPrefix(f.path, list)
+	if f.list == list {
+		f.list, f.below = "", ""
+	} else {
+		f.list = at + strings.TrimPrefix(f.list, list)
+	}
+	return f
+}

@@ -1,0 +1,99 @@
+package scaffold_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/linkloop/linkloop/adapter/inbound/xmldoc"
+	"github.com/linkloop/linkloop/adapter/scaffold"
+)
+
+// answered is what a form builder sends: what an answer means hangs on the
+// reference of its question.
+const answered = `{"event_id":"01HQ77","form_response":{"form_id":"qq1","token":"tk-91","submitted_at":"2026-03-02T10:15:00Z","ending":{"ref":"01GR"},"answers":[
+{"type":"choice","choice":{"label":"Make a new referral"},"field":{"id":"a0","ref":"what_for","type":"multiple_choice","title":"What do you want to do?"}},
+{"type":"text","text":"MARSH, Ivy (Mrs)","field":{"id":"a1","ref":"pt_name","type":"short_text","title":"Full name"}},
+{"type":"text","text":"999 000 0018","field":{"id":"a2","ref":"pt_nhs","type":"short_text","title":"NHS number (if known)"}},
+{"type":"text","text":"22nd Feb 1938","field":{"id":"a3","ref":"pt_dob","type":"short_text","title":"Date of birth"}},
+{"type":"text","text":"9 Larkspur Row\nLeeds\nLS6 2AA","field":{"id":"a4","ref":"q5","type":"long_text","title":"Home address"}},
+{"type":"phone_number","phone_number":"07700 900123","field":{"id":"a5","ref":"nok_phone","type":"phone_number","title":"Next of kin"}},
+{"type":"choices","choices":{"ids":["x","y"],"labels":["Loneliness","Debt"]},"field":{"id":"a6","ref":"needs","type":"multiple_choice","title":"Needs"}},
+{"type":"boolean","boolean":true,"field":{"id":"a7","ref":"urgent","type":"yes_no","title":"Is it urgent?"}},
+{"type":"text","text":"Somali","field":{"id":"a8","ref":"language","type":"short_text","title":"Language"}}]}}`
+
+// TestForm: answers are told by their questions, and what describes the
+// questions is never taken for content.
+func TestForm(t *testing.T) {
+	p := propose(t, answered)
+	got := string(p.Mapping)
+	for _, want := range []string{"value: '<- form_response.answers[where field.ref = pt_nhs].text | nhsNumber'", "birthDate: '<- form_response.answers[where field.ref = pt_dob].text | date",
+		"family: '<- form_response.answers[where field.ref = pt_name].text | familyName'", "postalCode: '<- form_response.answers[where field.ref = q5].text | addressPostcode'",
+		`'<- each form_response.answers[where field.ref = needs].choices.labels | text | join("\n")'`, "priority: '<- form_response.answers[where field.ref = urgent].boolean | lower | code(priority)'",
+		"<- form_response.token | trim | required", "# CHECK: form_response.token was taken for the number of the referral",
+		"ignores:\n  - form_response.answers.type\n  - form_response.answers.field.id\n  - form_response.answers.field.type\n  - form_response.answers.field.title\n",
+		"form_response.answers[where field.ref = what_for].choice.label may say what a message wants", "#   form_response.answers[where field.ref = language].text\n",
+		"#   form_response.answers[where field.ref = nok_phone].phone_number\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %s in\n%s", want, got)
+		}
+	}
+	for _, g := range p.Found {
+		if strings.Contains(g.Path, ".field.") || strings.HasSuffix(g.Path, ".ids") {
+			t.Errorf("%s was taken for %s", g.Path, g.As)
+		}
+	}
+	if slices.ContainsFunc(p.Unused, func(u string) bool { return strings.Contains(u, ".field.") }) {
+		t.Errorf("what describes questions floods the list: %q", p.Unused)
+	}
+	if table := string(p.Vocabulary["priority.json"]); !strings.Contains(table, `"code": "true"`) {
+		t.Errorf("yes to urgent is in no table: %s", table)
+	}
+}
+
+// TestForms: the key is the member that tells the questions apart; a list of
+// other things is no form.
+func TestForms(t *testing.T) {
+	for _, tc := range []struct{ body, path string }{
+		{`{"q":[{"question":"Date of birth","answer":"14/06/1951"},{"question":"NHS number","answer":"9990000018"},{"question":"Home address","answer":"x"}]}`, `q[where question = "Date of birth"].answer`},
+		{`{"q":[{"id":"6f1a","key":"dateOfBirth","v":"14/06/1951"},{"id":"6f1b","key":"nhsNumber","v":"9990000018"},{"id":"6f1c","key":"postCode","v":"LS6 2AA"}]}`, `q[where key = dateOfBirth].v`},
+		{`{"q":[{"ref":"pt-dob","v":"14/06/1951"},{"ref":"pt-nhs","v":"9990000018"},{"ref":"pt-phone","v":"x"}]}`, `q[where ref = "pt-dob"].v`},
+		{`{"q":[{"role":"gp","name":"Ann Quill"},{"role":"carer","name":"Tom Marsh"},{"role":"neighbour","name":"Ivy Day"}]}`, ""},
+		{`{"q":[{"ref":"R-1","surname":"Marsh","nhs":"9990000018"},{"ref":"R-2","surname":"Quill","nhs":"9990000026"},{"ref":"R-3","surname":"Day","nhs":"9990000034"}]}`, ""},
+		{`{"q":[{"surname":"marsh","town":"leeds"},{"surname":"quill","town":"otley"},{"surname":"day","town":"leeds"}]}`, ""},
+	} {
+		got := string(propose(t, tc.body).Mapping)
+		if tc.path == "" && strings.Contains(got, "[where") || tc.path != "" && !strings.Contains(got, "birthDate: '<- "+tc.path) {
+			t.Errorf("%s: no %q in\n%s", tc.body, tc.path, got)
+		}
+	}
+	m, err := xmldoc.New().Decode([]byte(`<F><A ref="pt_dob">14/06/1951</A><A ref="pt_nhs">9990000018</A><A ref="pt_name">Ivy Marsh</A></F>`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := scaffold.Propose(scaffold.Source{Name: "acme", Format: "xml", Year: 2026}, m.Tree)
+	if want := "<- F.A[where @ref = pt_dob].$text | date"; !strings.Contains(string(p.Mapping), want) {
+		t.Errorf("no %s in\n%s", want, p.Mapping)
+	}
+}
+
+// TestNumber: the number of the referral is the one whose name says so most, and
+// what is another each time is taken with a doubt only.
+func TestNumber(t *testing.T) {
+	for _, tc := range []struct{ body, path, check string }{
+		{`{"referral":{"messageId":"M-1","ref":"R-1"}}`, "referral.ref", ""},
+		{`{"requestId":"Q-1","ubrn":"000000000018"}`, "ubrn", "requestId may be one too"},
+		{`{"messageId":"M-1","case":{"referralNumber":"R-1"}}`, "case.referralNumber", ""},
+		{`{"referral":{"patient":{"id":"77"},"reference":"R-1"}}`, "referral.reference", ""},
+		{`{"messageId":"M-1"}`, "messageId", "messageId was taken for the number of the referral"},
+		{`{"id":"7","token":"t9"}`, "token", "token was taken for the number of the referral"},
+	} {
+		p := propose(t, tc.body)
+		if want := "value: '<- " + tc.path + ` | trim | required("a referral has a number")`; !strings.Contains(string(p.Mapping), want[len("value: '"):]) {
+			t.Errorf("%s: no %s in\n%s", tc.body, want, p.Mapping)
+		}
+		if all := strings.Join(p.Checks, "\n"); !strings.Contains(all, tc.check) || tc.check == "" && strings.Contains(all, "for the number of the referral") {
+			t.Errorf("%s: %s", tc.body, all)
+		}
+	}
+}
