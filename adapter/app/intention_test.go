@@ -112,8 +112,9 @@ func TestLifeOfAReferral(t *testing.T) {
 				t.Errorf("the update undid the work of the link worker: %s, owner %q", v.Str("status"), v.TextAt("owner.reference"))
 			}
 			notes := v.List("note")
-			if v.Str("priority") != "urgent" || len(notes) != 2 || notes[0].Str("text") != "Called on Monday." ||
-				!strings.Contains(notes[1].Str("text"), "ServiceRequest.priority") || !strings.Contains(notes[1].Str("text"), "ServiceRequest.note") {
+			if v.Str("priority") != "urgent" || len(notes) != 3 || notes[0].Str("text") != "Called on Monday." ||
+				!strings.Contains(notes[1].Str("text"), "note: Would like company, and says so routine.") ||
+				!strings.Contains(notes[2].Str("text"), "ServiceRequest.priority") || !strings.Contains(notes[2].Str("text"), "ServiceRequest.note") {
 				t.Errorf("priority %q and %d notes", v.Str("priority"), len(notes))
 			}
 			if h.count("Task?_tag=urn:linkloop:codesystem:referral-change|changed-by-sender") != 1 {

@@ -260,7 +260,7 @@ func (r *run) accept(ctx context.Context, p inbound.Part) (intake.Result, error)
 	for attempt, wait := 1, firstWait; ; attempt, wait = attempt+1, min(2*wait, lastWait) {
 		var res intake.Result
 		work := func(ctx context.Context) (err error) {
-			res, err = r.t.cfg.Intake.Accept(ctx, intake.Submission{Sender: r.f.Sender, Client: r.f.Client, Body: p.Body, Received: r.f.Received})
+			res, err = r.t.cfg.Intake.Accept(ctx, intake.Submission{Sender: r.f.Sender, Client: r.f.Client, Body: p.Body, Received: r.came(p)})
 			return err
 		}
 		turn := r.f.Turn
@@ -284,6 +284,13 @@ func (r *run) accept(ctx context.Context, p inbound.Part) (intake.Result, error)
 			return res, ctx.Err()
 		}
 	}
+}
+
+// came is when a part came: with its file, and a microsecond after the part
+// before it, so that the order of a file tells which of two parts is the later
+// word, in whatever order they are decided and however often.
+func (r *run) came(p inbound.Part) time.Time {
+	return r.f.Received.Add(time.Duration(p.Number) * time.Microsecond)
 }
 
 // note counts a part that came to its end.

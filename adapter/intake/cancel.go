@@ -19,9 +19,13 @@ func (s *Service) cancel(tx store.Tx, sender Sender, sub Submission, d *draft, k
 	if err != nil {
 		return nil, err
 	}
+	consent, err := s.withdrawn(tx, d, e)
+	if err != nil {
+		return nil, err
+	}
 	from := e.task.root.Str("status")
 	if s.cfg.Workflow.Ended(from) {
-		if v, err := s.cancelRest(tx, sender, sub, d, key, e); v != nil || err != nil {
+		if v, err := s.cancelRest(tx, sender, sub, d, key, e, consent); v != nil || err != nil {
 			return v, err
 		}
 	}
@@ -45,17 +49,18 @@ func (s *Service) cancel(tx store.Tx, sender Sender, sub Submission, d *draft, k
 		task.Append("note", element.NewObject(
 			element.S("authorString", "sender "+sender.Name), element.S("time", tx.Time().Format(element.InstantLayout)), element.S("text", text)))
 	}
-	flagTask(task, e.doubts)
+	flags := slices.Concat(e.doubts, d.flags)
+	flagTask(task, flags)
 	s.tell(task, profile.CancelledBySender, sender.Name, tx, "The sender took this referral back.")
 	if f := s.sound(task); f != nil {
 		return nil, &refusal{fault: f}
 	}
-	v := &verdict{flags: e.doubts, task: e.task.ID, request: e.request.ID}
+	v := &verdict{flags: flags, task: e.task.ID, request: e.request.ID}
 	if v.owes, err = s.cfg.Follow(tx, e.task.root, task); err != nil {
 		switch f := fault.Of(err); f.Kind {
 		case fault.Unmappable, fault.IllegalMove:
 			// What the link worker has written so far cannot go into the record.
-			return nil, &refusal{f, true}
+			return nil, &refusal{fault: f, undone: true}
 		}
 		return nil, err
 	}
@@ -68,8 +73,8 @@ func (s *Service) cancel(tx store.Tx, sender Sender, sub Submission, d *draft, k
 	if err != nil {
 		return nil, err
 	}
-	p := plan{}
-	p.add(s.provenance(sender, sub, key, d, []store.Key{e.task.Key, e.request.Key}), 0)
+	p := consent.plan
+	p.add(s.provenance(sender, sub, key, d, append([]store.Key{e.task.Key, e.request.Key}, consent.targets...)), 0)
 	if err := p.write(tx); err != nil {
 		return nil, err
 	}
@@ -98,30 +103,49 @@ func (d *draft) why(notes []string) *element.Value {
 	return element.NewObject(element.S("text", "Cancelled by the sender, who gave no reason"))
 }
 
+// withdrawn plans the Consents of a cancellation that refuse, as an update would
+// lay them over those of the referral.
+func (s *Service) withdrawn(tx store.Tx, d *draft, e *earlier) (*update, error) {
+	u := &update{s: s, tx: tx, d: d, e: e, rename: map[string]string{"ServiceRequest/" + d.request: e.request.Key.String()}}
+	for _, r := range d.resources {
+		if r.key.Type == "Patient" {
+			u.rename[r.key.String()] = e.request.root.TextAt("subject.reference")
+		}
+	}
+	for _, r := range d.refused {
+		u.rename[r.key.String()] = "Consent/" + s.deriveID("Consent", e.request.Key.String(), r.name)
+		if err := u.other(r); err != nil {
+			return nil, err
+		}
+	}
+	return u, nil
+}
+
 // cancelRest ends what goes on of a referral whose own Task is over: the request
-// may have been given to somebody else by another Task since. The verdict is
-// nil when nothing goes on, or the message may not change anything.
-func (s *Service) cancelRest(tx store.Tx, sender Sender, sub Submission, d *draft, key [32]byte, e *earlier) (*verdict, error) {
+// may have been given to somebody else by another Task since, and the person may
+// not consent any more. The verdict is nil when nothing goes on, or the message
+// may not change anything.
+func (s *Service) cancelRest(tx store.Tx, sender Sender, sub Submission, d *draft, key [32]byte, e *earlier, consent *update) (*verdict, error) {
 	if was, err := s.taken(tx, key); err != nil || was || d.notLate(e) != nil {
 		return nil, err
 	}
 	changed, owes, err := s.cfg.EndRest(tx, e.task.root, d.ends)
 	if f := fault.Of(err); err != nil && (f.Kind == fault.Unmappable || f.Kind == fault.IllegalMove) {
-		return nil, &refusal{f, true}
+		return nil, &refusal{fault: f, undone: true}
 	}
-	if err != nil || !changed {
+	if err != nil || !changed && len(consent.plan.writes) == 0 {
 		return nil, err
 	}
 	request, _, err := hold(tx, e.request.Key)
 	if err != nil {
 		return nil, err
 	}
-	p := plan{}
-	p.add(s.provenance(sender, sub, key, d, []store.Key{e.request.Key}), 0)
+	p := consent.plan
+	p.add(s.provenance(sender, sub, key, d, append([]store.Key{e.request.Key}, consent.targets...)), 0)
 	if err := p.write(tx); err != nil {
 		return nil, err
 	}
-	return &verdict{flags: e.doubts, task: e.task.ID, request: e.request.ID, owes: owes, state: state(e.task.root, request.root, e.task.Version)}, nil
+	return &verdict{flags: slices.Concat(e.doubts, d.flags), task: e.task.ID, request: e.request.ID, owes: owes, state: state(e.task.root, request.root, e.task.Version)}, nil
 }
 
 // endRequest reads the request as it is after its Task ended. A request that

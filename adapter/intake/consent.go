@@ -24,11 +24,7 @@ func (d *draft) consents(m *mapping.Mapping, out *mapping.Result, tree *message.
 		}
 		said := referral.ReadConsent(r.Root)
 		if said.Says == referral.Refuses {
-			path := said.At
-			d.flags = append(d.flags, fault.Issue{
-				Severity: "warning", Code: profile.FlagConsent, Expression: path, Place: locate(r.Root, path, tree),
-				Text: "the person did not consent; nothing will be written into a record because of this referral unless they do",
-			})
+			d.flags = append(d.flags, refusedConsent(said.At, locate(r.Root, said.At, tree)))
 			continue
 		}
 		place := ""
@@ -50,6 +46,40 @@ func (d *draft) consents(m *mapping.Mapping, out *mapping.Result, tree *message.
 			Severity: "warning", Code: profile.FlagConsentUnclear, Expression: "Consent.status", Place: place,
 			Text: "what was said about the consent of the person is no answer that can be acted on; until a Consent that answers is recorded, only that leaves for a record which sharing.unclear allows",
 		})
+	}
+}
+
+// refusals keeps of a cancellation the Consents that refuse: who takes a referral
+// back may take back with it that its outcome is shared. Anything else that it
+// says about consent gives no permission and is not used.
+func (s *Service) refusals(d *draft, out *mapping.Result, tree *message.Tree) {
+	for _, r := range out.Resources {
+		if r.Type != "Consent" {
+			continue
+		}
+		said := referral.ReadConsent(r.Root)
+		if said.Says != referral.Refuses {
+			continue
+		}
+		place := locate(r.Root, said.At, tree)
+		if s.sound(r.Root) != nil {
+			// A refusal is not lost for the form it has.
+			whole := element.NewObject(element.S("resourceType", "Consent"), element.S("id", r.Root.ID()), element.S("status", "rejected"))
+			if patient := r.Root.Get("patient"); patient != nil {
+				whole.Set("patient", patient)
+			}
+			complete(whole)
+			r.Root = whole
+		}
+		d.refused = append(d.refused, s.ready(r.Root, r.Key, place))
+		d.flags = append(d.flags, refusedConsent(said.At, place))
+	}
+}
+
+func refusedConsent(path, place string) fault.Issue {
+	return fault.Issue{
+		Severity: "warning", Code: profile.FlagConsent, Expression: path, Place: place,
+		Text: "the person did not consent; nothing will be written into a record because of this referral unless they do",
 	}
 }
 

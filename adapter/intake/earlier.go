@@ -15,6 +15,7 @@ import (
 type refusal struct {
 	fault  *fault.Fault
 	undone bool
+	known  bool // a referral with this number is here
 }
 
 func (r *refusal) Error() string { return r.fault.Error() }
@@ -122,10 +123,15 @@ func hold(tx store.Tx, key store.Key) (held, bool, error) {
 }
 
 // notLate refuses a message that was made before the latest one about the
-// referral that was taken.
+// referral that was taken. Where the two do not tell, as when both say the day
+// only, that which came later was made later: a message that failed and is
+// replayed does not undo what came after it.
 func (d *draft) notLate(e *earlier) error {
-	if d.sent.before(e.word.sent) {
+	switch {
+	case d.sent.before(e.word.sent):
 		return refuse(fault.Conflict, "", "this message was made before another one about this referral that is here already, so it is out of date; nothing was changed")
+	case !e.word.sent.before(d.sent) && d.cameBefore(e.word.came):
+		return refuse(fault.Conflict, "", "this message came before another one about this referral that was taken since, and does not say that it was made after it, so it may be out of date; nothing was changed")
 	}
 	return nil
 }

@@ -304,6 +304,12 @@ func (s *Service) settle(tx store.Tx, sender Sender, sub Submission, d *draft, k
 		return nil, err
 	}
 	p, err := s.plan(tx, d)
+	var no *refusal
+	if errors.As(err, &no) && no.known {
+		if v, err := s.sentBefore(tx, sender, sub, d); v != nil || err != nil {
+			return v, err
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

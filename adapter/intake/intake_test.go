@@ -15,6 +15,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/intake"
 	"github.com/linkloop/linkloop/adapter/mapping"
 	"github.com/linkloop/linkloop/adapter/profile"
+	"github.com/linkloop/linkloop/adapter/referral"
 	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 	"github.com/linkloop/linkloop/adapter/store/sqlite"
@@ -35,8 +36,13 @@ func service(t *testing.T, s store.Store, log *bytes.Buffer) *intake.Service {
 	if err != nil {
 		t.Fatal(err)
 	}
+	workflow, err := referral.LoadWorkflow(conformance.Files, "workflow-gravity.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
 	svc, err := intake.New(intake.Config{
-		Rules: rules, Store: s, Indexer: resource.NewIndexer(key), IDKey: key, BaseURL: "http://test/fhir", Now: time.Now,
+		Workflow: workflow,
+		Rules:    rules, Store: s, Indexer: resource.NewIndexer(key), IDKey: key, BaseURL: "http://test/fhir", Now: time.Now,
 		Log:     slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Senders: []intake.Sender{{Name: "s", FormatName: "hl7v2", Format: hl7v2.New(), Mapping: m}},
 	})

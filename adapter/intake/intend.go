@@ -14,8 +14,9 @@ import (
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
-// maxAhead is how far a sender's clock may be ahead. A time beyond it is taken
-// as unknown: it would make every later message look late.
+// maxAhead is how far a sender's clock may be ahead. A message of a time beyond
+// it counts as made when it came: its own time would make every later one look
+// late, and none would let every older one pass.
 const maxAhead = 24 * time.Hour
 
 // intend reads what the message wants and when it was made.
@@ -26,7 +27,9 @@ func (d *draft) intend(out *mapping.Result) *fault.Fault {
 			"the message wants something that is none of new, modify, cancel, status; the mapping's intention rule translates the sender's words")
 	}
 	if d.sent = parseSpan(out.Sent); d.sent.first.After(d.received.Add(maxAhead)) {
-		d.sent = span{}
+		d.sent = spoken(span{}, d.received)
+		d.flags = append(d.flags, fault.Issue{Severity: "warning", Code: "in-the-future",
+			Text: "the message says that it was made in the future; it is taken as made when it came, and later ones are told from earlier ones by that; ask the sender to set its clock"})
 	}
 	return nil
 }
@@ -47,8 +50,9 @@ func (d *draft) recognise(rs []mapping.Resource) {
 }
 
 // brief prepares a message that only says which referral it is about. Nothing
-// of it is written but the reason, so nothing else of it is checked, and what
-// is missing beyond the number of the referral is no problem.
+// of it is written but the reason, and of a cancellation that the person does not
+// consent, so nothing else of it is checked, and what is missing beyond the number
+// of the referral is no problem.
 func (s *Service) brief(d *draft, out *mapping.Result, tree *message.Tree, patient, request, task *element.Value) (*draft, *fault.Fault) {
 	numbered := false
 	for _, r := range out.Resources {
@@ -61,7 +65,10 @@ func (s *Service) brief(d *draft, out *mapping.Result, tree *message.Tree, patie
 		return nil, fault.New(fault.Unmappable, "", "the message does not say which referral it is about")
 	}
 	d.flags = nil // of data that is not used
-	d.task = ""   // found by its request
+	if d.intention == referral.Cancel {
+		s.refusals(d, out, tree)
+	}
+	d.task = "" // found by its request
 	if d.ends = "cancelled"; request.Str("status") == "entered-in-error" {
 		d.ends = "entered-in-error"
 	}

@@ -18,36 +18,59 @@ const maxNote = 2000
 // store's.
 func (p *plan) left(tx store.Tx, d *draft, record, sent *element.Value) error {
 	names := names{tx: tx, d: d}
-	var parts []string
-	for _, x := range [...]struct {
-		name, label string
-		words       func(*element.Value) string
-	}{
-		{"telecom", "telephone or e-mail", telecomWords},
-		{"address", "address", addressWords},
-		{"contact", "contact", contactWords},
-		{"generalPractitioner", "practice", names.practiceWords},
-	} {
-		have := record.Get(x.name)
-		if have != nil && element.Equal(have, sent.Get(x.name)) {
+	parts := missing(record, sent, append(reached[:], worded{"generalPractitioner", "practice", names.practiceWords}))
+	if names.err == nil {
+		p.noteParts("Sent with this message and not in the record of the person, which was left as it is in this. ", parts)
+	}
+	return names.err
+}
+
+// gone notes what a newer message took out of the record of the person: a
+// number that nobody sends any more may be the one that is answered.
+func (p *plan) gone(was, now *element.Value) {
+	p.noteParts("In the record of the person until this message, which says something else. ", missing(now, was, reached[:]))
+}
+
+// worded is an element that people read as words.
+type worded struct {
+	name, label string
+	words       func(*element.Value) string
+}
+
+// reached are the elements of a Patient that say how to reach the person.
+var reached = [...]worded{
+	{"telecom", "telephone or e-mail", telecomWords},
+	{"address", "address", addressWords},
+	{"contact", "contact", contactWords},
+}
+
+// missing are the words of elements of one resource that another does not have.
+func missing(in, of *element.Value, elements []worded) (parts []string) {
+	for _, x := range elements {
+		have := in.Get(x.name)
+		if have != nil && element.Equal(have, of.Get(x.name)) {
 			continue
 		}
-		for _, v := range sent.List(x.name) {
-			same := slices.ContainsFunc(record.List(x.name), func(h *element.Value) bool { return x.words(h) == x.words(v) })
+		for _, v := range of.List(x.name) {
+			same := slices.ContainsFunc(in.List(x.name), func(h *element.Value) bool { return x.words(h) == x.words(v) })
 			if words := x.words(v); words != "" && !same {
 				parts = append(parts, x.label+": "+words)
 			}
 		}
 	}
-	if len(parts) == 0 || names.err != nil {
-		return names.err
+	return parts
+}
+
+// noteParts adds a note for the link worker, of bounded length.
+func (p *plan) noteParts(about string, parts []string) {
+	if len(parts) == 0 {
+		return
 	}
-	text := "Sent with this message and not in the record of the person, which was left as it is in this. " + strings.Join(parts, "; ")
+	text := about + strings.Join(parts, "; ")
 	if len(text) > maxNote {
 		text = strings.ToValidUTF8(text[:maxNote], "") + " …"
 	}
 	p.notes = append(p.notes, text)
-	return nil
 }
 
 // noteTask puts notes on a Task, each once.

@@ -9,7 +9,6 @@ import (
 	"github.com/linkloop/linkloop/adapter/nhs"
 	"github.com/linkloop/linkloop/adapter/profile"
 	"github.com/linkloop/linkloop/adapter/referral"
-	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
@@ -45,10 +44,9 @@ func (s *Service) plan(tx store.Tx, d *draft) (*plan, error) {
 			}
 			p.add(r, old.Number)
 		case r.key.Type == "ServiceRequest" || r.key.Type == "Task":
-			return nil, refuse(fault.Conflict, r.place,
-				"a referral with this identifier was received before with other content, as %s; change it with an update message", r.key)
+			return nil, s.known(tx, d, r)
 		case r.key.Type == "Patient":
-			if err := p.patient(tx, s.cfg.Indexer, d, r, old); err != nil {
+			if err := p.patient(tx, s, d, r, old); err != nil {
 				return nil, err
 			}
 		}
@@ -90,7 +88,7 @@ func (p *plan) write(tx store.Tx) error {
 // it may be another person. Else how to reach the person, whom else to call and
 // where they are registered follow the newer word, each for itself. What was
 // sent and not taken over is noted for the link worker.
-func (p *plan) patient(tx store.Tx, ix *resource.Indexer, d *draft, r prepared, old store.Version) error {
+func (p *plan) patient(tx store.Tx, s *Service, d *draft, r prepared, old store.Version) error {
 	was, err := element.Parse(old.Body, element.Limits{})
 	if err != nil {
 		return err
@@ -107,7 +105,17 @@ func (p *plan) patient(tx store.Tx, ix *resource.Indexer, d *draft, r prepared, 
 		})
 		return p.left(tx, d, was, r.root)
 	}
-	now := enrich(was, r.root, d.received.After(old.Updated))
+	now := enrich(was, r.root, false)
+	if latest := enrich(was, r.root, true); !element.Equal(now, latest) {
+		newest, err := s.newest(tx, d, old)
+		if err != nil {
+			return err
+		}
+		if newest {
+			now = latest
+			p.gone(was, now)
+		}
+	}
 	if err := p.left(tx, d, now, r.root); err != nil {
 		return err
 	}
@@ -122,7 +130,7 @@ func (p *plan) patient(tx store.Tx, ix *resource.Indexer, d *draft, r prepared, 
 	if a, b := surgery(was), surgery(now); a != "" && a != b {
 		p.notes = append(p.notes, "The person was registered with another practice ("+a+") until this message; the record now has the practice of this message.")
 	}
-	p.add(prepared{key: r.key, body: element.Canonical(now), index: ix.Index(now)}, old.Number)
+	p.add(prepared{key: r.key, body: element.Canonical(now), index: s.cfg.Indexer.Index(now)}, old.Number)
 	return nil
 }
 

@@ -46,6 +46,7 @@ type draft struct {
 	ends      string         // of a cancellation: what the Task becomes
 	reason    *element.Value // of a cancellation: Task.statusReason
 	notes     []string       // of a cancellation: what it says beside that
+	refused   []prepared     // of a cancellation: Consents that refuse
 }
 
 // eventType is a message type of HL7 v2 that is one by its looks, and so holds
@@ -100,8 +101,11 @@ func (s *Service) prepare(sender Sender, sub Submission, msg *inbound.Message, d
 	if !d.intention.NeedsWhole() {
 		return s.brief(d, out, msg.Tree, patient, request, task)
 	}
-	if patient == nil || request == nil || task == nil {
-		return nil, fault.New(fault.Unmappable, "", "the message holds no complete referral: a Patient, a ServiceRequest and a Task are needed")
+	if f := whole(patient, request, task); f != nil {
+		return nil, f
+	}
+	if d.intention == referral.New && nobody(patient) {
+		return nil, somebody()
 	}
 	if d.intention == referral.New {
 		flagTask(task, d.flags)
@@ -118,6 +122,34 @@ func (s *Service) prepare(sender Sender, sub Submission, msg *inbound.Message, d
 		d.resources = append(d.resources, s.provenance(sender, sub, key, d, keysOf(d.resources)))
 	}
 	return d, nil
+}
+
+// whole refuses a message that lacks one of the three resources that make a
+// referral, and says which.
+func whole(patient, request, task *element.Value) *fault.Fault {
+	var lacking []string
+	for _, x := range [...]struct {
+		name string
+		made *element.Value
+	}{{"Patient", patient}, {"ServiceRequest", request}, {"Task", task}} {
+		if x.made == nil {
+			lacking = append(lacking, x.name)
+		}
+	}
+	if len(lacking) == 0 {
+		return nil
+	}
+	return fault.New(fault.Unmappable, "", "the message holds no complete referral: a Patient, a ServiceRequest and a Task are needed, and no value of the message led to a %s; mapping explain shows what came of it", strings.Join(lacking, ", nor to a "))
+}
+
+// nobody reports a Patient of whom nothing is said by which they could be known
+// or reached.
+func nobody(patient *element.Value) bool {
+	return patient.Get("name") == nil && patient.Get("identifier") == nil && patient.Get("telecom") == nil
+}
+
+func somebody() *fault.Fault {
+	return fault.New(fault.Unmappable, "Patient", "a referral is for somebody: the message gives no name, no number and no way to reach the person")
 }
 
 // ready makes a resource ready to be written.

@@ -90,6 +90,7 @@ func keysOf(rs []prepared) []store.Key {
 // word is the latest message of a sender that made or changed a referral.
 type word struct {
 	sent    span
+	came    time.Time // of the latest of all, also where an earlier one says when it was made
 	written time.Time // when it was taken; not before anything that it wrote to the ServiceRequest
 }
 
@@ -123,12 +124,18 @@ func (s *Service) lastWord(rs store.ResourceReader, sender Sender, request strin
 		}
 		if !found {
 			found, out.written = true, v.Updated
+			out.came = cameAt(root)
 		}
 		if out.sent = parseSpan(root.Str("occurredDateTime")); out.sent.known() {
 			break
 		}
 	}
 	return out, found, nil
+}
+
+// cameAt is when the message of a Provenance came.
+func cameAt(provenance *element.Value) time.Time {
+	return parseSpan(provenance.Str("recorded")).first
 }
 
 // identifierOf is where a message says which referral it is about, for a

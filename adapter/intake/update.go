@@ -22,6 +22,9 @@ func (s *Service) modify(tx store.Tx, sender Sender, sub Submission, d *draft, k
 	e, err := s.earlier(tx, sender, d)
 	var no *refusal
 	if errors.As(err, &no) && no.fault.Kind == fault.NotFound && sender.UpdateMakes {
+		if slices.ContainsFunc(d.resources, func(r prepared) bool { return r.key.Type == "Patient" && nobody(r.root) }) {
+			return nil, &refusal{fault: somebody()}
+		}
 		if d, err = s.apart(tx, sender.Name, d); err != nil {
 			return nil, err
 		}
@@ -98,7 +101,9 @@ func (u *update) run(sender string) error {
 		case "Patient":
 			err = u.person(r)
 		case "ServiceRequest":
-			u.request, err = u.over(u.e.request, r, referral.SenderMayChangeRequest)
+			if u.request, err = u.over(u.e.request, r, referral.SenderMayChangeRequest); err == nil {
+				u.plan.noteParts("In the referral until this message, which says something else. ", missing(u.request, u.e.request.root, told[:]))
+			}
 		case "Task":
 			u.task = u.here(r.root) // written last: it tells what changed
 		default:
@@ -117,6 +122,23 @@ func (u *update) run(sender string) error {
 		return err
 	}
 	return u.parties(parties)
+}
+
+// told are the elements of a ServiceRequest that a sender writes for people, and
+// that an update replaces as a whole: a warning must not go unseen with them.
+var told = [...]worded{
+	{"note", "note", func(v *element.Value) string { return v.Str("text") }},
+	{"patientInstruction", "instruction", func(v *element.Value) string { return v.Text }},
+	{"reasonCode", "reason", conceptWords},
+	{"orderDetail", "detail", conceptWords},
+}
+
+// conceptWords are the words of a CodeableConcept.
+func conceptWords(v *element.Value) string {
+	if text := v.Str("text"); text != "" {
+		return text
+	}
+	return v.TextAt("coding.display")
 }
 
 // here is a resource of the message with its references as they are here.
@@ -199,7 +221,7 @@ func (u *update) person(r prepared) error {
 	before := len(u.plan.writes)
 	r.key, r.root = key, u.here(r.root)
 	r.root.SetString("id", key.ID)
-	if err := u.plan.patient(u.tx, u.s.cfg.Indexer, u.d, r, old.Version); err != nil {
+	if err := u.plan.patient(u.tx, u.s, u.d, r, old.Version); err != nil {
 		return err
 	}
 	if len(u.plan.writes) > before {
