@@ -157,12 +157,12 @@ type Coverage struct {
 	Rules    []mapping.RuleUse `json:"rules"`
 }
 
-// Cover runs messages through a mapping and counts what it left unused. values
-// adds an example value, which is patient data.
+// Cover runs messages through a mapping and counts what it left unused. Items
+// of lists that the mapping tells apart are counted by their kind. values adds
+// an example value, which is patient data.
 func Cover(m *mapping.Mapping, list []Stored, values bool) Coverage {
 	out := Coverage{Messages: len(list), Fields: []Field{}}
-	usage := mapping.NewUsage(m)
-	fields := map[string]*Field{}
+	usage, kinds := mapping.NewUsage(m), mapping.NewKinds()
 	for _, s := range list {
 		tree, res, err := apply(m, s.Body, s.Constants)
 		if err != nil {
@@ -170,28 +170,23 @@ func Cover(m *mapping.Mapping, list []Stored, values bool) Coverage {
 			continue
 		}
 		usage.Add(res)
-		seen := map[string]bool{}
-		for _, n := range m.UnmappedNodes(tree, res) {
-			g := mapping.Change{Path: n.Address()}.General()
-			f := fields[g]
-			if f == nil {
-				f = &Field{Address: g, Example: s.Name + ": " + n.Address()}
-				if values {
-					f.Value = n.Value()
-				}
-				fields[g] = f
-			}
-			if !seen[g] {
-				seen[g] = true
-				f.Unmapped++
-			}
-		}
+		kinds.Learn(tree, res)
 	}
+	fields := map[string]*Field{}
 	for _, s := range list {
-		present(m, s, fields)
+		tree, res, err := apply(m, s.Body, s.Constants)
+		if err != nil {
+			continue
+		}
+		c := counting{s, kinds.Of(tree, res), values, fields}
+		unused := m.UnmappedNodes(tree, res)
+		c.each(unused, func(f *Field) { f.Unmapped++ })
+		c.each(present(tree), func(f *Field) { f.Present++ })
 	}
 	for _, f := range fields {
-		out.Fields = append(out.Fields, *f)
+		if f.Unmapped > 0 {
+			out.Fields = append(out.Fields, *f)
+		}
 	}
 	slices.SortFunc(out.Fields, func(a, b Field) int {
 		return cmp.Or(cmp.Compare(b.Unmapped, a.Unmapped), strings.Compare(a.Address, b.Address))
@@ -200,22 +195,49 @@ func Cover(m *mapping.Mapping, list []Stored, values bool) Coverage {
 	return out
 }
 
-// present counts the messages that hold a value in each of the fields.
-func present(m *mapping.Mapping, s Stored, fields map[string]*Field) {
-	tree, res, err := apply(m, s.Body, s.Constants)
-	if err != nil || res == nil {
-		return
-	}
+// counting is one message whose places are counted.
+type counting struct {
+	message Stored
+	kinds   map[int32]string
+	values  bool
+	fields  map[string]*Field
+}
+
+// each visits the fields of places, each field once. The first unused place of a
+// field is its example.
+func (c counting) each(nodes []message.Node, visit func(*Field)) {
 	seen := map[string]bool{}
-	for id := int32(1); int(id) < tree.Len(); id++ {
-		n := tree.Node(id)
-		if k := n.Kind(); k == message.Object || k == message.List || n.Value() == "" {
+	for _, n := range nodes {
+		place := mapping.Place(n, c.kinds)
+		if seen[place] {
 			continue
 		}
-		g := mapping.Change{Path: n.Address()}.General()
-		if f := fields[g]; f != nil && !seen[g] {
-			seen[g] = true
-			f.Present++
+		seen[place] = true
+		f := c.fields[place]
+		if f == nil {
+			f = &Field{Address: place}
+			c.fields[place] = f
+		}
+		visit(f)
+		if f.Unmapped > 0 && f.Example == "" {
+			f.Example = c.message.Name
+			if at := n.Address(); at != place {
+				f.Example += ": " + at
+			}
+			if c.values {
+				f.Value = n.Value()
+			}
 		}
 	}
+}
+
+// present are the places of a message that hold a value.
+func present(tree *message.Tree) (out []message.Node) {
+	for id := int32(1); int(id) < tree.Len(); id++ {
+		n := tree.Node(id)
+		if k := n.Kind(); k != message.Object && k != message.List && n.Value() != "" {
+			out = append(out, n)
+		}
+	}
+	return out
 }

@@ -31,7 +31,16 @@ type Explanation struct {
 // Unused is a place of a message that no element came from.
 type Unused struct {
 	Address string `json:"address"`
+	Item    string `json:"item,omitempty"` // field.ref = safeguarding: of its list, see Kinds
 	Value   string `json:"value"`
+}
+
+// Place is the address, with what says which item it is in.
+func (u Unused) Place() string {
+	if u.Item == "" {
+		return u.Address
+	}
+	return u.Address + " (" + u.Item + ")"
 }
 
 // Reason is why a message is refused or flagged, with where that comes from. It
@@ -99,8 +108,11 @@ func (m *Mapping) Explained(t *message.Tree, r *Result) Explanation {
 	if e.Findings == nil {
 		e.Findings = []Finding{}
 	}
+	kinds := NewKinds()
+	kinds.Learn(t, r)
+	items := kinds.Of(t, r)
 	for _, n := range m.UnmappedNodes(t, r) {
-		e.Unmapped = append(e.Unmapped, Unused{n.Address(), n.Value()})
+		e.Unmapped = append(e.Unmapped, Unused{n.Address(), kindOfItem(n, items), n.Value()})
 	}
 	return e
 }
@@ -129,7 +141,7 @@ func (e Explanation) WriteText(w io.Writer) error {
 		fmt.Fprintln(w, "\nNot used of the message:")
 		rows := make([][]string, 0, len(e.Unmapped))
 		for _, u := range e.Unmapped {
-			rows = append(rows, []string{"  " + u.Address, cell(u.Value)})
+			rows = append(rows, []string{"  " + u.Place(), cell(u.Value)})
 		}
 		if err := writeTable(w, []string{"  FROM", "VALUE"}, rows); err != nil {
 			return err
@@ -214,7 +226,7 @@ code { font-size: 13px; }
 <table>
 <thead><tr><th scope="col">From</th><th scope="col">Value</th></tr></thead>
 <tbody>
-{{range .Unmapped}}<tr><td><code>{{.Address}}</code></td><td>{{.Value}}</td></tr>
+{{range .Unmapped}}<tr><td><code>{{.Place}}</code></td><td>{{.Value}}</td></tr>
 {{end}}</tbody>
 </table>
 {{end}}</body>

@@ -219,17 +219,8 @@ func TestMappingExplainJudges(t *testing.T) {
 			`{"s": "Marsh", "n": "9990000010"}`, false, []string{"taken and flagged", "nhs-number-check-digit: Patient.identifier[0].value: "}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			folder := t.TempDir()
+			folder := writeMapping(t, "json", tc.rules, map[string]string{"message.json": tc.body})
 			file := filepath.Join(folder, "message.json")
-			head := "mapping: m\ntitle: t\nversion: '1'\naccepts: ['*']\nformat: json\nresources:\n"
-			if err := os.MkdirAll(filepath.Join(folder, "m"), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			for path, text := range map[string]string{filepath.Join(folder, "m", "mapping.yaml"): head + tc.rules, file: tc.body} {
-				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
 			for _, output := range []string{"text", "json", "html"} {
 				out, err := run(t, "mapping", "explain", "m", file, "--folder", folder, "-o", output)
 				if got := errors.As(err, &quietError{}); got != tc.refused || err != nil && !got {
@@ -248,6 +239,67 @@ func TestMappingExplainJudges(t *testing.T) {
 			}
 		})
 	}
+}
+
+// writeMapping makes a folder with one mapping and its files.
+func writeMapping(t *testing.T, format, rules string, files map[string]string) (folder string) {
+	t.Helper()
+	folder = t.TempDir()
+	all := map[string]string{"m/mapping.yaml": "mapping: m\ntitle: t\nversion: '1'\naccepts: ['*']\nformat: " + format + "\nresources:\n" + rules}
+	for name, text := range files {
+		all[name] = text
+	}
+	for name, text := range all {
+		file := filepath.Join(folder, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return folder
+}
+
+// TestMappingCoverageByKind: answers that the rules tell apart by their question
+// are counted by question, so that a new one is seen; what a mapping only picks
+// one of is not, and a place that is its own example is not said twice.
+func TestMappingCoverageByKind(t *testing.T) {
+	rules := `  p:
+    resourceType: Patient
+    name: [{family: '<- answers[where field.ref = pt_name].text'}]
+    birthDate: '<- answers[where field.ref = pt_dob].text'
+    telecom: [{value: '<- ways[where text = phone].value'}]
+`
+	form := func(extra string) string {
+		return `{"answers": [{"field": {"ref": "pt_name"}, "text": "Marsh"}, {"field": {"ref": "pt_dob"}, "text": "1951-07-03", "score": 2}` + extra +
+			`], "ways": [{"text": "Zebedee's own words", "value": "x"}]}`
+	}
+	folder := writeMapping(t, "json", rules, map[string]string{
+		"1.json": form(""), "2.json": form(`, {"field": {"ref": "safeguarding"}, "text": "Quillfeather"}`), "3.json": form(`, {"text": "nobody asked"}`)})
+	file := func(n string) string { return filepath.Join(folder, n+".json") }
+	out, err := run(t, "mapping", "coverage", "m", file("1"), file("2"), file("3"), "--folder", folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	says(t, out, "     1        1  answers[field.ref = safeguarding].text, 2.json: answers[2].text\n",
+		"     3        3  answers[field.ref = pt_dob].score, 1.json: answers[1].score\n",
+		"     1        1  answers[].text, 3.json: answers[2].text\n", "--values")
+	if strings.Contains(out, "pt_dob].text") || strings.Contains(out, "Quillfeather") || strings.Contains(out, "own words") {
+		t.Errorf("what is used, or what somebody wrote, is shown:\n%s", out)
+	}
+	if out, err = run(t, "mapping", "coverage", "m", file("2"), "--folder", folder, "--values"); err != nil {
+		t.Fatal(err)
+	}
+	says(t, out, `safeguarding].text, 2.json: answers[2].text = "Quillfeather"`)
+	out, _ = run(t, "mapping", "explain", "m", file("2"), "--folder", folder)
+	says(t, out, "answers[2].text (field.ref = safeguarding)  Quillfeather")
+
+	folder = writeMapping(t, "csv", "  p: {resourceType: Patient, name: [{family: <- Surname}]}\n", map[string]string{"a.csv": "Surname,Born\nMarsh,1951\nFenn,1952\n"})
+	if out, err = run(t, "mapping", "coverage", "m", filepath.Join(folder, "a.csv"), "--folder", folder); err != nil {
+		t.Fatal(err)
+	}
+	says(t, out, "     2        2  column Born, a.csv (1)\n")
 }
 
 // TestMappingExplainSeveral: rows of a file and elements of a document are shown

@@ -174,6 +174,9 @@ func hideValues(c *app.Comparison) {
 	}
 }
 
+// valuesHint ends what was shown without values.
+const valuesHint = "values are shown with --values (patient data)"
+
 // maxShown bounds the messages that are shown one by one.
 const maxShown = 20
 
@@ -205,7 +208,7 @@ func writeComparison(w io.Writer, c app.Comparison, values bool) error {
 	}
 	_, err := fmt.Fprintf(w, "\n%d messages: %d changed, %d now refused, %d now accepted\n", c.Messages, c.Changed, c.NowRefused, c.NowAccepted)
 	if err == nil && !values && c.Changed > 0 {
-		_, err = fmt.Fprintln(w, "values are shown with --values")
+		_, err = fmt.Fprintln(w, valuesHint)
 	}
 	return err
 }
@@ -262,6 +265,9 @@ func writeCoverage(w io.Writer, c app.Coverage, values bool) error {
 	}
 	for _, r := range idle {
 		fmt.Fprintln(w, "  "+r.String())
+	}
+	if len(c.Fields) > 0 && !values {
+		fmt.Fprintln(w, "\n"+valuesHint)
 	}
 	return nil
 }
