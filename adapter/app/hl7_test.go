@@ -69,6 +69,24 @@ func TestReferralLifeOverMLLP(t *testing.T) {
 	}
 }
 
+// TestDeletionAsked: an update that sends the HL7 null is taken and deletes
+// nothing, and the Task says what was asked.
+func TestDeletionAsked(t *testing.T) {
+	h := open(t, func(c *config.Config) {
+		listening(c)
+		c.Senders = []config.Sender{{Name: "hl7v2-ref", Mapping: "hl7v2-ref"}}
+	})
+	h.want(h.call("POST", "/intake/hl7v2-ref", event(1, "I12", 2)), 200)
+	h.want(h.call("POST", "/intake/hl7v2-ref", event(1, "I13", 3, "^PRN^PH^^^^^^^^^01943 490123", `""`)), 200)
+	task := h.want(h.call("GET", "/fhir/Task/"+h.task(1), nil), 200).value(t)
+	if !tagged(task, "delete-asked") || !strings.Contains(noted(task), "Patient.telecom[0] (PID-13)") {
+		t.Errorf("the Task does not tell: %s", noted(task))
+	}
+	if got := h.who(task).TextAt("telecom.value"); got != "01943 490123" {
+		t.Errorf("the telephone is %q", got)
+	}
+}
+
 // TestEnhancedModeOnTheWire: every pair of MSH-15 and MSH-16 (table 0155) for a
 // message that is accepted and for one that is kept and refused: which frames
 // come, in which order, and none too many.

@@ -57,7 +57,7 @@ const ReferencePrefix = "#key:"
 // Finding is a value that was there but could not be used. Its texts are
 // public: they name places and rules, never values.
 type Finding struct {
-	Code    string // not-a-date, not-a-number, not-a-boolean, not-ods-code, unknown-code, in-the-future, expression-failed, too-long, items-unused, markup-left, words-left
+	Code    string // not-a-date, not-a-number, not-a-boolean, not-ods-code, unknown-code, in-the-future, expression-failed, too-long, items-unused, markup-left, words-left, delete-asked
 	Address string // where in the message: PID-7[1]; all that an expression read: PID-7[1], PID-8[1]
 	Rule    string // where in the mapping: hl7v2-ref/mapping.yaml:12:7
 	Path    string // which element it would have been: Patient.birthDate
@@ -107,9 +107,11 @@ type eval struct {
 	missing  []fault.Issue
 	err      *fault.Fault
 
-	reading reading
-	passed  []passing
-	lacking *template // left out last for want of a member that it needs
+	reading   reading
+	passed    []passing
+	null      message.Node // that the rule at work came upon
+	deletions []deletion
+	lacking   *template // left out last for want of a member that it needs
 
 	asked, found int // values wanted from the message, and those it gave
 
@@ -200,6 +202,7 @@ func (m *Mapping) Attempt(t *message.Tree, c Context) (*Result, error) {
 	}
 	m.lastSize.Store(int32(e.count))
 	e.leftOver(res)
+	e.tellDeletions(res.Intention)
 	res.Findings, res.Missing = e.findings, e.missing
 	if len(e.missing) > 0 && !m.isBrief(res.Intention) {
 		return res, &fault.Fault{Kind: fault.Unmappable, Issues: e.missing}
@@ -272,6 +275,7 @@ func (e *eval) places(s *source, visit func(message.Node) bool) {
 
 // first is the first value that the sources of a rule give.
 func (e *eval) first(a *arrow) val {
+	e.null = message.Node{}
 	for i := range a.sources {
 		s := &a.sources[i]
 		if s.from == fromSlot && !e.slots[s.slot].node.Ok() {
@@ -285,6 +289,7 @@ func (e *eval) first(a *arrow) val {
 		if v := e.textOf(n); v != "" {
 			return val{v, kindOf(n), n.ID() + 1, 0}
 		}
+		e.nulls(n)
 	}
 	return val{kind: element.String}
 }
@@ -338,6 +343,9 @@ func (e *eval) simple(a *arrow) val {
 			continue
 		}
 		v = e.checked(c.fn.one(e, c, v))
+	}
+	if v.text == "" {
+		e.asksDeletion()
 	}
 	if v.text == "" && a.reason != "" {
 		e.require(a, before)
@@ -398,6 +406,9 @@ func (e *eval) several(a *arrow, give func(val)) {
 		}
 	}
 	e.vals = e.vals[:base]
+	if !any {
+		e.asksDeletion()
+	}
 	if !any && a.reason != "" {
 		e.require(a, before)
 	}
@@ -406,6 +417,7 @@ func (e *eval) several(a *arrow, give func(val)) {
 // gather puts several values on the stack: with each, all that a source has;
 // with and, those of every source, otherwise of the first that has any.
 func (e *eval) gather(a *arrow) {
+	e.null = message.Node{}
 	base := len(e.vals)
 	for i := range a.sources {
 		s := &a.sources[i]
@@ -418,6 +430,8 @@ func (e *eval) gather(a *arrow) {
 		e.places(s, func(n message.Node) bool {
 			if s := e.textOf(n); s != "" {
 				e.vals = append(e.vals, val{s, kindOf(n), n.ID() + 1, 0})
+			} else {
+				e.nulls(n)
 			}
 			return a.mode == each && len(e.vals)-base <= maxRepetitions
 		})

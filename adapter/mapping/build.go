@@ -325,6 +325,8 @@ func (e *eval) repetitions(t *template, base, level int) {
 	e.places(&r.source, func(n message.Node) bool {
 		if !e.blank(n) {
 			e.nodes = append(e.nodes, n)
+		} else {
+			e.asksDeletionOf(t, n)
 		}
 		return len(e.nodes)-from <= maxRepetitions
 	})
