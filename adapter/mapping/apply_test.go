@@ -193,7 +193,7 @@ resources:
 	}
 	want := []string{
 		"PID-8|Patient.gender|the sex is needed (m/mapping.yaml:10:13)",
-		"PID-7|Patient.birthDate|the birthday is needed: not a date that exists, in a form this rule reads (m/mapping.yaml:11:16)",
+		"PID-7|Patient.birthDate|the birthday is needed: a day or a time that does not exist, or a year before 1800 or after 2199 (m/mapping.yaml:11:16)",
 		"PID-5.1|Patient.name[0].family|a name is needed (m/mapping.yaml:12:21)",
 		"PID-6|Patient.given|more (m/mapping.yaml:13:12)",
 		"|Task.for|somebody (m/mapping.yaml:14:32)",
@@ -217,7 +217,7 @@ func TestFindingPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := mapping.Finding{Code: "not-a-date", Address: "PID-3[2].2", Rule: "m/mapping.yaml:9:43",
-		Path: "Patient.a[2].c[1]", Text: "not a date that exists, in a form this rule reads"}
+		Path: "Patient.a[2].c[1]", Text: "not a date as HL7 v2 or ISO 8601 write one"}
 	if len(r.Findings) != 1 || r.Findings[0] != want {
 		t.Errorf("got  %+v\nwant %+v", r.Findings, want)
 	}

@@ -61,6 +61,8 @@ func TestProblems(t *testing.T) {
 		{"two digits of no century", `birthDate: <- PID-7 | date("dd/MM/yy", "yy from 30")`, "the first year that two digits can mean, 1800 to 2100"},
 		{"century in vain", `birthDate: <- PID-7 | date("dd/MM/yyyy", "yy from 1930")`, "no layout has a year of two digits"},
 		{"century twice", `birthDate: <- PID-7 | date("dd/MM/yy", "yy from 1930", "yy from 1940")`, `"yy from" stands twice`},
+		{"layout of ISO", `birthDate: <- PID-7 | date("yyyy-MM-ddTHH:mm")`, `not with "T"; the layout "iso" reads`},
+		{"day twice", `birthDate: <- PID-7 | date("do d MMM yyyy")`, "d stands twice"},
 		{"layout letter", `birthDate: <- PID-7 | date("dd/MM/yyyy Q")`, `not with "Q"`},
 		{"required without reason", "gender: <- PID-8 | required", "required takes the reason"},
 		{"required last", `gender: <- PID-8 | required("x") | trim`, "required stands last"},

@@ -24,7 +24,7 @@ type moment struct {
 }
 
 // readMoment reads an HL7 v2 time stamp (YYYY[MM[DD[HH[MM[SS[.S]]]]]][+ZZZZ],
-// HL7 v2.5.1 section 2.A.22) or an ISO 8601 date and time.
+// HL7 v2.5.1 section 2.A.22) or an ISO 8601 date and time, of whatever day.
 func readMoment(s string) (moment, bool) {
 	var m moment
 	s = strings.TrimSpace(s)
@@ -81,10 +81,8 @@ func readMoment(s string) (moment, bool) {
 		}
 		m.fraction, rest = rest[1:n], rest[n:]
 	}
-	if m.zone, ok = readZone(rest); !ok {
-		return m, false
-	}
-	return m, m.plausible()
+	m.zone, ok = readZone(rest)
+	return m, ok
 }
 
 // readZone reads Z, +0100 or +01:00 and gives Z or +01:00.

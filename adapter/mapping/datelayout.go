@@ -10,10 +10,14 @@ import (
 
 // layout is a way to write a date, compiled from a text such as dd/MM/yyyy.
 // Senders whose dates are neither HL7 v2 nor ISO name theirs:
-// date("dd MMM yyyy").
+// date("dd MMM yyyy"). Its letters are those of Unicode CLDR, and do (22nd), which
+// CLDR lacks, that of date-fns.
 type layout []string
 
-var layoutParts = []string{"yyyy", "yy", "MMMM", "MMM", "MM", "M", "dd", "d", "HH", "H", "mm", "ss"}
+var layoutParts = []string{"yyyy", "yy", "MMMM", "MMM", "MM", "M", "dd", "do", "d", "HH", "H", "mm", "ss"}
+
+// isoWord is the layout of what is read where a rule names none.
+const isoWord = "iso"
 
 // short reports a layout whose year has two digits.
 func (l layout) short() bool { return slices.Contains(l, "yy") }
@@ -45,6 +49,9 @@ func inCentury(yy string, pivot int) string {
 // parseLayout compiles a layout; every letter in it must be part of a field.
 func parseLayout(s string) (layout, error) {
 	var l layout
+	if s == isoWord {
+		return layout{isoWord}, nil
+	}
 	seen := ""
 	for s != "" {
 		part := s[:1]
@@ -56,7 +63,7 @@ func parseLayout(s string) (layout, error) {
 		}
 		if c := part[0]; c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' {
 			if len(part) == 1 && part != "M" && part != "d" && part != "H" {
-				return nil, fmt.Errorf("a date is written with yyyy, yy, M, MM, MMM, MMMM, d, dd, H, HH, mm and ss, not with %q", part)
+				return nil, fmt.Errorf("a date is written with yyyy, yy, M, MM, MMM, MMMM, d, dd, do, H, HH, mm and ss, not with %q; the layout %q reads what is read without one, such as 2026-03-02T10:15:00Z", part, isoWord)
 			}
 			if strings.Contains(seen, part[:1]) {
 				return nil, fmt.Errorf("%s stands twice", part)
@@ -78,9 +85,12 @@ func parseLayout(s string) (layout, error) {
 
 const monthNames = "janfebmaraprmayjunjulaugsepoctnovdec"
 
-// read reads a date or a date and time in the layout; pivot is the first year
-// that two digits can mean.
+// read reads a date or a date and time in the layout, of whatever day; pivot is
+// the first year that two digits can mean.
 func (l layout) read(s string, pivot int) (moment, bool) {
+	if l[0] == isoWord {
+		return readMoment(s)
+	}
 	var m moment
 	s = strings.TrimSpace(s)
 	for _, part := range l {
@@ -90,7 +100,7 @@ func (l layout) read(s string, pivot int) (moment, bool) {
 			into = &m.year
 		case "MMMM", "MMM", "MM", "M":
 			into = &m.month
-		case "dd", "d":
+		case "dd", "do", "d":
 			into = &m.day
 		case "HH", "H":
 			into = &m.hour
@@ -111,6 +121,8 @@ func (l layout) read(s string, pivot int) (moment, bool) {
 			text, n = monthByName(s)
 		case "MMMM":
 			text, n = monthInFull(s)
+		case "do":
+			text, n = ordinal(s)
 		default:
 			text, n = digitsOf(s, part)
 		}
@@ -122,10 +134,16 @@ func (l layout) read(s string, pivot int) (moment, bool) {
 		}
 		*into, s = text, s[n:]
 	}
-	if s != "" || m.minute == "" && (m.hour != "" || m.second != "") {
-		return m, false
+	return m, s == "" && (m.minute != "" || m.hour == "" && m.second == "")
+}
+
+// ordinal reads a day with its ending: 1st, 22nd.
+func ordinal(s string) (string, int) {
+	day, n := digitsOf(s, "d")
+	if n == 0 || len(s) < n+2 || !slices.Contains([]string{"st", "nd", "rd", "th"}, strings.ToLower(s[n:n+2])) {
+		return "", 0
 	}
-	return m, m.plausible()
+	return day, n + 2
 }
 
 func monthByName(s string) (string, int) {

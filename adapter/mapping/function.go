@@ -116,7 +116,7 @@ var functionList = []function{
 		try: [3]string{"nhsNumber", "999 000 0018", "9990000018"}},
 	{name: "ods", says: "an ODS code: capitals, no spaces around, 3 to 10 letters and digits", one: ods,
 		try: [3]string{"ods", " a81001", "A81001"}},
-	{name: "date", max: maxArgs, says: `a FHIR date, as precise as it was sent (1953, 1953-04), from HL7 v2, ISO or the first layout that fits: date("dd/MM/yyyy", "MMM yyyy"); two digits of a year say which: date("dd/MM/yy", "yy from 1930"); a birthDate is not in the future`, one: toDate, check: dateArgs,
+	{name: "date", max: maxArgs, says: `a FHIR date, as precise as it was sent (1953, 1953-04), from HL7 v2, ISO or the first layout that fits: date("dd/MM/yyyy", "MMM yyyy"); iso among the layouts is HL7 v2 and ISO; two digits of a year say which: date("dd/MM/yy", "yy from 1930"); a birthDate is not in the future`, one: toDate, check: dateArgs,
 		try: [3]string{`date("dd MMM yyyy", "yyyy")`, "17 Apr 1953", "1953-04-17"}},
 	{name: "dateTime", max: maxArgs, says: "a FHIR dateTime; local time without an offset is that of Europe/London", one: toDateTime, check: dateArgs,
 		try: [3]string{"dateTime", "202606011030", "2026-06-01T10:30:00+01:00"}},
@@ -277,27 +277,37 @@ func pieces(f func(string) []string) func(*eval, *call, val, []val) []val {
 	}
 }
 
+// noSuchDay is why a date that could be read is none.
+const noSuchDay = "a day or a time that does not exist, or a year before 1800 or after 2199"
+
 // readIn reads a date in the first of the layouts that fits, or else in the
-// ways that HL7 v2 and ISO write one.
-func readIn(c *call, s string) (moment, bool) {
-	for _, l := range c.layouts {
-		if m, ok := l.read(s, c.pivot); ok {
-			return m, true
+// ways that HL7 v2 and ISO write one; otherwise it says why there is none.
+func readIn(c *call, s string) (m moment, why string) {
+	layouts, why := c.layouts, "not a date in a layout that this rule names"
+	if len(layouts) == 0 {
+		layouts, why = plainLayouts, "not a date as HL7 v2 or ISO 8601 write one"
+	}
+	for _, l := range layouts {
+		m, fits := l.read(s, c.pivot)
+		switch {
+		case fits && m.plausible():
+			return m, ""
+		case fits:
+			why = noSuchDay
 		}
 	}
-	if len(c.layouts) > 0 {
-		return moment{}, false
-	}
-	return readMoment(s)
+	return moment{}, why
 }
+
+var plainLayouts = []layout{{isoWord}}
 
 func toDate(e *eval, c *call, v val) val {
 	if v.text == "" {
 		return v
 	}
-	m, ok := readIn(c, v.text)
-	if !ok {
-		return e.unusable(v, "not-a-date", "not a date that exists, in a form this rule reads")
+	m, why := readIn(c, v.text)
+	if why != "" {
+		return e.unusable(v, "not-a-date", why)
 	}
 	if c.birth && m.after(e.today) {
 		return e.unusable(v, "in-the-future", "a birth date that lies behind the day of the message")
@@ -309,9 +319,9 @@ func toDateTime(e *eval, c *call, v val) val {
 	if v.text == "" {
 		return v
 	}
-	m, ok := readIn(c, v.text)
-	if !ok {
-		return e.unusable(v, "not-a-date", "not a date and time that exist, in a form this rule reads")
+	m, why := readIn(c, v.text)
+	if why != "" {
+		return e.unusable(v, "not-a-date", why)
 	}
 	return text(v, m.dateTime())
 }
@@ -320,9 +330,12 @@ func toInstant(e *eval, c *call, v val) val {
 	if v.text == "" {
 		return v
 	}
-	m, ok := readMoment(v.text)
-	if !ok || m.minute == "" {
-		return e.unusable(v, "not-a-date", "not a date with a time of day")
+	m, why := readIn(c, v.text)
+	switch {
+	case why != "":
+		return e.unusable(v, "not-a-date", why)
+	case m.minute == "":
+		return e.unusable(v, "not-a-date", "a date without a time of day")
 	}
 	return text(v, m.dateTime())
 }

@@ -21,7 +21,7 @@ func TestRefusalOfWhatWasReported(t *testing.T) {
 		m := compile(t, strings.Replace(head, "hl7v2", "json", 1)+sent+rules)
 		_, err := m.Apply(jsonOf(t, `{"made":"29 Feb 26"}`), mapping.Context{})
 		f := fault.Of(err)
-		if err == nil || len(f.Issues) != 1 || f.Issues[0].Place != "made" || !strings.Contains(f.Issues[0].Text, "made: not a date and time that exist") {
+		if err == nil || len(f.Issues) != 1 || f.Issues[0].Place != "made" || !strings.Contains(f.Issues[0].Text, "made: a day or a time that does not exist") {
 			t.Errorf("%q: %v", sent, err)
 		}
 	}
