@@ -95,8 +95,12 @@ func TestFileOfRows(t *testing.T) {
 		}
 		h.want(h.call("GET", fmt.Sprintf("/admin/messages/%d", e.Message), nil), 200)
 	}
-	if strings.Contains(string(r.body)+h.log.String(), "Canarybird") {
-		t.Error("a name stands in the receipt or in the log")
+	// What could not be read is there for who helps, and for nobody else.
+	if text := noted(h.one("Task?_tag=encoding-guessed")); !strings.Contains(text, "sent: 31 Feb 1970") {
+		t.Errorf("the Task does not have what was sent: %s", text)
+	}
+	if all := string(r.body) + h.log.String(); strings.Contains(all, "Canarybird") || strings.Contains(all, "31 Feb") {
+		t.Error("what a message says stands in the receipt or in the log")
 	}
 	// The cancellation came behind its referral although rows go side by side.
 	got := h.want(h.call("GET", "/fhir/ServiceRequest?identifier=R-6", nil), 200).value(t).List("entry")

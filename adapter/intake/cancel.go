@@ -50,7 +50,7 @@ func (s *Service) cancel(tx store.Tx, sender Sender, sub Submission, d *draft, k
 			element.S("authorString", "sender "+sender.Name), element.S("time", tx.Time().Format(element.InstantLayout)), element.S("text", text)))
 	}
 	flags := slices.Concat(e.doubts, d.flags)
-	flagTask(task, flags)
+	flagTask(task, flags, nil)
 	s.tell(task, profile.CancelledBySender, sender.Name, tx, "The sender took this referral back.")
 	if f := s.sound(task); f != nil {
 		return nil, &refusal{fault: f}

@@ -61,7 +61,7 @@ func (s *Service) plan(tx store.Tx, d *draft) (*plan, error) {
 	for _, r := range late {
 		if len(p.flags) > shown || len(p.notes) > 0 {
 			root := r.root.Clone() // the draft stays as it is: the decision may run again
-			flagTask(root, p.flags[shown:])
+			flagTask(root, p.flags[shown:], d.quoted)
 			noteTask(root, p.notes)
 			r.body, r.index = element.Canonical(root), s.cfg.Indexer.Index(root)
 		}

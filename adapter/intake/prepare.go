@@ -39,14 +39,15 @@ type draft struct {
 
 	intention referral.Intention
 	sent      span
-	named     string         // the id of ours by which the message names its ServiceRequest
-	story     story          // within which the message names its ServiceRequest
-	known     bool           // the person is recognised by an identifier
-	locals    []local        // of a person with an NHS number
-	ends      string         // of a cancellation: what the Task becomes
-	reason    *element.Value // of a cancellation: Task.statusReason
-	notes     []string       // of a cancellation: what it says beside that
-	refused   []prepared     // of a cancellation: Consents that refuse
+	named     string            // the id of ours by which the message names its ServiceRequest
+	story     story             // within which the message names its ServiceRequest
+	known     bool              // the person is recognised by an identifier
+	locals    []local           // of a person with an NHS number
+	ends      string            // of a cancellation: what the Task becomes
+	reason    *element.Value    // of a cancellation: Task.statusReason
+	notes     []string          // of a cancellation: what it says beside that
+	refused   []prepared        // of a cancellation: Consents that refuse
+	quoted    map[string]string // what stands at places that are flagged
 }
 
 // eventType is a message type of HL7 v2 that is one by its looks, and so holds
@@ -77,6 +78,9 @@ func (s *Service) prepare(sender Sender, sub Submission, msg *inbound.Message, d
 	}
 	for _, f := range out.Findings {
 		d.flags = append(d.flags, fault.Issue{Severity: "warning", Code: f.Code, Place: f.Address, Expression: f.Path, Text: f.Text})
+		if f.Node > 0 {
+			d.quote(f.Address, msg.Tree.Node(f.Node-1).Value())
+		}
 	}
 	if f := s.judge(sender, d, out, msg.Tree); f != nil {
 		return nil, f
@@ -108,7 +112,7 @@ func (s *Service) prepare(sender Sender, sub Submission, msg *inbound.Message, d
 		return nil, somebody()
 	}
 	if d.intention == referral.New {
-		flagTask(task, d.flags)
+		flagTask(task, d.flags, d.quoted)
 	}
 	if f := s.check(out.Resources, msg.Tree); f != nil {
 		return nil, f
@@ -244,9 +248,28 @@ func (s *Service) check(rs []mapping.Resource, tree *message.Tree) *fault.Fault 
 	return &fault.Fault{Kind: fault.Profile, Issues: issues}
 }
 
+// maxQuoted bounds what a note repeats of a value, in bytes.
+const maxQuoted = 200
+
+// quote keeps what stands at a place that is flagged, for the note on the Task: a
+// date that does not exist may still be read by who helps. It goes nowhere else.
+func (d *draft) quote(place, value string) {
+	value = strings.Join(strings.Fields(value), " ")
+	if value == "" {
+		return
+	}
+	if len(value) > maxQuoted {
+		value = strings.ToValidUTF8(value[:maxQuoted], "") + " …"
+	}
+	if d.quoted == nil {
+		d.quoted = map[string]string{}
+	}
+	d.quoted[place] = value
+}
+
 // flagTask shows data-quality flags where the link worker looks: as a tag that
-// can be searched and as a note that can be read.
-func flagTask(task *element.Value, flags []fault.Issue) {
+// can be searched and as a note that can be read, with what was sent.
+func flagTask(task *element.Value, flags []fault.Issue, quoted map[string]string) {
 	if !slices.ContainsFunc(flags, func(f fault.Issue) bool { return f.Code != inbound.FlagRepaired }) {
 		return
 	}
@@ -275,6 +298,9 @@ func flagTask(task *element.Value, flags []fault.Issue) {
 			where += " (" + f.Place + ")"
 		}
 		text := "Data quality: " + where + ": " + f.Text
+		if sent := quoted[f.Place]; sent != "" && f.Place != "" {
+			text += "; sent: " + sent
+		}
 		if !slices.ContainsFunc(task.List("note"), func(n *element.Value) bool { return n.Str("text") == text }) {
 			task.Append("note", element.NewObject(element.S("text", text)))
 		}

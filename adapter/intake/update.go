@@ -259,7 +259,7 @@ func (u *update) work(sender string) error {
 	if u.task != nil {
 		u.lay(now, u.task, u.s.cfg.Workflow.SenderMayChange)
 	}
-	flagTask(now, u.plan.flags)
+	flagTask(now, u.plan.flags, u.d.quoted)
 	noteTask(now, u.plan.notes)
 	if len(u.changed) > 0 {
 		u.s.tell(now, profile.ChangedBySender, sender, u.tx, "The sender changed this referral: "+strings.Join(u.changed, ", "))

@@ -62,6 +62,7 @@ type Finding struct {
 	Rule    string // where in the mapping: hl7v2-ref/mapping.yaml:12:7
 	Path    string // which element it would have been: Patient.birthDate
 	Text    string
+	Node    int32 `json:"-"` // 1 + id of the place in the tree of the message; 0: of none, or of several
 }
 
 // Get returns the resource with the key; the zero Resource if it was not made.
@@ -491,7 +492,7 @@ func (e *eval) report(node int32, code, reason string) {
 // reportAt is report for a place, or several, in the words of addresses.
 func (e *eval) reportAt(node int32, address, code, reason string) {
 	e.reports++
-	e.reported = Finding{Code: code, Address: address, Text: reason}
+	e.reported = Finding{Code: code, Address: address, Text: reason, Node: node}
 	if len(e.findings) >= maxFindings {
 		return
 	}

@@ -212,11 +212,15 @@ resources:
 
 func TestFindingPath(t *testing.T) {
 	m := compile(t, head+"resources:\n  p:\n    resourceType: Patient\n    a: [{b: x}, {$each: PID-3, c: [<- .1, <- .2 | date]}]\n")
-	r, err := m.Apply(decode(t, "PID|1||A~B^never"), mapping.Context{})
-	if err != nil {
-		t.Fatal(err)
+	msg := decode(t, "PID|1||A~B^never")
+	r, err := m.Apply(msg, mapping.Context{})
+	if err != nil || len(r.Findings) != 1 {
+		t.Fatalf("%d findings, %v", len(r.Findings), err)
 	}
-	want := mapping.Finding{Code: "not-a-date", Address: "PID-3[2].2", Rule: "m/mapping.yaml:9:43",
+	if at := msg.Node(r.Findings[0].Node - 1); at.Value() != "never" {
+		t.Errorf("the finding is of %s", at.Address())
+	}
+	want := mapping.Finding{Node: r.Findings[0].Node, Code: "not-a-date", Address: "PID-3[2].2", Rule: "m/mapping.yaml:9:43",
 		Path: "Patient.a[2].c[1]", Text: "not a date as HL7 v2 or ISO 8601 write one"}
 	if len(r.Findings) != 1 || r.Findings[0] != want {
 		t.Errorf("got  %+v\nwant %+v", r.Findings, want)
