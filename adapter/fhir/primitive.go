@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -49,7 +50,7 @@ func primitive(v *element.Value, of *structure) string {
 	}
 	for i := range len(s) {
 		if c := s[i]; c < 0x20 && c != '\t' && c != '\n' && c != '\r' {
-			return "a control character is not allowed in a text"
+			return fmt.Sprintf("the control character U+%04X is not allowed in a text; in a mapping, | text cleans it", c)
 		}
 	}
 	return ""

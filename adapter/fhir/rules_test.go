@@ -55,7 +55,8 @@ func TestRules(t *testing.T) {
 		{"null", `{"resourceType":"Patient","gender":null}`, "value Patient.gender", "a text is expected"},
 		{"null object", `{"resourceType":"Patient","maritalStatus":null}`, "structure Patient.maritalStatus", "a JSON object is expected"},
 		{"null array", `{"resourceType":"Patient","name":null}`, "structure Patient.name", "an array is expected"},
-		{"control character", `{"resourceType":"Patient","name":[{"text":"a\u0001"}]}`, "value Patient.name[0].text", "control character"},
+		{"control character", `{"resourceType":"Patient","name":[{"text":"a\u0001"}]}`, "value Patient.name[0].text", "the control character U+0001 is not allowed in a text; in a mapping, | text cleans it"},
+		{"vertical tab", `{"resourceType":"Patient","name":[{"text":"a\u000bb"}]}`, "value Patient.name[0].text", "U+000B"},
 		{"line breaks and tabs", `{"resourceType":"Patient","name":[{"text":"a\r\n\tb"}]}`, "", ""},
 
 		{"required elements", `{"resourceType":"Task","intent":"order"}`, "required Task.status", "is required"},

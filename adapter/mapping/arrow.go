@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/linkloop/linkloop/adapter/message"
 )
@@ -295,7 +297,7 @@ var (
 	errQuote = errors.New("the quote is not closed")
 	errArg   = errors.New("an argument is expected here")
 
-	errEscape = errors.New(`behind a backslash in quotes stands n (new line), r (carriage return), t (tab), a quote, or another backslash`)
+	errEscape = errors.New(`behind a backslash in quotes stands n (new line), r (carriage return), t (tab), u and the four digits of any character (\u000b), a quote, or another backslash`)
 )
 
 func (p *arrowParser) arg() (string, error) {
@@ -309,11 +311,11 @@ func (p *arrowParser) arg() (string, error) {
 				return b.String(), nil
 			case c == '\\' && p.i+1 < len(p.s):
 				p.i++
-				plain, known := escapes[p.s[p.i]]
-				if !known {
+				r, ok := p.escaped()
+				if !ok {
 					return "", errEscape
 				}
-				b.WriteByte(plain)
+				b.WriteRune(r)
 			default:
 				b.WriteByte(c)
 			}
@@ -330,5 +332,17 @@ func (p *arrowParser) arg() (string, error) {
 	return "", errArg
 }
 
+// escaped reads what stands behind a backslash, up to its last character.
+func (p *arrowParser) escaped() (rune, bool) {
+	if p.s[p.i] != 'u' {
+		r, known := escapes[p.s[p.i]]
+		return r, known
+	}
+	digits := p.s[p.i+1 : min(p.i+5, len(p.s))]
+	n, err := strconv.ParseUint(digits, 16, 16)
+	p.i += len(digits)
+	return rune(n), err == nil && len(digits) == 4 && utf8.ValidRune(rune(n))
+}
+
 // escapes is what stands behind a backslash in a quoted argument.
-var escapes = map[byte]byte{'n': '\n', 'r': '\r', 't': '\t', '\\': '\\', '"': '"', '\'': '\''}
+var escapes = map[byte]rune{'n': '\n', 'r': '\r', 't': '\t', '\\': '\\', '"': '"', '\'': '\''}

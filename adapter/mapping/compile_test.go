@@ -99,6 +99,8 @@ func TestProblems(t *testing.T) {
 		{"cel scope", `gender: = phone`, "phone cannot be used here"},
 		{"path scope", "gender: <- phone-1", "phone cannot be used here"},
 		{"let text followed", "gender: <- upperName-1", "upperName is a text"},
+		{"short escape", `gender: '<- PID-5 | replace("\u0b", "-")'`, "behind a backslash"},
+		{"half a character", `gender: '<- PID-5 | replace("\ud800", "-")'`, "behind a backslash"},
 		{"unknown escape", `gender: '<- PID-5 | replace("\d", "-")'`, "behind a backslash"},
 		{"each over a text", "name: [{$each: upperName, text: <- .}]", "so there is nothing to repeat"},
 		{"let indexed", "gender: <- who[1]", "who is one place"},

@@ -100,7 +100,7 @@ func plain(f func(string) string) func(*eval, *call, val) val {
 const maxArgs = 16
 
 var functionList = []function{
-	{name: "text", says: "as text: line ends unified, spaces around removed", one: plain(tidy),
+	{name: "text", says: "as text: line ends unified, which the vertical tabs of word processors are too, other control characters and spaces around removed", one: plain(tidy),
 		try: [3]string{"text", " a\r\nb ", "a\nb"}},
 	{name: "html", says: "the plain text of HTML: no tags, a line for each block, &auml; and &#228; written as ä", one: plain(plainHTML),
 		try: [3]string{"html", "<p>Lonely&nbsp;&amp; tired</p>No <b>money</b>", "Lonely & tired\nNo money"}},
@@ -180,14 +180,30 @@ var functionList = []function{
 // maxText bounds one value; functions such as replace can make texts grow.
 const maxText = 1 << 20
 
-// tidy unifies line ends and removes spaces at the ends of the text.
+// tidy unifies line ends, takes control characters out and removes spaces at the
+// ends of the text. The vertical tab and the form feed, which word processors
+// write for a new line and a new page, end lines.
 func tidy(s string) string {
-	if strings.IndexByte(s, '\r') >= 0 {
-		s = strings.ReplaceAll(s, "\r\n", "\n")
-		s = strings.ReplaceAll(s, "\r", "\n")
+	for i := range len(s) {
+		if control(rune(s[i])) {
+			s = strings.Map(func(r rune) rune {
+				switch {
+				case r == '\r' || r == '\v' || r == '\f':
+					return '\n'
+				case control(r):
+					return -1
+				}
+				return r
+			}, strings.ReplaceAll(s, "\r\n", "\n"))
+			break
+		}
 	}
 	return strings.TrimSpace(s)
 }
+
+// control reports a control character that FHIR texts do not hold or that ends
+// lines in a way that they should not: all of C0 but tab and line feed.
+func control(r rune) bool { return r < ' ' && r != '\t' && r != '\n' }
 
 func onlyDigits(s string) string {
 	return strings.Map(func(r rune) rune {

@@ -176,6 +176,12 @@ func TestFunctions(t *testing.T) {
 		{"bracketed", "Oak", "", ""},
 		{"bracketed(rest)", "Oak (north) Surgery", "Oak Surgery", ""},
 
+		{"text", "a\vb\fc\x01d\x1e\x00e\tf\r\ng\rh\v", "a\nb\ncde\tf\ng\nh", ""},
+		{"lines", "a\vb\x02c", "a · bc", ""},
+		{"html", "a\vb\x03c", "a\nbc", ""},
+		{"html", "<p>a\vb\x03c\x1ed</p>e &#11;f\fg\nh", "a\nbcd\ne\nf\ng h", ""},
+		{`replace("\u000b", "; ")`, "a\vb", "a; b", ""},
+		{`split("\u00b7")`, "a\u00b7b", "a · b", ""},
 		{"html", "a &lt; b &amp;&amp; c", "a < b && c", ""},
 		{"html", "a < b\nand c > d", "a < b\nand c > d", ""},
 		{"html", "M&uuml;ller&nbsp;&#8211; &#x41;", "Müller – A", ""},

@@ -24,6 +24,7 @@ func plainHTML(s string) string {
 	if !strings.ContainsAny(s, "<&") {
 		return tidy(s)
 	}
+	s = strings.ReplaceAll(s, string(rune(newLine)), "")
 	var b strings.Builder
 	b.Grow(len(s))
 	tags := false
@@ -64,9 +65,9 @@ func plainHTML(s string) string {
 	if tags { // white space of HTML is no more than a space
 		text = strings.Map(func(r rune) rune {
 			switch r {
-			case '\r', '\n', '\t', '\f':
+			case '\r', '\n', '\t':
 				return ' '
-			case rune(newLine):
+			case rune(newLine), '\v', '\f':
 				return '\n'
 			}
 			return r
@@ -76,8 +77,7 @@ func plainHTML(s string) string {
 }
 
 // newLine stands for a line end that HTML made, until those of the text itself
-// are spaces. No text of a message holds it: it is not a character of XML, and
-// in JSON it means nothing.
+// are spaces. Where a text of a message holds it, it means nothing.
 const newLine = 0x1e
 
 func opens(c byte) bool {
