@@ -27,6 +27,8 @@ type anonymiser struct {
 	codes  map[string]bool // of the tables, in small letters
 	let    map[string]bool // words of the codes that stay in a list
 
+	stay map[string]bool // values by which parts of the document are told apart
+
 	names  map[string]bool   // words of names, in small letters: harmless nowhere
 	input  map[string]bool   // words and runs of digits of the document, see marks
 	values map[string]string // made-up values
@@ -99,12 +101,12 @@ func (p *Proposal) Leaks(t *message.Tree) []string {
 }
 
 func (p *Proposal) anonymiser() *anonymiser {
-	a := &anonymiser{list: p.fields, places: map[string][]field{}, known: p.known, fhir: p.fhir, codes: p.codes, let: map[string]bool{}, names: map[string]bool{}, input: map[string]bool{},
+	a := &anonymiser{list: p.fields, places: map[string][]field{}, known: p.known, fhir: p.fhir, codes: p.codes, stay: staying(p.fields), let: map[string]bool{}, names: map[string]bool{}, input: map[string]bool{},
 		values: map[string]string{}, tokens: map[string]string{}, taken: map[string]bool{}, units: map[string]bool{}, count: map[kind]int{}, kept: map[string]bool{}}
 	for _, f := range a.list {
 		a.places[f.value] = append(a.places[f.value], f)
 		if k := told(f); k == familyName || k == givenName || k == fullName {
-			for _, w := range nameWord.FindAllString(f.value, -1) {
+			for _, w := range nameWord.FindAllString(withoutRole(f.value), -1) {
 				for _, part := range append(tokenIn.FindAllString(w, -1), w) {
 					if part = strings.ToLower(part); utf8.RuneCountInString(part) > 1 && !slices.Contains(titles, part) {
 						a.names[part] = true
@@ -210,12 +212,12 @@ func (a *anonymiser) harmless(v string) bool {
 			return false
 		}
 	}
-	if a.names[strings.ToLower(v)] {
+	if a.names[strings.ToLower(v)] || a.named(v) && (a.stay[v] || slices.ContainsFunc(fields, func(f field) bool { return f.asked != nil })) {
 		return false
 	}
 	_, isDate := layoutOf(v)
 	switch {
-	case fewDigits.MatchString(v) && !isDate, MeansNothing(v), a.known.holds(v), a.fhir && ofFHIR()[v]:
+	case fewDigits.MatchString(v) && !isDate, MeansNothing(v), a.known.holds(v), a.stay[v], a.fhir && ofFHIR()[v]:
 		return true
 	case slices.ContainsFunc(fields, func(f field) bool { return f.tells() && speaksOfKinds(f.value) }):
 		return true
@@ -381,6 +383,12 @@ func wrongNumber(n int) string {
 
 // name is a made-up name in the order and the capitals of another; titles stay.
 func (a *anonymiser) name(v string, k kind) string {
+	if at := roleIn.FindStringIndex(v); at != nil && at[0] > 0 && asRole(v[at[0]:at[1]]) && !a.named(v[at[0]:at[1]]) {
+		for _, t := range marks(v[at[0]:at[1]]) {
+			a.let[t] = true
+		}
+		return a.name(v[:at[0]], k) + v[at[0]:at[1]] + a.shaped(v[at[1]:])
+	}
 	ws := nameWord.FindAllString(v, -1)
 	names := 0
 	for _, w := range ws {

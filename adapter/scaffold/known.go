@@ -47,6 +47,9 @@ var commonCodes = strings.Fields(`
 	referral referrals patient client person type status kind code text string number date note notes reason need needs
 	social-prescribing socialprescribing sp gp-practice self carer family friend`)
 
+// charsets are further names of character sets in table 0211 of HL7 v2.
+var charsets = []string{"8859/3", "8859/4", "8859/5", "8859/6", "8859/7", "8859/8", "8859/9", "iso ir6", "iso ir14", "iso ir87", "iso ir159", "gb 18030-2000", "ks x 1001", "cns 11643-1992", "big-5", "unicode utf-8", "unicode utf-16", "unicode utf-32"}
+
 var (
 	ofJSON      = regexp.MustCompile(`"(?:code|system|target|source|url)"\s*:\s*"([^"\\]*)"`)
 	conditions  = regexp.MustCompile(`\[where [^\]]*\]`)
@@ -99,7 +102,7 @@ func newKnown() *known { return &known{map[string]bool{}, map[string]bool{}} }
 // shipped is what every mapping of ours and the common codes say.
 var shipped = sync.OnceValue(func() *known {
 	k := newKnown()
-	for _, c := range commonCodes {
+	for _, c := range slices.Concat(commonCodes, charsets) {
 		k.words[strings.ToLower(c)] = true
 	}
 	_ = fs.WalkDir(mappings.Files, ".", func(p string, d fs.DirEntry, err error) error {

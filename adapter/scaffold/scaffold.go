@@ -59,7 +59,7 @@ func Propose(src Source, t *message.Tree) *Proposal {
 		w.Type = "*"
 	}
 	w.write()
-	p := &Proposal{Mapping: []byte(w.head() + w.b.String()), Vocabulary: w.tables, Found: w.found, Checks: w.unsure, fields: every, tree: t, known: newKnown()}
+	p := &Proposal{Mapping: []byte(w.head() + w.b.String()), Vocabulary: w.tables, Found: w.found, Checks: w.unsure, fields: every, tree: t, known: newKnown(), codes: w.sharedCodes()}
 	p.Known(p.Mapping)
 	for _, table := range w.tables {
 		p.Known(table)

@@ -1,0 +1,104 @@
+package scaffold_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/linkloop/linkloop/adapter/inbound/csvdoc"
+	"github.com/linkloop/linkloop/adapter/inbound/hl7v2"
+	"github.com/linkloop/linkloop/adapter/inbound/jsondoc"
+	"github.com/linkloop/linkloop/adapter/message"
+	"github.com/linkloop/linkloop/adapter/scaffold"
+)
+
+// TestWhatTellsPartsApartStays: keys and types of a form, roles in brackets and
+// character sets are what a mapping goes by; a name never is.
+func TestWhatTellsPartsApartStays(t *testing.T) {
+	made := anonymous(t, jsondoc.New(), false, answered)
+	for _, want := range []string{`"ref":"what_for"`, `"ref":"nok_phone"`, `"type":"multiple_choice"`, `"type":"choice"`, `"type":"boolean"`, `(Mrs)`} {
+		if !strings.Contains(made, want) {
+			t.Errorf("no %s in\n%s", want, made)
+		}
+	}
+	for in, keeps := range map[string]string{
+		`{"referrer":"Karen Tate (Care Navigator)"}`:   `(Care Navigator)"`,
+		`{"referrer":"Dr P. Quill (GP)"}`:              `(GP)"`,
+		`{"surname":"Nurse","referrer":"Ann (Nurse)"}`: ``,
+	} {
+		made := anonymous(t, jsondoc.New(), false, in)
+		if !strings.Contains(made, keeps) || strings.Contains(made, "Tate") || strings.Contains(made, "Quill") || keeps == "" && strings.Contains(made, "Nurse") {
+			t.Errorf("%s became %s", in, made)
+		}
+	}
+	for _, in := range []string{
+		`{"answers":[{"ref":"pt_name","text":"Ivy Quill"},{"ref":"pt_nhs","text":"9990000018"},{"ref":"dob_quill","text":"14/06/1951"}]}`,
+		`{"answers":[{"type":"text","name":"Quill"},{"type":"quill","name":"Marsh"},{"type":"text","name":"Day"}]}`,
+	} {
+		if made := anonymous(t, jsondoc.New(), false, in); strings.Contains(strings.ToLower(made), "quill") {
+			t.Errorf("%s became %s", in, made)
+		}
+	}
+	for _, set := range []string{"UNICODE UTF-8", "UNICODE", "8859/1", "ISO IR87"} {
+		made := anonymous(t, hl7v2.New(), true, "MSH|^~\\&|PAS|RX9|L|H|202411180912||REF^I12|M1|P|2.4|||AL|NE|GBR|"+set+"\rPID|1\r")
+		if !strings.Contains(made, "|"+set+"\r") {
+			t.Errorf("%s became %s", set, made)
+		}
+	}
+}
+
+// TestCodesOfSeveralRecords: a code that several records share stays, and what
+// may be a surname does not, however short and in capitals.
+func TestCodesOfSeveralRecords(t *testing.T) {
+	for _, tc := range []struct {
+		rows string
+		want string
+	}{
+		{"nhs;x\n9990000018;LON,MNY\n9990000026;HSG,LON\n9990000034;LON\n9990000042;MNY,ACT\n", "LON,MNY"},
+		{"nhs;x\n9990000018;QUILL,IVY\n9990000026;MARSH,IVY\n9990000034;QUILL,TOM\n", ""},
+		{"nhs;x\n9990000018;QUILL\n9990000026;MARSH\n9990000034;QUILL\n", ""},
+		{"nhs;surname\n9990000018;LEE,DAY\n9990000026;DAY,LEE\n9990000034;LEE\n9990000042;DAY\n", ""},
+		{"nhs;x;surname\n9990000018;LEE,DAY;DAY\n9990000026;DAY,LEE;LEE\n9990000034;LEE;x\n9990000042;DAY;x\n", ""},
+		{"nhs;x\n9990000018;LON,MNY\n", ""},
+	} {
+		f := csvdoc.New()
+		src := scaffold.Source{Name: "acme", Format: "csv", Year: 2026}
+		for p, err := range f.Split(strings.NewReader(tc.rows)) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := f.Decode(p.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			src.Records = append(src.Records, m.Tree)
+		}
+		lines := strings.SplitAfter(tc.rows, "\n")
+		first := lines[0] + lines[1]
+		made, err := scaffold.Propose(src, record(t, f, first)).Anonymous(f, first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		value := strings.Split(strings.Split(made, "\n")[1], ";")[1]
+		if was := strings.Split(strings.TrimSpace(lines[1]), ";")[1]; tc.want != "" && value != tc.want || tc.want == "" && sharesPiece(value, was) {
+			t.Errorf("%s became %q", tc.rows, value)
+		}
+	}
+}
+
+func record(t *testing.T, f csvdoc.Format, text string) *message.Tree {
+	t.Helper()
+	m, err := f.Decode([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.Tree
+}
+
+func sharesPiece(a, b string) bool {
+	for p := range strings.SplitSeq(b, ",") {
+		if strings.Contains(a, p) {
+			return true
+		}
+	}
+	return false
+}
