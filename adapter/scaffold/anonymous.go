@@ -29,16 +29,17 @@ type anonymiser struct {
 
 	stay map[string]bool // values by which parts of the document are told apart
 
-	names  map[string]bool   // words of names, in small letters: harmless nowhere
-	input  map[string]bool   // words and runs of digits of the document, see marks
-	values map[string]string // made-up values
-	tokens map[string]string // made-up words, by the words in small letters
-	taken  map[string]bool   // made-up words that stand for something
-	units  map[string]bool   // texts that were made up as a whole
-	cal    calendar
-	count  map[kind]int
-	kept   map[string]bool // what keeps said
-	n      int
+	names   map[string]bool   // words of names, in small letters: harmless nowhere
+	input   map[string]bool   // words and runs of digits of the document, see marks
+	values  map[string]string // made-up values
+	tokens  map[string]string // made-up words, by the words in small letters
+	taken   map[string]bool   // made-up words that stand for something
+	units   map[string]bool   // texts that were made up as a whole
+	cal     calendar
+	count   map[kind]int
+	numbers map[string]string // made-up NHS numbers, by their digits
+	kept    map[string]bool   // what keeps said
+	n       int
 }
 
 // Known adds what stands in the files of a mapping to what may stay.
@@ -102,7 +103,7 @@ func (p *Proposal) Leaks(t *message.Tree) []string {
 
 func (p *Proposal) anonymiser() *anonymiser {
 	a := &anonymiser{list: p.fields, places: map[string][]field{}, known: p.known, fhir: p.fhir, codes: p.codes, stay: staying(p.fields), let: map[string]bool{}, names: map[string]bool{}, input: map[string]bool{},
-		values: map[string]string{}, tokens: map[string]string{}, taken: map[string]bool{}, units: map[string]bool{}, count: map[kind]int{}, kept: map[string]bool{}}
+		values: map[string]string{}, tokens: map[string]string{}, taken: map[string]bool{}, units: map[string]bool{}, count: map[kind]int{}, numbers: map[string]string{}, kept: map[string]bool{}}
 	for _, f := range a.list {
 		a.places[f.value] = append(a.places[f.value], f)
 		if k := told(f); k == familyName || k == givenName || k == fullName {
@@ -155,7 +156,7 @@ func (a *anonymiser) look(all []string) {
 			a.cal.note(at, a.birth(v))
 		}
 	}
-	a.cal.year, a.cal.birthYear = a.freeYear(2023), a.freeYear(1970)
+	a.cal.year, a.cal.birthYear, a.cal.childYear = a.freeYear(2023), a.freeYear(1970), a.freeYear(time.Now().Year()-6)
 }
 
 // freeYear is a year near another that no number of the document begins with.
@@ -176,7 +177,7 @@ func (a *anonymiser) freeYear(year int) int {
 // birth reports a date that stands somewhere as a birthday.
 func (a *anonymiser) birth(v string) bool {
 	return slices.ContainsFunc(a.places[v], func(f field) bool {
-		return f.either("dob", "birth", "birthdate", "dateofbirth", "born") || told(f) == birthDate
+		return f.either(birthWords...) || told(f) == birthDate
 	})
 }
 
@@ -186,7 +187,7 @@ func (a *anonymiser) dated(v string, p parts) bool {
 		return true
 	}
 	return slices.ContainsFunc(a.places[v], func(f field) bool {
-		return f.says("date", "datetime", "time", "when", "dob", "birth", "birthdate", "dateofbirth", "born", "timestamp") || onlyDigits(v) != v && f.says(madeWords...)
+		return f.says(dateNames...) || onlyDigits(v) != v && f.says(madeWords...)
 	})
 }
 
@@ -262,11 +263,15 @@ func (a *anonymiser) make(v string) string {
 	p, isDate := partsOf(v)
 	switch {
 	case wrong == nhs.Valid && k != phone:
-		return a.whole(func(n int) string { return laid(v, testNumber(n)) }, k)
+		return a.number(v, testNumber)
 	case isDate && a.dated(v, p):
 		return a.unit(a.cal.date(p, a.birth(v)))
 	case wrong == nhs.CheckDigit && k != phone && k != contacts:
-		return a.whole(func(n int) string { return laid(v, wrongNumber(n)) }, nhsNumber)
+		return a.number(v, wrongNumber)
+	case k == nhsNumber && (field{value: v}).numbered():
+		return a.number(v, shortNumber(len(onlyDigits(v))))
+	case a.odd(v):
+		return a.oddDate(v, a.birth(v))
 	}
 	if slices.Contains([]kind{unclear, needText, reasonText, snomed}, k) && a.coded(v) {
 		return a.keptCodes(v)
@@ -293,7 +298,10 @@ func (a *anonymiser) make(v string) string {
 		return a.whole(func(n int) string { return towns[n%len(towns)] }, k)
 	case reasonText, needText:
 		if !strings.ContainsAny(v, "\n<&") && (len(v) > 60 || !strings.ContainsAny(v, ";,|/")) && strings.Contains(v, " ") {
-			return a.whole(func(n int) string { return fmt.Sprintf("Words of the referral, made up (%d).", n+1) }, k)
+			number := a.within(v)
+			return a.whole(func(n int) string {
+				return strings.TrimSpace(fmt.Sprintf("Words of the referral, made up (%d). %s", n+1, number))
+			}, k)
 		}
 	}
 	if m := reference.FindStringSubmatch(v); m != nil && fhir.Known(m[1]) {
@@ -513,6 +521,9 @@ var constant = func() map[string]bool {
 	}
 	for m := time.January; m <= time.December; m++ {
 		out[strings.ToLower(m.String())], out[strings.ToLower(m.String()[:3])] = true, true
+	}
+	for _, w := range dateWords {
+		out[w] = true
 	}
 	return out
 }()

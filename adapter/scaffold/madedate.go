@@ -108,7 +108,8 @@ func (p parts) whole() bool {
 // of nobody's birthday anything.
 type calendar struct {
 	births, others []time.Time
-	birthYear      int
+	birthYear      int // of a grown-up
+	childYear      int
 	year           int
 }
 
@@ -126,8 +127,11 @@ func (c *calendar) made(at time.Time, birth bool) time.Time {
 	if birth {
 		i, _ := slices.BinarySearchFunc(c.births, at, time.Time.Compare)
 		year := c.birthYear
-		if at.After(time.Now()) {
+		switch now := time.Now(); {
+		case at.After(now):
 			year += 120 // a birthday to come stays to come
+		case at.After(now.AddDate(-18, 0, 0)):
+			year = c.childYear
 		}
 		return time.Date(year, 6, 14+i%14, 0, 0, 0, 0, time.UTC)
 	}

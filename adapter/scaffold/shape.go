@@ -33,15 +33,8 @@ var pieces = regexp.MustCompile(`(?P<uuid>\b[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-
 func (a *anonymiser) shaped(v string) string {
 	names := pieces.SubexpNames()
 	single := !strings.ContainsAny(v, " \n") && (hasDigit(v) || len(v) > 24)
-	return pieces.ReplaceAllStringFunc(v, func(s string) string {
-		m := pieces.FindStringSubmatch(s)
-		part := ""
-		for k := 1; k < len(m); k++ {
-			if m[k] == s {
-				part = names[k]
-				break
-			}
-		}
+	k, _ := a.kind(v)
+	replace := func(s, part string, at []int) string {
 		switch part {
 		case "uuid":
 			return a.uuid(s)
@@ -55,9 +48,9 @@ func (a *anonymiser) shaped(v string) string {
 		case "number":
 			switch _, why := nhs.ParseNumber(s); why {
 			case nhs.Valid:
-				return a.once(s, func(n int) string { return laid(s, testNumber(n)) }, nhsNumber)
+				return a.number(s, testNumber)
 			case nhs.CheckDigit:
-				return a.once(s, func(n int) string { return laid(s, wrongNumber(n)) }, nhsNumber)
+				return a.number(s, wrongNumber)
 			}
 			return a.digits(s)
 		case "year":
@@ -85,13 +78,26 @@ func (a *anonymiser) shaped(v string) string {
 			}
 			return cased(a.token(w, fillers), s)
 		case "digits":
-			if len([]rune(s)) < 3 && !single {
+			if len([]rune(s)) < 3 && !single && k != addressLine && !house(v, at) {
 				return s
 			}
 			return a.ident(s)
 		}
 		return a.ident(s)
-	})
+	}
+	var b strings.Builder
+	end := 0
+	for _, m := range pieces.FindAllStringSubmatchIndex(v, -1) {
+		group := 1 // every piece is of one
+		for group < len(names)-1 && (m[2*group] != m[0] || m[2*group+1] != m[1]) {
+			group++
+		}
+		b.WriteString(v[end:m[0]])
+		b.WriteString(replace(v[m[0]:m[1]], names[group], m[:2]))
+		end = m[1]
+	}
+	b.WriteString(v[end:])
+	return b.String()
 }
 
 // digits replaces each run of digits of three and more.
