@@ -131,6 +131,62 @@ func TestReport(t *testing.T) {
 	}
 }
 
+// TestLintConditions: a value of a condition that no example has is named with
+// the nearest that examples do have and no other rule asks for.
+func TestLintConditions(t *testing.T) {
+	const example = `a
+-- in.json --
+{"answers":[{"field":{"ref":"pt_nhs"},"text":"1"},{"field":{"ref":"pt_dob"},"text":"2"},{"field":{"ref":"pt_addr1"},"text":"3"}],
+ "ways":[{"kind":"phone","use":"","v":"1"},{"kind":"ab","v":"2"}]}
+`
+	for name, tc := range map[string]struct{ rules, want string }{
+		"misspelt":             {"language: '<- answers[where field.ref = pt_nsh].text'", "no example has field.ref = pt_nsh in answers[where field.ref = pt_nsh].text (did you mean pt_nhs?)"},
+		"right":                {"language: '<- answers[where field.ref = pt_nhs].text'", ""},
+		"member misspelt":      {"language: '<- answers[where field.rfe = pt_nhs].text'", "no example has field.rfe in answers[where field.rfe = pt_nhs].text (did you mean ref?)"},
+		"not in an example":    {"language: '<- answers[where field.ref = safeguarding].text'", "no example has field.ref = safeguarding in answers[where field.ref = safeguarding].text (if it is right, add an example that has it)"},
+		"near what is asked":   {"language: '<- answers[where field.ref = pt_addr1].text'\ngender: '<- answers[where field.ref = pt_addr2].text'", "no example has field.ref = pt_addr2 in answers[where field.ref = pt_addr2].text (if it is right, add an example that has it)"},
+		"said once":            {"language: '<- answers[where field.ref = other].text'\ngender: '<- answers[where field.ref = other].text'", "no example has field.ref = other in answers[where field.ref = other].text (if it is right, add an example that has it)"},
+		"one of several":       {"language: '<- answers[where field.ref = pt_dob or carer].text'", ""},
+		"misspelt of several":  {"language: '<- answers[where field.ref = pt_dob or pt_nsh].text'", "no example has field.ref = pt_nsh in answers[where field.ref = pt_dob or pt_nsh].text (did you mean pt_nhs?)"},
+		"another way is there": {"language: '<- answers[where field.ref = carer].text or answers[where field.ref = pt_dob].text'", ""},
+		"none of":              {"language: '<- answers[where field.ref != carer].text'", ""},
+		"none there":           {"language: '<- ways[where use = \"\"].v'", ""},
+		"short codes":          {"language: '<- ways[where kind = ac or ab].v'", ""},
+		"in a condition":       {"$when: '<- answers[where field.ref = pt_nsh]'\nlanguage: x", "no example has field.ref = pt_nsh in answers[where field.ref = pt_nsh] (did you mean pt_nhs?)"},
+		"in an expression":     {`language: '= src("answers[where field.ref = pt_nsh].text")'`, "no example has field.ref = pt_nsh in answers[where field.ref = pt_nsh].text (did you mean pt_nhs?)"},
+		"of a repetition":      {"name: [{$each: answers, text: '<- .field[where ref = pt_nsh].ref'}]", "no example has ref = pt_nsh in field[where ref = pt_nsh].ref (did you mean pt_nhs?)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fsys := files(strings.Replace(head, "hl7v2", "json", 1) + "resources:\n  p:\n    resourceType: Patient\n" + indent(tc.rules))
+			for file := range fsys {
+				if strings.HasPrefix(file, "m/vocabulary/") {
+					delete(fsys, file)
+				}
+			}
+			fsys["m/examples/a.txtar"] = &fstest.MapFile{Data: []byte(example)}
+			var got []string
+			for _, p := range mapping.Lint(fsys, "m", mapping.WithExamples(decodeJSON)).Problems {
+				got = append(got, p.String())
+			}
+			text := strings.Join(got, "\n")
+			if (tc.want == "") != (text == "") || !strings.Contains(text, tc.want) || strings.Count(text, "add an example") > 1 {
+				t.Errorf("got\n%s\nwant %s", text, tc.want)
+			}
+		})
+	}
+}
+
+// decodeJSON decodes examples in JSON.
+func decodeJSON(*mapping.Mapping) mapping.Decode {
+	return func(_ string, body []byte) (*message.Tree, string, error) {
+		m, err := jsondoc.New().Decode(body)
+		if err != nil {
+			return nil, "", err
+		}
+		return m.Tree, m.Type, nil
+	}
+}
+
 // TestLintUnseen: a path that no example has is named with the nearest name,
 // from the message, from a let and from $each; an alternative to one that is
 // there, a path with a condition and one that starts nowhere are not.
@@ -161,24 +217,16 @@ resources:
 	delete(fsys, "m/vocabulary/provided.json")
 	fsys["m/examples/a.txtar"] = &fstest.MapFile{Data: []byte("a\n-- in.json --\n{\"patient\":{\"surname\":\"x\",\"forename\":\"y\"},\"kin\":{\"name\":\"z\",\"dob\":\"1970\"}}\n")}
 	fsys["m/examples/b.txtar"] = &fstest.MapFile{Data: []byte("b\n-- in.json --\n{\"patient\":{\"contacts\":[{\"kind\":\"phone\",\"value\":\"1\"}]}}\n")}
-	decode := func(*mapping.Mapping) mapping.Decode {
-		return func(_ string, body []byte) (*message.Tree, string, error) {
-			m, err := jsondoc.New().Decode(body)
-			if err != nil {
-				return nil, "", err
-			}
-			return m.Tree, m.Type, nil
-		}
-	}
 	if r := mapping.Lint(fsys, "m"); len(r.Problems) > 0 {
 		t.Errorf("without a decoder: %s", r)
 	}
 	var got []string
-	for _, p := range mapping.Lint(fsys, "m", mapping.WithExamples(decode)).Problems {
+	for _, p := range mapping.Lint(fsys, "m", mapping.WithExamples(decodeJSON)).Problems {
 		got = append(got, strings.TrimPrefix(p.String(), "mapping.yaml:"))
 	}
 	want := []string{
 		"12:20: warning: no example has who.surnam (did you mean surname?)",
+		"15:14: warning: no example has kind = fax in who.contacts[where kind = fax] (if it is right, add an example that has it)",
 		"16:17: warning: no example has valeu (did you mean value?)",
 		"17:15: warning: no example has usage (if it is right, add an example that has it)",
 		"19:14: warning: no example has homes (if it is right, add an example that has it)",

@@ -7,8 +7,9 @@ import (
 	"github.com/linkloop/linkloop/adapter/message"
 )
 
-// Paths that no example has. In a format whose shape is the sender's own, such
-// a path is misspelt, or an example with it is missing; both are worth a word.
+// Paths, and values of their conditions, that no example has. In a format whose
+// shape is the sender's own, such a path is misspelt, or an example with it is
+// missing; both are worth a word.
 
 // sought is a path of a rule and where it starts, for Lint.
 type sought struct {
@@ -20,6 +21,7 @@ type sought struct {
 	others []*sought // alternatives in the same rule, itself among them
 	lost   string    // the name that is in no example
 	there  []string  // the names that are
+	unmet  []message.Unmet
 }
 
 // seek notes a path that was compiled.
@@ -77,14 +79,55 @@ func (c *compiler) unseen(examples []Example) {
 		}
 		if len(from) > 0 { // otherwise it is said where that starts
 			x.places, x.lost, x.there = x.source.path.Lost(from)
+			x.unmet = x.source.path.Unmet(from)
 		}
 		for _, slot := range c.filled[x] {
 			slots[slot] = append(slots[slot], x.places...)
 		}
 	}
+	asked := map[string]bool{} // values that rules ask for of a member
+	for _, x := range c.sought {
+		for _, m := range x.source.path.Wanted() {
+			asked[m] = true
+		}
+	}
+	said := map[string]bool{}
 	for _, x := range c.sought {
 		x.warn(c)
+		x.warnUnmet(c, asked, said)
 	}
+}
+
+// nearWord is how long a value is at least to be taken for a misspelt one: of
+// shorter ones, such as codes of two letters, all are near each other.
+const nearWord = 4
+
+// warnUnmet says which values of conditions no example has. Of alternatives one
+// that is there is enough, unless another is nearly one that is there and that
+// no rule asks for. What only lacks an example is said once.
+func (x *sought) warnUnmet(c *compiler, asked, said map[string]bool) {
+	for _, u := range x.unmet {
+		what, word, there := u.Member+" = "+u.Value, u.Value, slices.DeleteFunc(u.There, func(v string) bool { return asked[u.Member+"="+v] })
+		if u.Lost != "" {
+			what, word, there = u.Member, u.Lost, u.There
+		}
+		hint := ""
+		if u.Lost != "" || len(word) >= nearWord {
+			hint = nearest(word, there)
+		}
+		if hint == "" {
+			if u.Other || said[what] || slices.ContainsFunc(x.others, func(o *sought) bool { return o != x && o.lost == "" && !o.never() }) {
+				continue
+			}
+			hint, said[what] = "if it is right, add an example that has it", true
+		}
+		c.warn(x.at, hint, "no example has %s in %s", what, strings.TrimPrefix(x.text, "."))
+	}
+}
+
+// never reports a condition that no item of the examples meets.
+func (x *sought) never() bool {
+	return slices.ContainsFunc(x.unmet, func(u message.Unmet) bool { return !u.Other })
 }
 
 // warn says that a path is lost. Of alternatives one that is there is enough,
