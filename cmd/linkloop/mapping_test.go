@@ -210,7 +210,7 @@ func TestMappingExplainJudges(t *testing.T) {
 		says        []string
 	}{
 		"good":        {referralOf("s"), `{"s": "Marsh"}`, false, []string{"Marsh"}},
-		"control":     {referralOf("s"), `{"s": "Ma\u001b[2Jrsh", "t": "un\u0007used"}`, true, []string{"would be refused", "Patient.name[0].family: a control character", "from s (m/mapping.yaml:9)"}},
+		"control":     {referralOf("s"), `{"s": "Ma\u001b[2Jrsh", "t": "un\u0007used"}`, true, []string{"would be refused", "Patient.name[0].family: the control character", "from s (m/mapping.yaml:9)"}},
 		"no task":     {referralOf("s")[:strings.Index(referralOf("s"), "  t: ")], `{"s": "Marsh"}`, true, []string{"Marsh", "would be refused", whole}},
 		"who asks":    {requester.Replace(referralOf("s")), `{"s": "Marsh"}`, true, []string{"would be refused", "Task.requester: "}},
 		"by the rule": {referralOf("s"), `{"given": "Zo"}`, true, []string{"871731000000106", "given", "would be refused", "a surname is needed"}},
