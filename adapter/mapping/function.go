@@ -114,7 +114,7 @@ var functionList = []function{
 		try: [3]string{"digits", "REF-0012/3", "00123"}},
 	{name: "nhsNumber", max: 1, says: "without the spaces and dashes of 999 000 0018; whether it is valid is checked later, or here with nhsNumber(valid)", one: nhsNumber, check: oneOf("valid"),
 		try: [3]string{"nhsNumber", "999 000 0018", "9990000018"}},
-	{name: "ods", says: "an ODS code: capitals, no spaces around, 3 to 10 letters and digits", one: ods,
+	{name: "ods", max: 1, says: "an ODS code: capitals, no spaces around, 3 to 10 letters and digits, at most 5 of letters alone; ods(digit): one with a digit, where letters alone may as well be a name", one: ods, check: oneOf("digit"),
 		try: [3]string{"ods", " a81001", "A81001"}},
 	{name: "date", max: maxArgs, says: `a FHIR date, as precise as it was sent (1953, 1953-04), from HL7 v2, ISO or the first layout that fits: date("dd/MM/yyyy", "MMM yyyy"); iso among the layouts is HL7 v2 and ISO; two digits of a year say which: date("dd/MM/yy", "yy from 1930"); a birthDate is not in the future`, one: toDate, check: dateArgs,
 		try: [3]string{`date("dd MMM yyyy", "yyyy")`, "17 Apr 1953", "1953-04-17"}},
@@ -251,10 +251,17 @@ func oneOf(words ...string) func(*call) string {
 	}
 }
 
-func ods(e *eval, _ *call, v val) val {
+func ods(e *eval, c *call, v val) val {
 	code, why := nhs.ParseODS(v.text)
-	if why != nhs.Valid && strings.TrimSpace(v.text) != "" {
+	digit := strings.ContainsAny(v.text, "0123456789")
+	switch {
+	case strings.TrimSpace(v.text) == "":
+	case why == nhs.Length && !digit:
+		return e.unusable(v, "not-ods-code", "not an ODS code: of letters alone 3 to 5 are expected")
+	case why != nhs.Valid:
 		return e.unusable(v, "not-ods-code", "not an ODS code: 3 to 10 letters and digits are expected")
+	case len(c.args) > 0 && !digit:
+		return e.unusable(v, "not-ods-code", "letters alone may be a name: an ODS code with a digit is expected here")
 	}
 	return text(v, code)
 }

@@ -69,6 +69,11 @@ func TestFunctions(t *testing.T) {
 		{"nhsNumber(valid)", "9999999999", "", "not-an-nhs-number: the NHS number is one digit repeated"},
 		{"ods", "k81003001", "K81003001", ""},
 		{"ods", "R0", "", "not-ods-code"},
+		{"ods", "Larkfield", "", "not-ods-code"},
+		{"ods", "ral", "RAL", ""},
+		{"ods(digit)", "ral", "", "not-ods-code"},
+		{"ods(digit)", "r0a", "R0A", ""},
+		{"ods(digit)", " ", "", ""},
 
 		{`date("dd/MM/yyyy", "MM/yyyy", "yyyy")`, "17/04/1953", "1953-04-17", ""},
 		{`date("dd/MM/yyyy", "MM/yyyy", "yyyy")`, "04/1953", "1953-04", ""},
