@@ -27,7 +27,7 @@ var (
 func looks(v string) string {
 	v = strings.TrimSpace(v)
 	_, wrong := nhs.ParseNumber(v)
-	layout, isDate := layoutOf(v)
+	_, at, isDate := dateOf(v)
 	switch {
 	case v == "" || MeansNothing(v):
 		return ""
@@ -36,8 +36,7 @@ func looks(v string) string {
 	case emailLike.MatchString(v):
 		return "Email"
 	case isDate:
-		at, err := time.Parse(layouts[layout].golang, v)
-		if err == nil && time.Since(at) > 15*365*24*time.Hour || at.After(time.Now().AddDate(1, 0, 0)) {
+		if time.Since(at) > 15*365*24*time.Hour || at.After(time.Now().AddDate(1, 0, 0)) {
 			return "Born"
 		}
 		return "ReferralDate"

@@ -309,9 +309,8 @@ var madeWords = []string{"created", "sent", "authored", "referral", "referred", 
 // longAgo reports a date that is hardly of a referral: more than 15 years ago, or
 // with a year of two digits that lies ahead as one of this century.
 func longAgo(v string) bool {
-	i, ok := layoutOf(v)
-	at, err := time.Parse(layouts[i].golang, v)
-	return ok && err == nil && (time.Since(at) > 15*365*24*time.Hour || at.After(time.Now().AddDate(1, 0, 0)))
+	_, at, ok := dateOf(v)
+	return ok && (time.Since(at) > 15*365*24*time.Hour || at.After(time.Now().AddDate(1, 0, 0)))
 }
 
 var birthWords = []string{"dob", "birth", "birthdate", "dateofbirth", "born"}
@@ -420,27 +419,39 @@ var layouts = []struct{ mapping, golang string }{
 	{"d/M/yyyy", "2/1/2006"}, {"d.M.yyyy", "2.1.2006"}, {"d MMM yyyy", "2 Jan 2006"}, {"d MMMM yyyy", "2 January 2006"},
 	{"dd/MM/yy", "02/01/06"}, {"dd-MM-yy", "02-01-06"}, {"dd.MM.yy", "02.01.06"}, {"d/M/yy", "2/1/06"}, {"d.M.yy", "2.1.06"},
 	{"dd MMM yy", "02 Jan 06"}, {"dd-MMM-yy", "02-Jan-06"}, {"d MMM yy", "2 Jan 06"},
+	{"do MMM yyyy", "2 Jan 2006"}, {"do MMMM yyyy", "2 January 2006"}, // the ordinal is cut
 	{"dd/MM/yy H:mm", "02/01/06 15:04"}, {"dd.MM.yy H:mm", "02.01.06 15:04"}, {"dd-MMM-yy H:mm", "02-Jan-06 15:04"},
 }
 
+var ordinalDay = regexp.MustCompile(`^([0-9]{1,2})(?:st|nd|rd|th)\b`)
+
 // layoutOf is the layout that a text is a date in; its index.
 func layoutOf(text string) (int, bool) {
-	for i, l := range layouts {
-		if at, err := time.Parse(l.golang, text); err == nil && at.Year() > 1880 && at.Year() < 2200 {
-			return i, true
-		}
-	}
-	return 0, false
+	i, _, ok := dateOf(text)
+	return i, ok
 }
 
-// isoLayouts are the layouts of dates that are read without one, where others
-// stand beside them.
-var isoLayouts = map[string]string{"2006-01-02": "yyyy-MM-dd", "20060102": "yyyyMMdd"}
+// dateOf is the day that a text says, and in which layout; its index.
+func dateOf(text string) (layout int, at time.Time, ok bool) {
+	ordinal := ordinalDay.MatchString(text)
+	if ordinal {
+		text = ordinalDay.ReplaceAllString(text, "$1")
+	}
+	for i, l := range layouts {
+		if strings.HasPrefix(l.mapping, "do") != ordinal {
+			continue
+		}
+		if at, err := time.Parse(l.golang, text); err == nil && at.Year() > 1880 && at.Year() < 2200 {
+			return i, at, true
+		}
+	}
+	return 0, time.Time{}, false
+}
 
 // layoutsOf are the layouts of all values of a field, as mappings write them;
 // none where all are read without. Strange is how many values fit none.
 func layoutsOf(f field) (list []string, strange int) {
-	values, plain := f.others, []string{}
+	values, iso := f.others, false
 	if !slices.Contains(values, f.value) {
 		values = append([]string{f.value}, values...)
 	}
@@ -452,14 +463,16 @@ func layoutsOf(f field) (list []string, strange int) {
 			strange++
 		case ok && l != "" && !slices.Contains(list, l):
 			list = append(list, l)
-		case ok && l == "" && !slices.Contains(plain, isoLayouts[layouts[i].golang]):
-			plain = append(plain, isoLayouts[layouts[i].golang])
+		case ok && l == "":
+			iso = true
 		}
 	}
 	if len(list) == 0 {
 		return nil, strange
 	}
-	list = append(list, slices.DeleteFunc(plain, func(l string) bool { return l == "" })...)
+	if iso {
+		list = append(list, "iso")
+	}
 	return slices.DeleteFunc(slices.Clone(list), func(l string) bool { // d/M/yyyy reads what dd/MM/yyyy does
 		loose := strings.Replace(l, "dd", "d", 1)
 		if !strings.Contains(l, "MMM") {

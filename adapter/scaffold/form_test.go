@@ -27,7 +27,7 @@ const answered = `{"event_id":"01HQ77","form_response":{"form_id":"qq1","token":
 func TestForm(t *testing.T) {
 	p := propose(t, answered)
 	got := string(p.Mapping)
-	for _, want := range []string{"value: '<- form_response.answers[where field.ref = pt_nhs].text | nhsNumber'", "birthDate: '<- form_response.answers[where field.ref = pt_dob].text | date",
+	for _, want := range []string{"value: '<- form_response.answers[where field.ref = pt_nhs].text | nhsNumber'", "birthDate: '<- form_response.answers[where field.ref = pt_dob].text | date(\"do MMM yyyy\")'",
 		"family: '<- form_response.answers[where field.ref = pt_name].text | familyName'", "postalCode: '<- form_response.answers[where field.ref = q5].text | addressPostcode'",
 		`'<- each form_response.answers[where field.ref = needs].choices.labels | text | join("\n")'`, "priority: '<- form_response.answers[where field.ref = urgent].boolean | lower | code(priority)'",
 		"<- form_response.token | trim | required", "# CHECK: form_response.token was taken for the number of the referral",

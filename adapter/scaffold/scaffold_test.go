@@ -273,7 +273,7 @@ func TestEveryRecord(t *testing.T) {
 		src.Records = append(src.Records, tree(t, b))
 	}
 	p := scaffold.Propose(src, src.Records[0])
-	for _, rule := range []string{`dob | date("dd.MM.yyyy", "d MMM yy", "yyyy-MM-dd", "yy from 1927")`, `sent | dateTime("d MMM yy", "yy from 2000")`,
+	for _, rule := range []string{`dob | date("dd.MM.yyyy", "d MMM yy", "iso", "yy from 1927")`, `sent | dateTime("d MMM yy", "yy from 2000")`,
 		"- $each: contact | phones\n", `contact | phones(rest) | join("; ")`, "surgery | bracketed(ods)\n", "value: <- email | trim"} {
 		if !strings.Contains(string(p.Mapping), rule) {
 			t.Errorf("no %s in\n%s", rule, p.Mapping)
