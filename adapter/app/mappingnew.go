@@ -43,14 +43,14 @@ func NewMapping(name, format string, sample []byte) (*Scaffolded, error) {
 	}
 	f := Formats()[format]
 	src := scaffold.Source{Name: name, Format: format, Year: time.Now().Year()}
-	doubt, note := "", ""
+	note := ""
 	if format == "csv" {
 		sample, note = plainRows(sample)
 	}
 	sample = plainest(sample)
 	if format == "csv" {
-		whole := sample
-		f, src.CSV, sample, doubt = rowsOf(sample)
+		var whole []byte
+		f, src.CSV, whole, sample, src.Doubts = rowsOf(sample)
 		src.Records = recordsOf(f, whole)
 	}
 	if f == nil {
@@ -73,9 +73,6 @@ func NewMapping(name, format string, sample []byte) (*Scaffolded, error) {
 		}
 	default:
 		src.Type = msg.Type
-		if doubt != "" {
-			src.Doubts = []string{doubt}
-		}
 		if note != "" {
 			src.Doubts = append(src.Doubts, "the sample is Windows-1252: rows are read as what each of them is, and those that are not UTF-8 are flagged encoding-guessed; once the sender says that it writes nothing else, say encoding: windows-1252 under csv")
 		}

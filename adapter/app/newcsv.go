@@ -17,36 +17,121 @@ import (
 // maxLooked bounds the rows of a sample that are looked at.
 const maxLooked = 200
 
-// rowsOf tells how the rows of a sample are written: the format to read its
-// first row with, the csv block that says so, that row (with the header, if
-// there is one), and what is not sure.
-func rowsOf(sample []byte) (f inbound.Format, block string, first []byte, check string) {
-	text, lines := string(sample), []string{}
-	separator := separatorOf(text)
-	r := csv.NewReader(strings.NewReader(strings.TrimPrefix(text, "\ufeff")))
+// sheet is what the first rows of a sample look like.
+type sheet struct {
+	rows      [][]string
+	lines     []int   // of the sample, in which the rows begin
+	starts    []int64 // bytes before each row, and before what follows the last
+	width     int     // columns that most rows have
+	separator byte
+}
+
+// looked reads the first rows of a text with a separator.
+func looked(text string, separator byte) sheet {
+	s := sheet{separator: separator, starts: []int64{0}}
+	r := csv.NewReader(strings.NewReader(text))
 	r.Comma, r.LazyQuotes, r.FieldsPerRecord = rune(separator), true, -1
-	var rows [][]string
-	var absent []string
+	count := map[int]int{}
 	for range maxLooked {
 		cells, err := r.Read()
 		if err != nil {
 			break
 		}
-		rows = append(rows, cells)
-		for _, c := range cells {
+		line, _ := r.FieldPos(0)
+		s.rows, s.lines, s.starts = append(s.rows, cells), append(s.lines, line), append(s.starts, r.InputOffset())
+		n := len(cells)
+		count[n]++
+		if count[n] > count[s.width] || count[n] == count[s.width] && n > s.width {
+			s.width = n
+		}
+	}
+	return s
+}
+
+// sheetOf reads a sample with the separator by which most of it falls into equal
+// rows.
+func sheetOf(text string) sheet {
+	best, most := sheet{}, -1
+	for _, separator := range []byte(",;\t|") {
+		s, equal := looked(text, separator), 0
+		for _, cells := range s.rows {
+			if len(cells) == s.width {
+				equal++
+			}
+		}
+		if n := equal * (s.width - 1); n > most {
+			best, most = s, n
+		}
+	}
+	return best
+}
+
+// usual are the indexes of the rows that have as many columns as most.
+func (s sheet) usual() []int {
+	var out []int
+	for i, cells := range s.rows {
+		if len(cells) == s.width {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// unusual says which rows have another number of columns, or nothing.
+func (s sheet) unusual() string {
+	var lines []string
+	for i, cells := range s.rows {
+		if len(cells) != s.width {
+			lines = append(lines, fmt.Sprintf("line %d has %d", s.lines[i], len(cells)))
+		}
+	}
+	if len(lines) == 0 {
+		return ""
+	}
+	if more := len(lines) - maxNamed; more > 0 {
+		lines = append(lines[:maxNamed], fmt.Sprintf("and %d more", more))
+	}
+	return fmt.Sprintf("most rows have %d columns, but %s: a preamble, a trailer, or rows that are broken. Each of them would be refused", s.width, strings.Join(lines, ", "))
+}
+
+// maxNamed bounds the rows of another width that are named.
+const maxNamed = 5
+
+// rowsOf tells how the rows of a sample are written: the format to read them
+// with, the csv block that says so, the sample from its header or its first row
+// on, of that the first row (with the header, if there is one), and what is not
+// sure.
+func rowsOf(sample []byte) (f inbound.Format, block string, whole, first []byte, checks []string) {
+	var lines []string
+	sample = bytes.TrimPrefix(sample, []byte("\ufeff"))
+	table := sheetOf(string(sample))
+	usual := table.usual()
+	var rows [][]string
+	var absent []string
+	for _, i := range usual {
+		rows = append(rows, table.rows[i])
+		for _, c := range table.rows[i] {
 			if c = strings.TrimSpace(c); scaffold.MeansNothing(c) && !slices.Contains(absent, c) {
 				absent = append(absent, c)
 			}
 		}
 	}
+	cut := func(i int) []byte { return sample[table.starts[i]:table.starts[i+1]] }
 	o := csvdoc.Options{}
-	first = firstRows(sample, 2)
-	if len(rows) > 0 && scaffold.IsData(rows[0]) {
-		first = firstRows(sample, 1)
-		o.Header, o.Separator, o.Columns = csvdoc.None, separator, scaffold.ColumnNames(rows...)
-		lines = append(lines, "header: no", "separator: "+map[byte]string{',': "comma", ';': "semicolon", '\t': "tab", '|': "bar"}[separator],
+	if len(usual) > 0 {
+		whole, first = sample[table.starts[usual[0]]:], slices.Clone(cut(usual[0]))
+	}
+	switch {
+	case len(rows) > 0 && scaffold.IsData(rows[0]):
+		o.Header, o.Separator, o.Columns = csvdoc.None, table.separator, scaffold.ColumnNames(rows...)
+		lines = append(lines, "header: no", "separator: "+map[byte]string{',': "comma", ';': "semicolon", '\t': "tab", '|': "bar"}[table.separator],
 			"columns: ["+strings.Join(o.Columns, ", ")+"]")
-		check = "the sample has no header, so its columns were named by the looks of their cells: put right the names under csv.columns, and the rules with them"
+		checks = append(checks, "the sample has no header, so its columns were named by the looks of their cells: put right the names under csv.columns, and the rules with them")
+	case len(rows) > 1:
+		first = append(first, cut(usual[1])...)
+	}
+	if strange := table.unusual(); strange != "" {
+		checks = append(checks, strange)
 	}
 	if len(absent) > 0 {
 		o.Absent = append(absent, "NULL", `\N`)
@@ -59,7 +144,7 @@ func rowsOf(sample []byte) (f inbound.Format, block string, first []byte, check 
 	if len(lines) > 0 {
 		block = fmt.Sprintf("csv:\n  %s\n", strings.Join(lines, "\n  "))
 	}
-	return csvdoc.New(o), block, first, check
+	return csvdoc.New(o), block, whole, first, checks
 }
 
 // plainRows are rows in UTF-8 with line feeds alone, within cells too, as they
@@ -89,36 +174,6 @@ func recordsOf(f inbound.Format, sample []byte) []*message.Tree {
 		}
 	}
 	return out
-}
-
-// separatorOf is the separator that stands most often in the first line of a
-// text.
-func separatorOf(text string) byte {
-	line, _, _ := strings.Cut(text, "\n")
-	best, most := byte(','), 0
-	for _, c := range []byte(",;\t|") {
-		if n := strings.Count(line, string(c)); n > most {
-			best, most = c, n
-		}
-	}
-	return best
-}
-
-// firstRows is the first rows of a file; line ends in quotation marks belong to
-// their row.
-func firstRows(file []byte, n int) []byte {
-	open := false
-	for i, c := range file {
-		switch {
-		case c == '"':
-			open = !open
-		case c == '\n' && !open:
-			if n--; n == 0 {
-				return file[:i+1]
-			}
-		}
-	}
-	return file
 }
 
 // inEncoding writes a text in the encoding that a sample has: UTF-8, or else
