@@ -96,7 +96,11 @@ func verdict(r inbound.Reply) (bool, error) {
 		return false, errors.New("no MSA")
 	}
 	for _, line := range lines[2:] {
-		if e := strings.Split(line, sep); e[0] != "ERR" || len(e) != 9 || e[8] == "" {
+		e := strings.Split(line, sep)
+		if old := msh[11] < "2.5"; old && len(lines) == 3 && msa[1] != "AA" && len(e) == 2 && len(e[1]) > 5 && e[0] == "ERR" {
+			continue // ERR-1 alone
+		}
+		if e[0] != "ERR" || len(e) != 9 || e[8] == "" {
 			return false, fmt.Errorf("not an ERR segment: %q", line)
 		}
 	}
@@ -146,6 +150,42 @@ func BenchmarkDecode(b *testing.B) {
 	for b.Loop() {
 		if _, err := f.Decode(body); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestPlacesBefore25: a refusal in an older version says where in ERR-1, once
+// for each place that is one of HL7; an acceptance and a refusal without a
+// place have no ERR.
+func TestPlacesBefore25(t *testing.T) {
+	refusal := func(places ...string) inbound.Answer {
+		f := &fault.Fault{Kind: fault.Unmappable}
+		for _, p := range places {
+			f.Issues = append(f.Issues, fault.Issue{Place: p, Text: "why"})
+		}
+		return inbound.Answer{Fault: f}
+	}
+	for _, c := range []struct {
+		version, want string
+		answer        inbound.Answer
+	}{
+		{"2.3", "ERR|PID^1^3^103&Table value not found&HL70357~OBX^2^5^103&Table value not found&HL70357", refusal("PID-3[2].1", "mapping.yaml:1:2", "OBX[2]-5")},
+		{"2.4", "ERR|PID^1^^103&Table value not found&HL70357", refusal("PID")},
+		{"2.4", "", refusal("mapping.yaml:1:2")},
+		{"2.4", "", inbound.Answer{Flags: []fault.Issue{{Place: "PID-3", Text: "why"}}}},
+		{"2.1", "", refusal("PID-3")},
+	} {
+		format := hl7v2.New()
+		m, err := format.Decode([]byte(strings.Replace(header(""), "|2.4", "|"+c.version, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, got, _ := strings.Cut(string(format.Reply(m, c.answer).Body), "\rERR")
+		if got != "" {
+			got = "ERR" + strings.TrimSuffix(got, "\r")
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", c.version, got, c.want)
 		}
 	}
 }

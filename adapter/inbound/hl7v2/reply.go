@@ -25,7 +25,7 @@ const (
 // for (see sayings): one in original mode; in enhanced mode one, two behind one
 // another, or none, which is an empty body. Each is MSH with sender and receiver
 // exchanged, MSA, and from v2.5 on an ERR segment per reason; older versions get
-// the reasons in MSA-3. Flags on an accepted message are warnings there. A
+// the reasons in MSA-3, and of a refusal the places in one ERR. Flags on an accepted message are warnings there. A
 // question about a referral is answered with a response message RRI, which has
 // the status in RF1 and its remarks in MSA-3.
 //
@@ -76,6 +76,8 @@ func (f Format) answer(m *inbound.Message, a inbound.Answer, code string, kind f
 			w.referral(m, a)
 		case s.full && w.atLeast(2, 5):
 			w.errors(a)
+		case s.full && w.atLeast(2, 2) && code != "AA":
+			w.places(a)
 		}
 	}
 	return w.out
@@ -286,6 +288,44 @@ func (w *ack) errors(a inbound.Answer) {
 		w.next()      // ERR-6
 		w.field(clipText(is.Expression))
 		w.field(clipText(text))
+		w.end()
+	}
+}
+
+// places writes one ERR segment for the places of a refusal, in the form of v2.2
+// to v2.4 (section 2.16.5 of v2.4): ERR-1 has for each the segment, its
+// sequence, the field, and the code of table 0357. Why is in MSA-3.
+func (w *ack) places(a inbound.Answer) {
+	issues, _ := reasons(a)
+	any := false
+	for _, is := range issues {
+		loc, ok := parseLocation(is.Place)
+		switch {
+		case !ok:
+			continue
+		case !any:
+			w.segment("ERR")
+			w.next()
+		case w.sep.repetition == 0:
+			continue
+		default:
+			w.out = append(w.out, w.sep.repetition)
+		}
+		any = true
+		w.location(location{loc.segment, [5]int{loc.numbers[0], loc.numbers[1]}})
+		for range 2 - min(1, loc.numbers[1]) {
+			w.component()
+		}
+		code := a.Fault.Kind.Row().ERR
+		w.text(code)
+		if w.sep.subcomponent != 0 {
+			for _, t := range []string{conditions[code], "HL70357"} {
+				w.out = append(w.out, w.sep.subcomponent)
+				w.text(t)
+			}
+		}
+	}
+	if any {
 		w.end()
 	}
 }
