@@ -2,17 +2,22 @@ package app_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/linkloop/linkloop/adapter/app"
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/config"
+	"github.com/linkloop/linkloop/mappings"
 )
 
 // held makes a resource and returns its reference.
@@ -214,4 +219,64 @@ func TestHazardWrongCodeUnapproved(t *testing.T) {
 	if err := start(); err == nil || !strings.Contains(err.Error(), "codes.yaml differs") {
 		t.Errorf("changed: %v", err)
 	}
+}
+
+// TestHazardWrongCodeReload: a code that a new list does not have any more is
+// refused at the API from the reload on, not only held back when it is sent.
+func TestHazardWrongCodeReload(t *testing.T) {
+	folder := t.TempDir()
+	list := filepath.Join(folder, "codes.yaml")
+	text, err := fs.ReadFile(mappings.Files, "outcome/codes.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	approve := func(w config.Workflow, text string) {
+		t.Helper()
+		if err := os.WriteFile(list, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, err := app.ReadOutcomeRules(w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := r.Content
+		for _, who := range []string{"ada", "ben"} {
+			if err := a.Sign(who, keyOf(who), time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b, err := a.Write()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, "approval.yaml"), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var used config.Config
+	h := open(t, func(c *config.Config) {
+		c.Workflow.Codes = list
+		for _, who := range []string{"ada", "ben"} {
+			c.Workflow.Approvers = append(c.Workflow.Approvers, config.Approver{
+				Name: who, Key: base64.StdEncoding.EncodeToString(keyOf(who).Public().(ed25519.PublicKey))})
+		}
+		approve(c.Workflow, string(text))
+		used = *c
+	})
+	const signposting = `{"type":{"text":"Activity"},"valueCodeableConcept":{"coding":[{"system":"http://snomed.info/sct","code":"975131000000104","display":"Signposting"}]}}`
+	finish := func(n int) response {
+		task := h.unowned(n)
+		h.want(h.change(task, claimBy("a")), 200)
+		return h.change(task, outputs(signposting))
+	}
+	h.want(finish(171), 200)
+	approve(used.Workflow, strings.Replace(string(text), "display: Signposting\n", "display: Signposting\n    off: true\n", 1))
+	if err := h.app.Reload(used); err != nil {
+		t.Fatal(err)
+	}
+	h.refused(finish(172), 422, "code-invalid", "not on the list")
+}
+
+func keyOf(name string) ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(bytes.Repeat([]byte(name[:1]), ed25519.SeedSize))
 }

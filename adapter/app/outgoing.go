@@ -34,6 +34,7 @@ import (
 type way struct {
 	channels map[string]outbound.Channel
 	table    *routing.Table
+	outcomes *outcome.List
 }
 
 // outgoing is the way in use. A reload puts another one in its place.
@@ -83,6 +84,7 @@ func (a *App) outgoingOf(cfg config.Config) (way, error) {
 	if w.table, err = tableOf(cfg.Practices, groups, zone); err == nil {
 		w.table.Refusal = outcomes.Refusal
 	}
+	w.outcomes = outcomes
 	return w, err
 }
 

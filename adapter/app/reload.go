@@ -57,6 +57,7 @@ func (a *App) reload(cfg config.Config, sent []config.Sender, m map[string]*mapp
 	a.records.byODS.Store(&byODS)
 	a.answers.bySender.Store(&to)
 	a.outgoing.use(way)
+	a.worklist.UseOutcomes(way.outcomes)
 	a.latest.Store(&cfg)
 	a.relay.Notify()
 	a.log.Info("configuration reloaded", "senders", len(list), "clients", len(cfg.Clients), "records", len(cfg.Records))

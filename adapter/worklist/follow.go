@@ -117,7 +117,7 @@ func (s *Service) owe(tx store.Tx, task, request *element.Value) (bool, error) {
 			return false, err
 		}
 	}
-	owed, err := s.cfg.Outcomes.Build(outcome.Input{
+	owed, err := s.outcomes.Load().Build(outcome.Input{
 		Task: task, Request: request, Patient: patient, Practice: practice, Outputs: outputs, Now: tx.Time(),
 		FirstInEpisode: func(code string) (bool, error) {
 			return tx.Ledger().Once("code " + code + " ServiceRequest/" + request.ID())

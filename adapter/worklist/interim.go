@@ -54,7 +54,7 @@ func (s *Service) interim(tx store.Tx, old, task *element.Value) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		owed, err := s.cfg.Outcomes.Update(outcome.Input{Task: task, Request: request, Patient: patient, Practice: practice, Now: tx.Time()}, event)
+		owed, err := s.outcomes.Load().Update(outcome.Input{Task: task, Request: request, Patient: patient, Practice: practice, Now: tx.Time()}, event)
 		if err != nil || owed.Bundle == nil {
 			return owes, err
 		}

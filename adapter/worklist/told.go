@@ -14,7 +14,7 @@ import (
 // marks are what an outcome is found by when something of it turns out wrong:
 // its codes, the list they came from, and the mapping of the referral.
 func (s *Service) marks(tx store.Tx, task string, payload []byte) ([]string, error) {
-	marks := append(outbound.Marks(payload), outbound.ListMark(s.cfg.Outcomes.Sum))
+	marks := append(outbound.Marks(payload), outbound.ListMark(s.outcomes.Load().Sum))
 	m, err := tx.Inbox().ForTask(task)
 	switch {
 	case err != nil && fault.KindOf(err) == fault.NotFound:

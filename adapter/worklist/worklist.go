@@ -55,10 +55,19 @@ type Service struct {
 	remarks    *Remarks     // see Judging
 	lister     *lister      // of the request, where it has several searches; nil: of each search
 	also       string       // the base of the configuration, where this is the service under another one
+
+	outcomes *atomic.Pointer[outcome.List] // see UseOutcomes
 }
 
 // New returns a service.
-func New(cfg Config) *Service { return &Service{cfg: cfg, reindexing: new(atomic.Bool)} }
+func New(cfg Config) *Service {
+	s := &Service{cfg: cfg, reindexing: new(atomic.Bool), outcomes: new(atomic.Pointer[outcome.List])}
+	s.UseOutcomes(cfg.Outcomes)
+	return s
+}
+
+// UseOutcomes puts another list of outcome codes in the place of that in use.
+func (s *Service) UseOutcomes(list *outcome.List) { s.outcomes.Store(list) }
 
 // At is the same service for callers who know it by another base, as those do
 // who come through a proxy: links lead there, and references below either base
