@@ -396,6 +396,9 @@ func (e *eval) readAs(text string) int32 {
 	return 0
 }
 
+// nothingThere stands behind the path of a place at which there is nothing.
+const nothingThere = " (nothing there)"
+
 // celPlaces are the places that the expression at work read, in the words of
 // addresses, and the paths at which it found nothing.
 func (e *eval) celPlaces() string {
@@ -404,7 +407,7 @@ func (e *eval) celPlaces() string {
 		out = append(out, e.address(id))
 	}
 	for _, s := range e.celEmpty {
-		out = append(out, s.says+" (nothing there)")
+		out = append(out, s.says+nothingThere)
 	}
 	return strings.Join(out, ", ")
 }

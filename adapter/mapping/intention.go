@@ -108,17 +108,26 @@ func (t *table) targets() []string {
 }
 
 // intent says what the message wants and when it was made. A message that says
-// something the rule cannot use is refused: taking it for a new referral could
-// be the opposite of what its sender wants.
+// something the rule cannot use is refused, whatever default stands behind: taking
+// it for a new referral could be the opposite of what its sender wants.
 func (e *eval) intent(res *Result) {
 	before := e.reports
 	res.Intention = e.one(e.m.intention, res)
-	if res.Intention == "" && e.reports > before {
+	t := e.m.intention
+	switch {
+	case t == nil:
+	case e.reports > before && (res.Intention == "" || t.shape == isArrow):
 		f := e.reported
 		e.err = &fault.Fault{Kind: fault.Unmappable, Issues: []fault.Issue{{
 			Code: "code-invalid", Place: f.Address,
 			Text: "the message wants something that this mapping does not know: " + f.Text + " (" + e.m.ruleAt(e.rule) + ")"}}}
 		return
+	case res.Intention == "" && (t.shape != isArrow || t.arrow.reason == ""):
+		place := ""
+		if t.shape == isArrow {
+			place = t.arrow.sources[0].says + nothingThere
+		}
+		e.reportAt(0, place, "intention-missing", "the message does not say what it wants, and is taken as new; default(new) in the rule says that on purpose")
 	}
 	res.Sent = e.one(e.m.sent, res)
 }

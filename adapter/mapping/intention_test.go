@@ -98,8 +98,51 @@ func TestIntention(t *testing.T) {
 		if (len(res.Missing) > 0) != (tc.sex == "") {
 			t.Errorf("%s: missing %v", tc.event, res.Missing)
 		}
+		missing := slices.ContainsFunc(res.Findings, func(f mapping.Finding) bool {
+			return f.Code == "intention-missing" && f.Address == "MSH-9.2 (nothing there)" && f.Rule == "m/mapping.yaml:6:12"
+		})
+		if missing != (tc.event == "") || !missing && len(res.Findings) > 0 {
+			t.Errorf("%s: findings %+v", tc.event, res.Findings)
+		}
 		if unmapped := m.Unmapped(in, res); slices.Contains(unmapped, "MSH-7") || slices.ContainsFunc(unmapped, func(s string) bool { return tc.event != "" && s == "MSH-9.2" }) {
 			t.Errorf("%s: what says the intention counts as not used: %v", tc.event, unmapped)
+		}
+	}
+}
+
+// TestNoIntention: what a message without one means is said by the rule.
+func TestNoIntention(t *testing.T) {
+	for _, tc := range []struct{ rule, event, want, finding, refused string }{
+		{"<- MSH-9.2 | code(intent)", "", "", "intention-missing", ""},
+		{"<- MSH-9.2 | code(intent) | default(new)", "", "new", "", ""},
+		{"<- MSH-9.2 | code(intent) | default(new)", "I14", "cancel", "", ""},
+		{"<- MSH-9.2 | code(intent) | default(new)", "I99", "", "", "wants something that this mapping does not know"},
+		{"<- MSH-9.2 | default(I12) | code(intent)", "", "new", "", ""},
+		{`<- MSH-9.2 | code(intent) | required("say what you want")`, "", "", "", "say what you want"},
+		{`'= src("MSH-9.2") == "I14" ? "cancel" : ""'`, "I12", "", "intention-missing", ""},
+		{`'= src("MSH-9.2") == "I14" ? "cancel" : "new"'`, "I12", "new", "", ""},
+	} {
+		m, err := intending(t, "intention: "+tc.rule+"\n", "cancel")
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := m.Apply(decoded(t, "MSH|^~\\&|A|B|C|D|20260302091500+0000||REF^"+tc.event+"|1|P|2.5\rPID||||||||F\r"), mapping.Context{})
+		if tc.refused != "" {
+			if err == nil || !strings.Contains(err.Error(), tc.refused) {
+				t.Errorf("%s of %q: %v", tc.rule, tc.event, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s of %q: %v", tc.rule, tc.event, err)
+			continue
+		}
+		found := ""
+		for _, f := range res.Findings {
+			found += f.Code
+		}
+		if res.Intention != tc.want || found != tc.finding {
+			t.Errorf("%s of %q: intention %q, findings %+v", tc.rule, tc.event, res.Intention, res.Findings)
 		}
 	}
 }
