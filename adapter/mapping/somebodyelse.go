@@ -5,12 +5,24 @@ import (
 	"strings"
 )
 
-// otherPeople are words that say that a telephone number is not the person's own.
-var otherPeople = regexp.MustCompile(`(?i)c/o|\b(?:msg|message)s? (?:with\b|w/)|\bcare of\b|\bnext of kin\b|\b(?:nok|kin|wife|husband|partner|spouse|fianc[eé]e?|` +
+// people are words for somebody whom the person knows.
+const people = `(?:next of kin|nok|kin|wife|husband|partner|spouse|fianc[eé]e?|` +
 	`daughter|son|stepson|stepdaughter|child|mother|father|mum|mam|mom|dad|parents?|sister|brother|` +
 	`grandson|granddaughter|grandmother|grandfather|nan|gran|grandma|grandad|niece|nephew|aunt|auntie|uncle|cousin|` +
 	`neighbou?r|friend|boyfriend|girlfriend|flatmate|housemate|relatives?|family|carer|guardian|advocate|attorney|poa|lpa|executor|` +
-	`landlord|landlady|warden|manager|worker|interpreter|solicitor|nurse|doctor|surgery|gp|(?:ex|in)-?laws?)(?:['’]?s)?\b`)
+	`landlord|landlady|warden|manager|worker|interpreter|solicitor|nurse|doctor|surgery|gp|(?:ex|in)-?laws?)(?:['’]?s)?`
+
+// otherPeople are words that say that a telephone number is not the person's own.
+var otherPeople = regexp.MustCompile(`(?i)c/o|\b(?:msg|message)s? (?:with\b|w/)|\bcare of\b|\b` + people + `\b`)
+
+// helping are words behind a number that say what somebody else does when it
+// rings: it is the person's own all the same.
+var helping = regexp.MustCompile(`(?i)\banswered by (?:(?:his|her|their|the) )?` + people + `\b|\b` + people +
+	` (?:(?:will|may|might|can|usually|often|sometimes|always|normally|mostly) ){0,2}` +
+	`(?:answers?|picks? up|takes? (?:(?:a|the|any|his|her|their) )?(?:calls?|messages?|msgs?)|interprets?|translates?)\b`)
+
+// unhelped is a text behind a number without the words that tie it to nobody.
+func unhelped(s string) string { return helping.ReplaceAllString(s, "") }
 
 // oneself are words that say that a number is the person's own after all.
 var oneself = regexp.MustCompile(`(?i)\b(?:own|self|patient|patient['’]s|pt|client|mine|personal)\b`)
@@ -37,19 +49,22 @@ func somebodyElses(s string, numbers []span) (theirs []bool) {
 		}
 		words := s[p.to:end]
 		if m := aside.FindStringIndex(words); m != nil {
-			if otherPeople.MatchString(words[:m[1]]) {
+			if otherPeople.MatchString(unhelped(words[:m[1]])) {
 				theirs[i] = true
 			}
 			words = words[m[1]:]
 		}
 		if i+1 == len(numbers) {
-			if otherPeople.MatchString(words) && !oneself.MatchString(firstOf(words)) {
+			if otherPeople.MatchString(unhelped(words)) && !oneself.MatchString(firstOf(words)) {
 				theirs[i] = true
 			}
 			break
 		}
-		first, last := firstOf(words), lastOf(words)
 		parts := len(between.FindAllStringIndex(masked(words), -1))
+		if first := firstOf(words); parts > 0 {
+			words = unhelped(first) + words[len(first):]
+		}
+		first, last := firstOf(words), lastOf(words)
 		switch {
 		case !otherPeople.MatchString(words):
 			carried = carried && !oneself.MatchString(words)

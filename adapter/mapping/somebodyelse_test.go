@@ -39,6 +39,18 @@ func TestSomebodyElsesNumber(t *testing.T) {
 		{"mob 07700 900123 / home 07700 900124 after 6, ask for Zoë", a + " " + b, "", "after 6, ask for Zoë"},
 		{"none (leave msg w/ Sally Army 07700 900123)", "", a, "none (leave msg w/ Sally Army 07700 900123)"},
 		{"ring daughter Sue first 07700 900123 NOT after 6pm", "", a, "ring daughter Sue first 07700 900123 NOT after 6pm"},
+		{"07700 900123 (M) - wife answers", a, "", "wife answers"},
+		{"07700 900123 (wife usually answers)", a, "", "(wife usually answers)"},
+		{"07700 900123 answered by his daughter, 07700 900124", a + " " + b, "", "answered by his daughter"},
+		{"07700 900123, may be answered by son", a, "", "may be answered by son"},
+		{"07700 900123 son will take a message", a, "", "son will take a message"},
+		{"07700 900123 wife answers, daughter 07700 900124", a, b, "wife answers, daughter 07700 900124"},
+		{"07700 900123 wife answers 07700 900124", "", a + " " + b, "07700 900123 wife answers 07700 900124"},
+		{"wife answers 07700 900124", "", b, "wife answers 07700 900124"},
+		{"wife 07700 900124", "", b, "wife 07700 900124"},
+		{"07700 900124 (wife)", "", b, "07700 900124 (wife)"},
+		{"07700 900124 - wife, answers after 6", "", b, "07700 900124 - wife, answers after 6"},
+		{"07700 900124 wife's answerphone", "", b, "07700 900124 wife's answerphone"},
 		{"Sonia 07700 900123", a, "", "Sonia"},
 	} {
 		r, err := m.Apply(jsonOf(t, `{"contact":`+strconv.Quote(tc.text)+`}`), mapping.Context{})
