@@ -42,7 +42,7 @@ func looks(v string) string {
 		return "ReferralDate"
 	case postcodeLike.MatchString(v):
 		return "Postcode"
-	case strings.ContainsAny(v, ",\n") && postcodeIn.MatchString(v):
+	case strings.ContainsAny(v, ",\n") && postcodeIn.MatchString(v), isStreet(v):
 		return "Address"
 	case isPhone(v):
 		return "Phone"
@@ -52,8 +52,10 @@ func looks(v string) string {
 		return "PracticeCode"
 	case surgeryLike.MatchString(v) && len(v) < 60 && !strings.Contains(v, "\n"):
 		return "PracticeName"
-	case professional.MatchString(v) && len(v) < 60:
+	case withRole(v):
 		return "Referrer"
+	case professional.MatchString(v) && len(v) < 60:
+		return "Clinician"
 	case nameLike.MatchString(v) && len(v) < 80:
 		return "Name"
 	case numberLike.MatchString(v):
@@ -96,18 +98,43 @@ func IsData(cells []string) bool {
 	})
 }
 
+// withRole reports a name with what somebody works as in brackets behind it.
+func withRole(v string) bool {
+	at := roleIn.FindStringIndex(v)
+	return at != nil && at[0] > 1 && at[1] == len(v) && len(v) < 80 && asRole(v[at[0]:]) && strings.Contains(strings.TrimSpace(v[:at[0]]), " ")
+}
+
+var street = regexp.MustCompile(`(?i)^(?:(?:flat|apartment|apt|unit|room) [0-9]{1,4}[a-z]?,? *)?[0-9]{1,4}[a-z]?,? (?:[\p{L}'’.-]+ ){0,3}(?:` + streets + `)\b`)
+
+// isStreet reports a text that begins with a house number and a street.
+func isStreet(v string) bool {
+	return street.MatchString(v) && len(v) < 120 && strings.Count(v, " ") < 12
+}
+
 // ColumnNames names the columns of rows by the looks of their cells: of each
-// column the first cell that looks like something. What looks like nothing is
-// column7. No name stands twice.
+// column the first cell that looks like something, but for those that are told by
+// all of their cells. What looks like nothing is column7. No name stands twice.
 func ColumnNames(rows ...[]string) []string {
-	var out []string
-	for i := 0; len(rows) > 0 && i < len(rows[0]); i++ {
-		name := ""
-		for _, cells := range rows {
-			if name == "" && i < len(cells) {
-				name = looks(cells[i])
+	if len(rows) == 0 {
+		return nil
+	}
+	names := make([]string, len(rows[0]))
+	for i := range names {
+		var cells []string
+		for _, row := range rows {
+			if i < len(row) && strings.TrimSpace(row[i]) != "" {
+				cells = append(cells, strings.TrimSpace(row[i]))
 			}
 		}
+		names[i] = looksOf(cells)
+	}
+	if referrer := slices.Contains(names, "Referrer"); !referrer {
+		if i := slices.Index(names, "Clinician"); i >= 0 {
+			names[i] = "Referrer"
+		}
+	}
+	var out []string
+	for i, name := range names {
 		if name == "" {
 			name = fmt.Sprintf("column%d", i+1)
 		}
@@ -117,4 +144,22 @@ func ColumnNames(rows ...[]string) []string {
 		out = append(out, name)
 	}
 	return out
+}
+
+// looksOf is a name for a column by the looks of its cells, or "".
+func looksOf(cells []string) string {
+	switch {
+	case codesIn(cells) != nil:
+		return "Codes"
+	case slices.ContainsFunc(cells, withRole):
+		return "Referrer"
+	case slices.ContainsFunc(cells, isStreet):
+		return "Address"
+	}
+	for _, c := range cells {
+		if name := looks(c); name != "" {
+			return name
+		}
+	}
+	return ""
 }

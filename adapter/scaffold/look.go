@@ -45,8 +45,10 @@ func lookOf(f field) kind {
 		return sex
 	case len(f.others) > 1 && distinct(f.others) && !slices.ContainsFunc(f.others, func(o string) bool { return !numberLike.MatchString(o) }):
 		return referralID
-	case strings.ContainsAny(v, ",\n") && postcodeIn.MatchString(v) && len(v) < 200:
+	case strings.ContainsAny(v, ",\n") && postcodeIn.MatchString(v) && len(v) < 200, isStreet(v):
 		return addressLine
+	case codesIn(f.others) != nil:
+		return unclear
 	case len(v) < 80 && phoneIn.MatchString(v):
 		return contacts
 	case len(v) > 20 && strings.Count(v, " ") > 2:
@@ -195,6 +197,8 @@ func (w *writer) hints() {
 		switch {
 		case only(yesWords, noWords) && some(yesWords):
 			w.doubt("%s holds yes and no: if it is consent, a no must not get lost; see the recipe Consent of the handbook", f.path)
+		case codesIn(f.others) != nil:
+			w.doubt("%s holds codes of the sender, several in one text: see the recipes \"A list that may say N/A\" and \"A supplier's own reason codes\" of the handbook", f.path)
 		case only(newWords, stopWords, editWords) && some(newWords) && some(stopWords, editWords):
 			w.doubt("%s may say what a row wants, a new referral or a stop: a stop that is read as new is the opposite of what was meant; see the recipe about intention in the handbook", f.path)
 		}

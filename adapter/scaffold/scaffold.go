@@ -148,6 +148,7 @@ type writer struct {
 	unsure  []string
 	first   []string // of what is not sure: without it nothing works
 	number  string   // path of the number of the referral
+	nhs     string   // path of the NHS number, with what is left out of it
 	each    string   // list of a document of which each item is a message
 	reaches bool     // an ODS code leads to the record of a practice
 	person  []string // names of the members that the NHS number stands in

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/linkloop/linkloop/adapter/nhs"
@@ -59,7 +60,8 @@ func (w *writer) patient() {
 		}
 		w.line(2, "identifier:")
 		w.line(3, "- system: https://fhir.nhs.uk/Id/nhs-number")
-		w.line(3, "  value: %s", rule(f.path+" | nhsNumber"))
+		w.nhs = f.path + w.nothing(f)
+		w.line(3, "  value: %s", rule(w.nhs+" | nhsNumber"))
 	} else {
 		w.unsure = append(w.unsure, "no NHS number was found in the sample")
 	}
@@ -106,7 +108,25 @@ func (w *writer) patient() {
 		} else {
 			w.line(3, "- display: %s", rule(f.path+" | trim"))
 		}
+	} else if f, reads, ok := w.referringPractice(); ok {
+		w.line(2, "generalPractitioner:")
+		w.line(3, "- identifier:")
+		w.line(3, "    system: %s", ods)
+		w.line(3, "    value: %s", rule(f.path+reads))
+		w.doubt("%s was taken for the practice that refers and for the one where the person is registered too: into the record of the latter goes the outcome", f.path)
 	}
+}
+
+// referringPractice is the field by which a practice that refers is known, and
+// how its ODS code is read.
+func (w *writer) referringPractice() (f field, reads string, ok bool) {
+	if list, _ := w.candidates(ofReferrer, odsCode); len(list) > 0 {
+		return list[0], " | ods", list[0].either("practice", "surgery", "gp") || practiceLike.MatchString(list[0].value)
+	}
+	if list, _ := w.candidates(ofReferrer, orgName); len(list) > 0 {
+		return list[0], bracketedCode, practiceLike.MatchString(bracketed(list[0].value))
+	}
+	return field{}, "", false
 }
 
 // birthParts are the paths of year, month and day of a birth date that stands in
@@ -167,13 +187,13 @@ func (w *writer) names() {
 	if list, _ := w.candidates(ofPatient, givenName); len(list) > 0 && (!hasFamily || w.near(list[0]) >= w.near(family)) {
 		given = w.takeAll(givenName, ofPatient)
 	}
-	prefix, hasPrefix := field{}, false
-	if list, _ := w.candidates(ofPatient, namePrefix); len(list) > 0 && (!hasFamily || w.near(list[0]) >= w.near(family)) {
-		prefix, hasPrefix = w.take(namePrefix, ofPatient)
-	}
 	if !hasFamily && len(given) == 0 {
 		w.unsure = append(w.unsure, "no name of the person was found in the sample")
 		return
+	}
+	prefix, hasPrefix := field{}, false
+	if list, _ := w.candidates(ofPatient, namePrefix); len(list) > 0 && (!hasFamily || w.near(list[0]) >= w.near(family)) {
+		prefix, hasPrefix = w.take(namePrefix, ofPatient)
 	}
 	w.line(2, "name:")
 	w.line(3, "- use: official")
@@ -181,11 +201,38 @@ func (w *writer) names() {
 		w.line(3, "  family: %s", rule(family.path+" | trim"+why))
 	}
 	if len(given) > 0 {
-		w.line(3, "  given: [%s]", quotedRule(given[0].path+" | trim"))
+		w.line(3, "  given: %s", together(given))
 	}
 	if hasPrefix {
 		w.line(3, "  prefix: [%s]", quotedRule(prefix.path+" | trim"))
 	}
+}
+
+// together is a rule for the values of several fields, in a list.
+func together(list []field) string {
+	paths := make([]string, len(list))
+	for i, f := range list {
+		paths[i] = f.path
+	}
+	if len(paths) == 1 {
+		return "[" + quotedRule(paths[0]+" | trim") + "]"
+	}
+	return rule(strings.Join(paths, " and ") + " | trim")
+}
+
+// nothing is the function that takes out what the sample says in place of an NHS
+// number. Of CSV the csv block does that for every column.
+func (w *writer) nothing(f field) string {
+	var says []string
+	for _, v := range append(slices.Clone(f.others), f.value) {
+		if MeansNothing(v) && !slices.Contains(says, strconv.Quote(v)) {
+			says = append(says, strconv.Quote(v))
+		}
+	}
+	if len(says) == 0 || w.Format == "csv" {
+		return ""
+	}
+	return " | except(" + strings.Join(says, ", ") + ")"
 }
 
 // otherNames says which names may as well be that of the person.
@@ -297,7 +344,17 @@ func (w *writer) address() {
 		w.unsure = append(w.unsure, at+" holds the whole address; lines, town and postcode are taken apart by rule")
 		return
 	}
-	if len(lines) > 0 {
+	if len(lines) == 1 && lines[0].list == "" && strings.ContainsAny(lines[0].value, ",\n") {
+		at := lines[0].path
+		w.line(3, "  line: %s", rule(at+" | addressLines"))
+		if !hasPlace {
+			w.line(3, "  city: %s", rule(at+" | addressTown"))
+		}
+		if !hasShire {
+			w.line(3, "  district: %s", rule(at+" | addressCounty"))
+		}
+		w.doubt("%s holds several parts of the address; they are taken apart by rule", at)
+	} else if len(lines) > 0 {
 		var paths []string
 		for _, f := range lines {
 			paths = append(paths, f.path)
@@ -358,22 +415,33 @@ func (w *writer) organisation(key string, who about) bool {
 // referrer is the person who refers; it returns the key of what a request
 // points to, empty when there is none.
 func (w *writer) referrer(practice bool) string {
-	family, hasFamily := w.take(familyName, ofReferrer)
-	given, hasGiven := w.take(givenName, ofReferrer)
-	full, hasFull := w.take(fullName, ofReferrer)
-	if !hasFamily && !hasFull {
+	list, _ := w.candidates(ofReferrer, familyName, fullName)
+	if len(list) == 0 {
 		return ""
+	}
+	slices.SortStableFunc(list, func(a, b field) int { return b.refers() - a.refers() })
+	name := list[0]
+	w.mark(name, kindOf(name))
+	if name.refers() == 0 {
+		w.doubt("%s was taken for who refers; it may be the GP with whom the person is registered", name.path)
+	}
+	for _, f := range list[1:] {
+		if !slices.Equal(f.group, name.group) || f.refers() != name.refers() {
+			w.doubt("%s was taken for who refers; %s names somebody too, and nothing is proposed for it", name.path, f.path)
+		}
 	}
 	w.line(1, "practitioner:")
 	w.line(2, "resourceType: Practitioner")
 	w.line(2, "name:")
-	if hasFamily {
-		w.line(3, "- family: %s", rule(family.path+" | trim"))
-		if hasGiven {
-			w.line(3, "  given: [%s]", quotedRule(given.path+" | trim"))
+	if kindOf(name) == familyName {
+		w.line(3, "- family: %s", rule(name.path+" | trim"))
+		given, _ := w.candidates(ofReferrer, givenName)
+		if i := slices.IndexFunc(given, func(g field) bool { return slices.Equal(g.group, name.group) && g.refers() == name.refers() }); i >= 0 {
+			w.mark(given[i], givenName)
+			w.line(3, "  given: [%s]", quotedRule(given[i].path+" | trim"))
 		}
-	} else if hasFull {
-		w.line(3, "- text: %s", rule(full.path+" | trim"))
+	} else {
+		w.line(3, "- text: %s", rule(name.path+" | trim"))
 	}
 	w.line(1, "practitionerRole:")
 	w.line(2, "$when: -> practitioner")
@@ -384,6 +452,19 @@ func (w *writer) referrer(practice bool) string {
 	}
 	w.telecom(2, ofReferrer)
 	return "practitionerRole"
+}
+
+// refers is how much the names of a field say that it is about who refers: 0 for
+// a GP, who may be the one with whom the person is registered.
+func (f field) refers() int {
+	f.above = f.above[min(f.same, len(f.above)):]
+	switch {
+	case f.either("referrer", "referring", "referredby", "refby", "referred", "requester", "requested", "author", "submitted"):
+		return 2
+	case f.either("gp", "registered", "usual", "doctor"):
+		return 0
+	}
+	return 1
 }
 
 func (w *writer) request(requester string, provider bool) {
@@ -442,6 +523,13 @@ func (w *writer) request(requester string, provider bool) {
 	w.notes()
 	w.line(1, "task:")
 	w.line(2, "resourceType: Task")
+	if w.nhs != "" {
+		w.line(2, "meta:")
+		w.line(3, "tag:")
+		w.line(4, "- $unless: %s", rule(w.nhs))
+		w.line(4, "  system: urn:linkloop:codesystem:data-quality")
+		w.line(4, "  code: nhs-number-missing")
+	}
 	w.line(2, "status: requested")
 	w.line(2, "intent: order")
 	if hasHow {
