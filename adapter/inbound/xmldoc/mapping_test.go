@@ -81,7 +81,7 @@ func TestMapping(t *testing.T) {
 			t.Errorf("%s comes from %q, want %q", path, places[path], address)
 		}
 	}
-	const unmapped = "/Referral/MessageId /Referral/Patient/Deceased/@xsi:nil /Referral/Patient/@id " +
+	const unmapped = "/Referral/Patient/Deceased/@xsi:nil /Referral/Patient/@id " +
 		"/Referral/Patient/@xml:lang /Referral/Sent /Referral/Note /Referral/Story/b /Referral/Story/i/text() /Referral/Story/i/@at"
 	if s := strings.Join(m.Unmapped(msg.Tree, r), " "); s != unmapped {
 		t.Errorf("unmapped\n%s\nwant\n%s", s, unmapped)
