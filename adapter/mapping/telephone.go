@@ -4,39 +4,55 @@ import (
 	"strings"
 )
 
+// Why a text is no telephone number.
+const (
+	noNumber    = "there is no telephone number in the text"
+	tooManyOfUK = "a telephone number of the United Kingdom has at most 11 digits, the leading zero among them"
+)
+
 // normalPhone writes a telephone number so that two ways to write it compare
 // equal: a UK number with its leading zero and digits only (07700900123), any
 // other with its country (+33123456789), an extension behind. It puts back the
 // zero that a spreadsheet took from a number of ten digits. A text with words
 // in it stays as it is, because the words may matter ("07700 900123, after
-// six"); false: there is no number in it.
-func normalPhone(s string) (string, bool) {
+// six"). Why says what is wrong with the text; empty: nothing.
+func normalPhone(s string) (number, why string) {
 	s = strings.Join(strings.Fields(s), " ")
 	number, ext := extension(unlabelled(s))
 	digits := onlyDigits(number)
 	if strings.Trim(number, "0123456789 ()-./+\u00a0\u2010\u2011\u2013") != "" {
-		return s, len(digits) >= 6
+		if len(digits) < 6 {
+			return s, noNumber
+		}
+		return s, ""
 	}
 	international := strings.HasPrefix(strings.TrimLeft(number, " ("), "+")
 	if !international && strings.HasPrefix(digits, "00") {
 		international, digits = true, digits[2:]
 	}
 	if len(digits) < 3 || len(digits) > 15 {
-		return s, false
+		return s, noNumber
 	}
 	switch {
-	case international && strings.HasPrefix(digits, "44"), !international && len(digits) == 12 && strings.HasPrefix(digits, "44"):
+	case strings.HasPrefix(digits, "44") && (international || len(digits) == 12 || len(digits) == 13 && digits[2] == '0'):
 		digits = "0" + strings.TrimLeft(digits[2:], "0")
 	case international:
 		digits = "+" + digits
 	case len(digits) == 10 && digits[0] != '0':
 		digits = "0" + digits
 	}
+	if digits[0] == '0' && len(digits) > maxUKDigits {
+		return s, tooManyOfUK
+	}
 	if ext != "" {
 		digits += " ext. " + ext
 	}
-	return digits, true
+	return digits, ""
 }
+
+// maxUKDigits is the length of most UK numbers with their leading zero; some
+// have one digit less (Ofcom, National Telephone Numbering Plan).
+const maxUKDigits = 11
 
 // unlabelled takes a label off a number: "Mob: 07700 900123".
 func unlabelled(s string) string {
@@ -91,8 +107,8 @@ func contactSystem(s string) string {
 // personal numbers and pagers). Whether another number is at home or at work
 // cannot be told from its digits, but by the word in front of it.
 func contactUse(s string) string {
-	n, ok := normalPhone(s)
-	if !ok {
+	n, why := normalPhone(s)
+	if why != "" {
 		return ""
 	}
 	if len(n) < 11 || n[:2] != "07" {

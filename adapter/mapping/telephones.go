@@ -36,8 +36,8 @@ var wordOrDigits = regexp.MustCompile(`[\p{L}\p{M}0-9@]+`)
 // in front where one stands beside it ("mobile 07700 900123"), as contactUse and
 // phone read it. Rest is what is left over, between the numbers.
 //
-// A number has 9 to 15 digits and begins with 0 or +, as numbers for dialling in
-// the UK do (Ofcom, National Telephone Numbering Plan), or has ten digits and
+// A number has 9 to 15 digits, one of the UK at most 11, and begins with 0 or +, as
+// numbers for dialling in the UK do (Ofcom, National Telephone Numbering Plan), or has ten digits and
 // begins with 7 because a spreadsheet took its zero, or twelve and begins with
 // the 44 of the UK. So dates and times stay.
 //
@@ -180,6 +180,9 @@ var beginsAsDate = regexp.MustCompile(`^[0-9]{1,2}[.-][0-9]{1,2}[.-](?:[0-9]{4}|
 
 // dialled reports whether a piece of text is a telephone number.
 func dialled(s string) bool {
+	if _, why := normalPhone(s); why != "" {
+		return false
+	}
 	number, _ := extension(s)
 	digits := onlyDigits(number)
 	switch n := len(digits); {
@@ -220,7 +223,11 @@ func phones(e *eval, c *call, v val, out []val) []val {
 	switch {
 	case len(others) > 0 && len(numbers) == 0:
 	case len(numbers) == 0 && strings.TrimSpace(v.text) != "":
-		e.report(v.node, "not-a-phone-number", "there is no telephone number in the text")
+		_, why := normalPhone(v.text)
+		if why == "" { // words only
+			why = noNumber
+		}
+		e.report(v.node, "not-a-phone-number", why)
 	case rest != "" && !e.m.rests[c.of]:
 		e.report(v.node, "words-left", "beside the telephone numbers there is more in the text: phones(rest) gives it, for a note")
 	}
