@@ -150,6 +150,38 @@ func TestHazardDisclosureByRecall(t *testing.T) {
 	}
 }
 
+// TestHazardDisclosureByReplacement: a correction takes back what is wrong, and
+// says in its place nothing of a group of codes that the practice does not take.
+func TestHazardDisclosureByReplacement(t *testing.T) {
+	for off, want := range map[string]bool{"": true, "activity": true, "signposting": false} {
+		s, _ := opened(t)
+		ended(t, s, store.Owed, store.Attempt{Channel: "fhirapi", State: "unknown-send"})
+		service := &recall.Service{Store: s, List: shipped}
+		rep, err := service.Run(t.Context(), recall.Order{ID: "a", Query: recall.Query{Code: wrong}, Replace: recall.Code{Code: right}, Reason: "x"})
+		if err != nil || rep.Actions[recall.Correct] != 1 {
+			t.Fatalf("%+v, %v", rep.Actions, err)
+		}
+		g, _ := gateOf(t, routing.All, routing.Practice{GroupsOff: strings.Fields(off)}, map[string]string{right: "signposting", wrong: "activity"})
+		_, p := leaves(t, s, g, rep.Items[0].By)
+		bundle, err := element.Parse(p.Payload, element.Limits{})
+		if err != nil || p.Do != outbound.Sent {
+			t.Fatalf("without %q: %s (%s), %v", off, p.Do, p.Reason, err)
+		}
+		back, says := false, false
+		for _, e := range bundle.List("entry") {
+			switch e.TextAt("resource.code.coding.code") {
+			case wrong:
+				back = back || e.TextAt("resource.status") == "entered-in-error"
+			case right:
+				says = true
+			}
+		}
+		if !back || says != want {
+			t.Errorf("without %q: taken back %v, replaced %v", off, back, says)
+		}
+	}
+}
+
 // sentBy is delivery 1 as the relay sends it through a gate, in one attempt each.
 func sentBy(t *testing.T, s store.Store, gates ...*routing.Gate) {
 	t.Helper()

@@ -2,6 +2,7 @@ package routing
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -144,25 +145,33 @@ func (g *Gate) Leaves(r store.Reader, d store.Delivery) (outbound.Plan, error) {
 }
 
 // correction is what leaves of a correction. What is taken back always does; what
-// is said in its place only by the list as it is now.
+// is said in its place only by the list as it is now, and of groups of codes that
+// the practice takes.
 func (t *Table) correction(d store.Delivery, bundle *element.Value) outbound.Plan {
 	plan := outbound.Plan{Do: outbound.Sent, Channel: d.Channel, Payload: d.Payload}
+	off := t.Of(d.Lane).GroupsOff
 	why := t.refusal(bundle)
-	if why == "" {
+	if bundle == nil || why == "" && len(off) == 0 {
 		plan.Marks = left(d.Key, bundle, All, true)
 		return plan
 	}
 	var kept []*element.Value
-	back := false
+	back, all := false, true
 	for _, e := range bundle.List("entry") {
 		inError := e.TextAt("resource.status") == "entered-in-error"
-		alone := element.NewObject(element.S("resourceType", "Bundle"), element.F("entry", element.NewArray(e)))
-		if inError || t.refusal(alone) == "" {
-			kept, back = append(kept, e), back || inError
+		if alone := element.NewObject(element.S("resourceType", "Bundle"), element.F("entry", element.NewArray(e))); !inError &&
+			(t.off(e.Get("resource"), off) || t.refusal(alone) != "") {
+			all = false
+			continue
 		}
+		kept, back = append(kept, e), back || inError
 	}
-	if !back {
-		return outbound.Plan{Do: outbound.Dead, Reason: outbound.NotSent + why}
+	switch {
+	case why == "" && all:
+		plan.Marks = left(d.Key, bundle, All, true)
+		return plan
+	case !back:
+		return outbound.Plan{Do: outbound.Dead, Reason: outbound.NotSent + cmp.Or(why, "nothing is left of it that the practice takes")}
 	}
 	bundle.Set("entry", element.NewArray(kept...))
 	plan.Payload, plan.Marks = bundle.JSON(), left(d.Key, bundle, All, false)
