@@ -110,6 +110,8 @@ func TestValues(t *testing.T) {
 		{"expression", `a: '= src("PID-5.2") + " " + src("PID-5.1")'`, `{"a":"Ann Smith"}`, ""},
 		{"expression list", `a: '= all("NTE-3").map(x, upper(x))'`, `{"a":["ONE","TWO","THREE"]}`, ""},
 		{"expression functions", `a: '= has("PID-5") ? code("sex", src("PID-8")) + date(src("PID-7")) : loud'`, `{"a":"female1970-06-14"}`, ""},
+		{"expression tables", `a: '= display("sex", src("PID-8")) + " in " + system("sex", src("PID-8"))'`, `{"a":"Female in http://hl7.org/fhir/administrative-gender"}`, ""},
+		{"expression unknown code", "a: '= display(\"sex\", src(\"PID-5\")) + code(\"sex\", src(\"PID-5\"))'\nb: <- PID-5", `{"b":"Smith"}`, "unknown-code"},
 		{"expression fails", "a: '= all(\"PID-40\")[3]'\nb: <- PID-5", `{"b":"Smith"}`, "expression-failed"},
 		{"expression too costly", "a: '= all(\"NTE-3\").map(a, [1,2,3,4,5,6,7,8,9].map(b, [1,2,3,4,5,6,7,8,9].map(c, [1,2,3,4,5,6,7,8,9].map(d, [1,2,3,4,5,6,7,8,9].map(e, [1,2,3,4,5,6,7,8,9].map(f, src(\"PID-5\"))))))).size() > 0'\nb: <- PID-5",
 			`{"b":"Smith"}`, "expression-failed"},

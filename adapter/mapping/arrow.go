@@ -230,7 +230,7 @@ func (p *arrowParser) call(a *arrow) bool {
 		p.problem(start, "", "required stands last")
 	}
 	c := call{fn: fn, args: args}
-	if fn.name == "code" || fn.name == "display" || fn.name == "system" {
+	if slices.Contains(tableCalls, fn.name) {
 		c.table = p.c.table(p.at.plus(offsets[0]), args[0])
 	}
 	if fn.name == "phones" && len(a.sources) > 0 {

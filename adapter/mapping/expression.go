@@ -40,7 +40,7 @@ type expression struct {
 
 // expressions is the environment of all expressions of a mapping: CEL's
 // standard functions, those of celStrings, and what reads the message. src,
-// all, has, code and the plain functions of pipes are macros: they see their
+// all, has, those of code tables and the plain functions of pipes are macros: they see their
 // literal arguments when the mapping is loaded, check them there, and leave an
 // index into a table behind.
 type expressions struct {
@@ -56,9 +56,12 @@ const (
 	callSrc    = "@src"
 	callAll    = "@all"
 	callHas    = "@has"
-	callCode   = "@code"
+	callTable  = "@table"
 	callPlain  = "@plain"
 )
+
+// tableCalls are the functions of code tables, in pipes and in expressions.
+var tableCalls = []string{"code", "display", "system"}
 
 // plainCalls are the functions of pipes that expressions have as well.
 var plainCalls = []string{"text", "html", "trim", "upper", "lower", "digits", "nhsNumber", "ods", "date", "dateTime", "instant",
@@ -77,15 +80,17 @@ func (c *compiler) newExpressions() (*expressions, error) {
 		cel.Function(callSrc, cel.Overload("src_dyn_int", []*cel.Type{dyn, num}, str, cel.BinaryBinding(celSrc))),
 		cel.Function(callAll, cel.Overload("all_dyn_int", []*cel.Type{dyn, num}, cel.ListType(str), cel.BinaryBinding(celAll))),
 		cel.Function(callHas, cel.Overload("has_dyn_int", []*cel.Type{dyn, num}, cel.BoolType, cel.BinaryBinding(celHas))),
-		cel.Function(callCode, cel.Overload("code_dyn_int_string", []*cel.Type{dyn, num, str}, str, cel.FunctionBinding(celCode))),
+		cel.Function(callTable, cel.Overload("table_dyn_int_int_string", []*cel.Type{dyn, num, num, str}, str, cel.FunctionBinding(celTable))),
 		cel.Function(callPlain, cel.Overload("plain_dyn_int_string", []*cel.Type{dyn, num, str}, str, cel.FunctionBinding(celPlain))),
 		cel.Macros(
 			cel.GlobalMacro("src", 1, c.pathMacro(x, "src", callSrc)),
 			cel.GlobalMacro("all", 1, c.pathMacro(x, "all", callAll)),
-			cel.GlobalMacro("has", 1, c.pathMacro(x, "has", callHas)),
-			cel.GlobalMacro("code", 2, c.codeMacro(x))),
+			cel.GlobalMacro("has", 1, c.pathMacro(x, "has", callHas))),
 	}
 	opts = append(opts, celStrings()...)
+	for i := range tableCalls {
+		opts = append(opts, cel.Macros(cel.GlobalMacro(tableCalls[i], 2, c.tableMacro(x, i))))
+	}
 	for i, name := range plainCalls {
 		opts = append(opts, cel.Macros(cel.GlobalMacro(name, 1,
 			func(eh cel.MacroExprFactory, _ ast.Expr, args []ast.Expr) (ast.Expr, *cel.Error) {
@@ -125,16 +130,17 @@ func (c *compiler) pathMacro(x *expressions, name, call string) cel.MacroFactory
 	}
 }
 
-// codeMacro checks the table of code("sex", text) when the mapping is loaded.
-func (c *compiler) codeMacro(x *expressions) cel.MacroFactory {
+// tableMacro checks the table of code("sex", text) when the mapping is loaded.
+func (c *compiler) tableMacro(x *expressions, which int) cel.MacroFactory {
+	call := tableCalls[which]
 	return func(eh cel.MacroExprFactory, _ ast.Expr, args []ast.Expr) (ast.Expr, *cel.Error) {
 		name, ok := literalText(args[0])
 		if !ok {
-			return nil, eh.NewError(args[0].ID(), `code takes a table in quotes: code("sex", src("PID-8"))`)
+			return nil, eh.NewError(args[0].ID(), call+` takes a table in quotes: `+call+`("sex", src("PID-8"))`)
 		}
 		t := c.table(x.where(eh.OffsetLocation(args[0].ID())), name)
 		i := max(slices.Index(c.m.tableList, t), 0) // an unknown one is reported; any will do to go on
-		return eh.NewCall(callCode, eh.NewIdent(messageVar), eh.NewLiteral(types.Int(i)), args[1]), nil
+		return eh.NewCall(callTable, eh.NewIdent(messageVar), eh.NewLiteral(types.Int(which)), eh.NewLiteral(types.Int(i)), args[1]), nil
 	}
 }
 
@@ -237,7 +243,7 @@ func (c *compiler) celProblem(at position, e *cel.Error) {
 		if end := e.Location.Column(); end <= len(c.cel.text) && strings.HasSuffix(c.cel.text[:end], word) {
 			at = at.plus(-len(word))
 		}
-		names := append(slices.Clone(plainCalls), "src", "all", "has", "code", "size")
+		names := append(slices.Concat(plainCalls, tableCalls), "src", "all", "has", "size")
 		for n := range c.m.celNames {
 			names = append(names, n)
 		}
@@ -314,15 +320,16 @@ func celAll(m, index ref.Val) ref.Val {
 	return types.NewStringList(types.DefaultTypeAdapter, out)
 }
 
-func celCode(args ...ref.Val) ref.Val {
+func celTable(args ...ref.Val) ref.Val {
 	h, _ := args[0].(*handle)
-	i, _ := args[1].(types.Int)
-	s, ok := args[2].(types.String)
+	which, _ := args[1].(types.Int)
+	i, _ := args[2].(types.Int)
+	s, ok := args[3].(types.String)
 	if h == nil || !ok {
-		return types.NewErr("code takes a text")
+		return types.NewErr("a code table takes a text")
 	}
 	v := val{text: string(s), node: h.e.readAs(string(s))}
-	return types.String(functions["code"].one(h.e, &call{table: h.e.m.tableList[i]}, v).text)
+	return types.String(functions[tableCalls[which]].one(h.e, &call{table: h.e.m.tableList[i]}, v).text)
 }
 
 func celPlain(args ...ref.Val) ref.Val {
