@@ -27,6 +27,7 @@ type ReplayView struct {
 	Result  string        `json:"result"`
 	Task    string        `json:"task,omitempty"`
 	Reasons []fault.Issue `json:"reasons,omitempty"`
+	Flags   []string      `json:"flags,omitempty"` // codes of what an accepted one is flagged with
 }
 
 // replaySet: POST /admin/messages/replay?sender=…&kind=…&since=…&until=…&after=…&limit=…&dry=true
@@ -48,7 +49,7 @@ func (g *Gateway) replaySet(c *gin.Context) {
 	}
 	failed := 0
 	for _, r := range list {
-		page.Replayed = append(page.Replayed, ReplayView{r.ID, r.Kind, r.Task, r.Reasons})
+		page.Replayed = append(page.Replayed, ReplayView{r.ID, r.Kind, r.Task, r.Reasons, r.Flags})
 		if !r.Done() {
 			failed++
 		}

@@ -24,12 +24,14 @@ type ReplaySet struct {
 
 // Replayed is one message of a set. Kind is "accepted", "duplicate" when it was
 // accepted by another way in the meantime, or the fault kind it still fails
-// with; Reasons are those of the failure.
+// with; Reasons are those of the failure, and Flags the codes of what an accepted
+// one is flagged with.
 type Replayed struct {
 	ID      int64
 	Kind    string
 	Task    string
 	Reasons []fault.Issue
+	Flags   []string
 }
 
 // Done reports whether the message needs nobody any more.
@@ -143,8 +145,13 @@ func (s *Service) replayOne(ctx context.Context, id int64, dry bool) (Replayed, 
 		return Replayed{}, fault.New(fault.Transient, "", "the store cannot take the replay now; go on later from where it stopped")
 	case err == nil:
 		out := Replayed{ID: id, Kind: res.Kind, Task: res.Task}
-		if res.Refused != "" {
+		switch {
+		case res.Refused != "":
 			out.Kind, out.Reasons = res.Refused, res.Issues()
+		case res.Kind == string(store.Accepted):
+			for _, is := range res.Issues() {
+				out.Flags = append(out.Flags, is.Code)
+			}
 		}
 		return out, nil
 	case kind == fault.NotFound: // the sender is gone, or the message was pruned
@@ -186,7 +193,7 @@ func (s *Service) tryOut(ctx context.Context, id int64) (Result, error) {
 	var no *refusal
 	switch {
 	case errors.Is(err, errDry):
-		return Result{Kind: string(store.Accepted), Task: v.task}, nil
+		return Result{Kind: string(store.Accepted), Task: v.task, issues: issuesJSON(v.flags)}, nil
 	case errors.As(err, &no):
 		return failing(no.fault), nil
 	case fault.KindOf(err) == fault.Transient:

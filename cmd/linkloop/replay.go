@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +25,7 @@ type replaySet struct {
 	sender, kind, since, until string
 	after                      int64
 	page                       int
-	dry                        bool
+	dry, all                   bool
 }
 
 func replayCommand(c *client) *cobra.Command {
@@ -44,7 +45,7 @@ func replayCommand(c *client) *cobra.Command {
 			case len(ids) == 0:
 				return errors.New("say which messages: their ids, or --failed for a set")
 			}
-			for _, name := range []string{"sender", "kind", "since", "until", "after", "dry-run"} {
+			for _, name := range []string{"sender", "kind", "since", "until", "after", "all", "dry-run"} {
 				if cmd.Flags().Changed(name) {
 					return fmt.Errorf("--%s selects from the failed messages: add --failed and leave the ids out", name)
 				}
@@ -59,6 +60,7 @@ func replayCommand(c *client) *cobra.Command {
 	f.StringVar(&set.until, "until", "", "only those received before this date or time")
 	f.Int64Var(&set.after, "after", 0, "go on behind this id, where an interrupted replay stopped")
 	f.IntVar(&set.page, "page", 100, "messages of one request, at most 500")
+	f.BoolVar(&set.all, "all", false, "name every message that still fails, not only the first three of each kind")
 	f.BoolVar(&set.dry, "dry-run", false, "only say what would come of it; each message is judged as if it were replayed alone")
 	return cmd
 }
@@ -82,7 +84,8 @@ func replayIDs(cmd *cobra.Command, c *client, ids []string) error {
 	return failing
 }
 
-// shown bounds how many messages of one kind are listed with their reason.
+// shown bounds how many messages of one kind are listed with their reason,
+// unless all are asked for.
 const shown = 3
 
 // run replays the set page by page; nothing is held but counts.
@@ -96,7 +99,7 @@ func (set *replaySet) run(cmd *cobra.Command, c *client) error {
 	if set.dry {
 		q.Set("dry", "true")
 	}
-	sum := replaySummary{failing: map[string]int{}}
+	sum := replaySummary{dry: set.dry, all: set.all, failing: map[string]int{}}
 	out := cmd.OutOrStdout()
 	for after := set.after; ; {
 		q.Set("after", strconv.FormatInt(after, 10))
@@ -109,11 +112,11 @@ func (set *replaySet) run(cmd *cobra.Command, c *client) error {
 			sum.add(out, r)
 		}
 		if err != nil {
-			sum.print(out, set.dry)
+			sum.print(out)
 			return fmt.Errorf("%w\nThe replay goes on with: --after %d", err, cmp.Or(page.Next, after))
 		}
 		if after = page.Next; after == 0 {
-			sum.print(out, set.dry)
+			sum.print(out)
 			if sum.stillFailing() > 0 {
 				return quietError{}
 			}
@@ -123,20 +126,27 @@ func (set *replaySet) run(cmd *cobra.Command, c *client) error {
 }
 
 type replaySummary struct {
+	dry, all                   bool
 	replayed, accepted, before int
 	failing                    map[string]int // by fault kind
 }
 
-// add counts a message, and shows the first few of each kind that still fail.
+// add counts a message, and shows it when it is accepted, or among the first few
+// of its kind that still fail.
 func (s *replaySummary) add(w io.Writer, r gateway.ReplayView) {
 	s.replayed++
 	switch r.Result {
 	case string(store.Accepted):
 		s.accepted++
+		word := ": accepted, Task/" + r.Task
+		if s.dry {
+			word = ": would be accepted"
+		}
+		fmt.Fprintf(w, "%d%s%s\n", r.ID, word, flagged(r.Flags))
 	case fault.Duplicate.String():
 		s.before++
 	default:
-		if s.failing[r.Result]++; s.failing[r.Result] > shown {
+		if s.failing[r.Result]++; s.failing[r.Result] > shown && !s.all {
 			return
 		}
 		reason := ""
@@ -147,11 +157,34 @@ func (s *replaySummary) add(w io.Writer, r gateway.ReplayView) {
 	}
 }
 
+// flagged words the codes of flags: ", 3 flags: unknown-code (2), not-a-date".
+func flagged(codes []string) string {
+	if len(codes) == 0 {
+		return ""
+	}
+	counts := map[string]int{}
+	for _, c := range codes {
+		counts[c]++
+	}
+	var words []string
+	for _, c := range slices.Sorted(maps.Keys(counts)) {
+		if n := counts[c]; n > 1 {
+			c += fmt.Sprintf(" (%d)", n)
+		}
+		words = append(words, c)
+	}
+	what := "flags"
+	if len(codes) == 1 {
+		what = "flag"
+	}
+	return fmt.Sprintf(", %d %s: %s", len(codes), what, strings.Join(words, ", "))
+}
+
 func (s *replaySummary) stillFailing() int { return s.replayed - s.accepted - s.before }
 
-func (s *replaySummary) print(w io.Writer, dry bool) {
+func (s *replaySummary) print(w io.Writer) {
 	words := []string{"replayed", "accepted now", "still failing"}
-	if dry {
+	if s.dry {
 		words = []string{"tried, nothing was changed", "would be accepted", "would still fail"}
 	}
 	failing := s.stillFailing()
@@ -161,6 +194,10 @@ func (s *replaySummary) print(w io.Writer, dry bool) {
 	}
 	fmt.Fprintf(w, "%7d %s\n", failing, words[2])
 	for _, kind := range slices.Sorted(maps.Keys(s.failing)) {
-		fmt.Fprintf(w, "%9d %s\n", s.failing[kind], kind)
+		fmt.Fprintf(w, "%9d %s", s.failing[kind], kind)
+		if more := s.failing[kind] - shown; more > 0 && !s.all {
+			fmt.Fprintf(w, " (%d above, and %d more: --all names them)", shown, more)
+		}
+		fmt.Fprintln(w)
 	}
 }

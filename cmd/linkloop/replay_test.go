@@ -43,16 +43,27 @@ func TestReplayOfASet(t *testing.T) {
 	}
 	out, err := run(t, append(set, "--dry-run")...)
 	failing(err)
-	says(t, out, "6 tried, nothing was changed", "0 would be accepted", "5 not-found", "1 unmappable")
+	says(t, out, "6 tried, nothing was changed", "0 would be accepted", "5 not-found (3 above, and 2 more: --all names them)\n", "1 unmappable\n")
+	if n := strings.Count(out, ": not-found: "); n != 3 {
+		t.Errorf("%d of not-found are named", n)
+	}
+	out, err = run(t, append(set, "--dry-run", "--all")...)
+	failing(err)
+	if n := strings.Count(out, ": not-found: "); n != 5 || strings.Contains(out, "more") {
+		t.Errorf("--all names %d of not-found:\n%s", n, out)
+	}
 	for n := range 4 {
 		post("gp", fmt.Sprintf("MSH|^~\\&|GP|Z00001|B|C|20260302||REF^I12|N-%d|P|2.4\nRF1||||||R-%d\nPID|1||||Quill^Jo\n", n, n))
 	}
 	out, err = run(t, append(set, "--dry-run", "--kind", "not-found")...)
 	failing(err)
 	says(t, out, "5 tried", "4 would be accepted", "1 not-found")
+	if n := strings.Count(out, ": would be accepted\n"); n != 4 {
+		t.Errorf("%d are named that would be accepted:\n%s", n, out)
+	}
 	out, err = run(t, set...)
 	failing(err)
-	says(t, out, "6 replayed", "4 accepted now", "2 still failing", "1 not-found", "1 unmappable", "PID-5")
+	says(t, out, ": accepted, Task/", "6 replayed", "4 accepted now", "2 still failing", "1 not-found", "1 unmappable", "PID-5")
 	out, err = run(t, set...)
 	failing(err)
 	says(t, out, "2 replayed", "0 accepted now")
@@ -66,6 +77,16 @@ func TestReplayOfASet(t *testing.T) {
 		t.Fatalf("nothing failed: %v", err)
 	}
 	says(t, out, "0 replayed")
+
+	// What would be accepted with flags says with which, tried and done.
+	post("other", "MSH|^~\\&|GP|Z00001|B|C|20260303||REF^I13|U-1|P|2.4\nRF1||||||R-50\nPID|1||9990000010^^^NHS^NH||Quill^Jo||31021951\n")
+	post("other", "MSH|^~\\&|GP|Z00001|B|C|20260302||REF^I12|U-2|P|2.4\nRF1||||||R-50\nPID|1||||Quill^Jo\n")
+	out, err = run(t, "messages", "replay", "--failed", "--sender", "other", "--dry-run", server)
+	failing(err)
+	says(t, out, ": would be accepted, 2 flags: nhs-number-check-digit, not-a-date\n")
+	out, err = run(t, "messages", "replay", "--failed", "--sender", "other", server)
+	failing(err)
+	says(t, out, ": accepted, Task/", ", 2 flags: nhs-number-check-digit, not-a-date\n")
 
 	for _, tc := range []struct {
 		args []string
