@@ -60,7 +60,7 @@ type Hint struct {
 }
 
 // Retention says before which time things are old enough to be removed; a zero
-// time keeps them for ever. Current versions of resources, failed messages,
+// time keeps them for ever. Current versions of resources, failed and closed messages,
 // and deliveries that are owed, awaited or in front of a human are never removed. No id
 // is given twice, whatever is removed: a store may keep the newest row for it.
 type Retention struct {
@@ -186,7 +186,13 @@ type MessageState string
 const (
 	Accepted MessageState = "accepted"
 	Failed   MessageState = "failed"
+	// ClosedMessage is a failed one that will never be right: a human looked at
+	// it and said why. It is kept, and listed by itself.
+	ClosedMessage MessageState = "closed"
 )
+
+// Known reports whether a message can end so.
+func (s MessageState) Known() bool { return s == Accepted || s == Failed || s == ClosedMessage }
 
 // Message is one received message: the bytes, what became of them, and the
 // answer that was given.
@@ -201,7 +207,7 @@ type Message struct {
 	Mapping     string // content hash of the mapping used, see Ledger.SaveMapping
 	State       MessageState
 	Issues      []byte // JSON array of fault.Issue: reasons of a failure or flags of an acceptance
-	Kind        string // fault kind of a failure
+	Kind        string // fault kind of a failure, of a closed message too
 	Task        string // ids of what was made
 	Request     string
 	ReplyStatus int

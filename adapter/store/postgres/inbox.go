@@ -42,13 +42,18 @@ const (
 	maxPage     = 1000
 )
 
+// isClosed is true of the rows of closed messages.
+const isClosed = "(coalesce(kind, ''::bytea) >= '" + store.ClosedFrom + "'::bytea AND coalesce(kind, ''::bytea) < '" + store.ClosedTo + "'::bytea)"
+
 // List returns messages without Body and Reply.
 func (r inbox) List(f store.InboxFilter) ([]store.Message, error) {
 	sql := "SELECT " + messageColumns + " FROM linkloop.inbox WHERE id < $1 AND id > $2"
 	args := []any{below(f.Before), f.After}
 	switch f.State {
 	case store.Failed:
-		sql += " AND failed"
+		sql += " AND failed AND NOT " + isClosed
+	case store.ClosedMessage:
+		sql += " AND failed AND " + isClosed
 	case store.Accepted:
 		sql += " AND NOT failed"
 	case "":
@@ -114,7 +119,7 @@ func collectMessage(rows pgx.Rows) (*store.Message, error) {
 }
 
 func scanMessage(row pgx.CollectableRow, whole bool) (*store.Message, error) {
-	m := &store.Message{State: store.Accepted}
+	m := &store.Message{}
 	var dedupe, sender, message, format, mapping, kind, task, request, replyType []byte
 	var received int64
 	var failed bool
@@ -126,11 +131,9 @@ func scanMessage(row pgx.CollectableRow, whole bool) (*store.Message, error) {
 		return m, err
 	}
 	copy(m.Dedupe[:], dedupe)
-	m.Sender, m.MessageID, m.Format, m.Mapping, m.Kind = string(sender), string(message), string(format), string(mapping), string(kind)
+	m.Sender, m.MessageID, m.Format, m.Mapping = string(sender), string(message), string(format), string(mapping)
 	m.Task, m.Request, m.ReplyType, m.Received = string(task), string(request), string(replyType), instant(received)
-	if failed {
-		m.State = store.Failed
-	}
+	m.Unfile(failed, string(kind))
 	return m, nil
 }
 
@@ -220,8 +223,8 @@ func (w inboxWriter) keep(m *store.Message) {
 }
 
 func (w inboxWriter) check(m store.Message) error {
-	if m.State != store.Accepted && m.State != store.Failed {
-		return fault.New(fault.Internal, "", "a message must end as accepted or failed")
+	if !m.State.Known() {
+		return fault.New(fault.Internal, "", "a message must end as accepted, failed or closed")
 	}
 	return w.t.writing()
 }

@@ -250,9 +250,10 @@ func (o *overlay) queueMessages(b *pgx.Batch) {
 		for i, v := range [...]int64{m.ID, micros(m.Received), m.Seen, int64(m.ReplyStatus)} {
 			numbers[i] = append(numbers[i], v)
 		}
-		failed = append(failed, m.State == store.Failed)
+		bad, kind := m.Filed()
+		failed = append(failed, bad)
 		for i, v := range [...][]byte{
-			m.Dedupe[:], words(m.Sender), words(m.MessageID), words(m.Format), words(m.Mapping), words(m.Kind), words(m.Task), words(m.Request),
+			m.Dedupe[:], words(m.Sender), words(m.MessageID), words(m.Format), words(m.Mapping), words(kind), words(m.Task), words(m.Request),
 			words(m.ReplyType), m.Issues, m.Reply, m.Body,
 		} {
 			bytes[i] = append(bytes[i], v)

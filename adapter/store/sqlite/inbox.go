@@ -35,12 +35,17 @@ func (r inbox) ForTask(task string) (store.Message, error) {
 	return oneMessage(s.text(task))
 }
 
+// isClosed is true of the rows of closed messages.
+const isClosed = "(coalesce(kind, '') >= '" + store.ClosedFrom + "' AND coalesce(kind, '') < '" + store.ClosedTo + "')"
+
 // List returns messages without Body and Reply.
 func (r inbox) List(f store.InboxFilter) ([]store.Message, error) {
 	sql := "SELECT " + messageColumns + " FROM inbox WHERE id < ? AND id > ?"
 	switch f.State {
 	case store.Failed:
-		sql += " AND failed"
+		sql += " AND failed AND NOT " + isClosed
+	case store.ClosedMessage:
+		sql += " AND failed AND " + isClosed
 	case store.Accepted:
 		sql += " AND NOT failed"
 	case "":
@@ -111,14 +116,11 @@ func oneMessage(s *stmt) (store.Message, error) {
 func readMessage(s *stmt) store.Message {
 	m := store.Message{
 		ID: s.int64(0), Sender: s.string(2), MessageID: s.string(3), Format: s.string(4),
-		Received: instant(s.int64(5)), Mapping: s.string(6), State: store.Accepted, Issues: s.bytes(8),
-		Kind: s.string(9), Task: s.string(10), Request: s.string(11),
+		Received: instant(s.int64(5)), Mapping: s.string(6), Issues: s.bytes(8), Task: s.string(10), Request: s.string(11),
 		ReplyStatus: int(s.int64(12)), ReplyType: s.string(13), Seen: s.int64(14),
 	}
 	copy(m.Dedupe[:], s.view(1))
-	if s.int64(7) != 0 {
-		m.State = store.Failed
-	}
+	m.Unfile(s.int64(7) != 0, s.string(9))
 	return m
 }
 
@@ -173,14 +175,15 @@ func (w inboxWriter) Replace(m store.Message) error {
 }
 
 func (w inboxWriter) check(m store.Message) error {
-	if m.State != store.Accepted && m.State != store.Failed {
-		return fault.New(fault.Internal, "", "a message must end as accepted or failed")
+	if !m.State.Known() {
+		return fault.New(fault.Internal, "", "a message must end as accepted, failed or closed")
 	}
 	return nil
 }
 
 func bindMessage(s *stmt, m store.Message) *stmt {
+	failed, kind := m.Filed()
 	return s.blob(m.Dedupe[:]).optional(m.Sender).optional(m.MessageID).optional(m.Format).int(micros(m.Received)).
-		optional(m.Mapping).bool(m.State == store.Failed).blob(m.Issues).optional(m.Kind).optional(m.Task).optional(m.Request).
+		optional(m.Mapping).bool(failed).blob(m.Issues).optional(kind).optional(m.Task).optional(m.Request).
 		int(int64(m.ReplyStatus)).optional(m.ReplyType).int(m.Seen).blob(m.Reply).blob(m.Body)
 }

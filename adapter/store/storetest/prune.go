@@ -78,13 +78,15 @@ func pruneMessages(t *testing.T, open Open) {
 	edge := addMessage(t, s, 3, store.Accepted, days(10))
 	late := addMessage(t, s, 4, store.Accepted, days(2)) // ids and times do not always agree
 	addMessage(t, s, 5, store.Accepted, days(11))
+	closed := addMessage(t, s, 6, store.ClosedMessage, days(1))
+	addMessage(t, s, 7, store.Accepted, days(11)) // the newest row may be kept for its id
 
 	want(t, "with no retention", prune(t, s, store.Retention{}), 0)
 	want(t, "of other kinds", prune(t, s, store.Retention{Deliveries: days(99), History: days(99), Audit: days(99)}), 0)
 	want(t, "removed", prune(t, s, store.Retention{Messages: days(10)}), 2)
 	want(t, "again", prune(t, s, store.Retention{Messages: days(10)}), 0)
 	view(t, s, func(r store.Reader) error {
-		for id, there := range map[int64]bool{old: false, failed: true, edge: true, late: false} {
+		for id, there := range map[int64]bool{old: false, failed: true, edge: true, late: false, closed: true} {
 			if _, err := r.Inbox().Get(id); (err == nil) != there {
 				t.Errorf("message %d: %v", id, err)
 			}
@@ -94,7 +96,7 @@ func pruneMessages(t *testing.T, open Open) {
 		_, err = r.Inbox().ForTask("task-1")
 		wantKind(t, err, fault.NotFound)
 		list, err := r.Inbox().List(store.InboxFilter{Sender: "north"})
-		want(t, "listed", len(list), 3)
+		want(t, "listed", len(list), 5)
 		return err
 	})
 	if again := addMessage(t, s, 1, store.Accepted, days(12)); again <= old {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,6 +96,49 @@ func testInbox(t *testing.T, open Open) {
 			})
 		})
 	}
+	t.Run("closed", func(t *testing.T) {
+		// One that failed is closed, lists as that and as nothing else, is read as
+		// it was but for its state, and fails again when it is opened.
+		closed := failed
+		closed.State, closed.Issues = store.ClosedMessage, []byte(`[{"text":"a trailer"}]`)
+		states := func() string {
+			var out []string
+			view(t, s, func(r store.Reader) error {
+				for _, state := range []store.MessageState{store.Accepted, store.Failed, store.ClosedMessage} {
+					list, err := r.Inbox().List(store.InboxFilter{State: state, Sender: "south", Limit: 2})
+					if err != nil {
+						return err
+					}
+					for _, m := range list {
+						out = append(out, string(state), string(m.State), m.Kind)
+					}
+				}
+				return nil
+			})
+			return strings.Join(out, " ")
+		}
+		decide(t, s, func(tx store.Tx) error {
+			if err := tx.Inbox().Replace(closed); err != nil {
+				return err
+			}
+			m, err := tx.Inbox().Get(closed.ID)
+			same("closed in the decision", m, err, closed)
+			return nil
+		})
+		want(t, "closed", states(), "closed closed profile")
+		view(t, s, func(r store.Reader) error {
+			m, err := r.Inbox().Find(closed.Dedupe)
+			same("closed", m, err, closed)
+			return nil
+		})
+		decide(t, s, func(tx store.Tx) error {
+			m, err := tx.Inbox().Find(closed.Dedupe)
+			same("closed in a later decision", m, err, closed)
+			wantKind(t, tx.Inbox().Replace(store.Message{ID: closed.ID, State: "lost"}), fault.Internal)
+			return tx.Inbox().Replace(failed)
+		})
+		want(t, "opened", states(), "failed failed profile")
+	})
 	t.Run("replace", func(t *testing.T) {
 		failed.State, failed.Kind, failed.Task, failed.Seen, failed.Body = store.Accepted, "", "task-2", 3, []byte("raw")
 		decide(t, s, func(tx store.Tx) error {
