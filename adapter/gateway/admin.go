@@ -39,12 +39,12 @@ func messageView(m store.Message) MessageView {
 	}
 }
 
-// messages: GET /admin/messages?status=failed&sender=…&before=…&limit=…
+// messages: GET /admin/messages?status=failed|accepted|closed&sender=…&before=…&limit=…
 func (g *Gateway) messages(c *gin.Context) {
 	f := store.InboxFilter{State: store.MessageState(c.Query("status")), Sender: c.Query("sender")}
 	var err error
-	if f.State != "" && f.State != store.Accepted && f.State != store.Failed {
-		g.fail(c, fault.New(fault.Malformed, "status", "accepted or failed is expected"))
+	if f.State != "" && !f.State.Known() {
+		g.fail(c, fault.New(fault.Malformed, "status", "accepted, failed or closed is expected"))
 		return
 	}
 	if f.Before, f.Limit, err = window(c); err != nil {
@@ -102,6 +102,21 @@ func (g *Gateway) replay(c *gin.Context) {
 		err = g.audit(c, "replay", "message", id, res.Kind)
 	}
 	g.answer(c, map[string]any{"id": id, "result": res.Kind, "task": res.Task}, err)
+}
+
+// closeMessage: POST /admin/messages/{id}/close with {"reason": …}: it will never
+// be right, and nobody needs it.
+func (g *Gateway) closeMessage(c *gin.Context) {
+	id, err := number(c)
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	reason, err := g.reason(c, "why nobody needs the message is expected, in one line of up to 500 bytes and without patient data")
+	if err == nil {
+		err = g.cfg.Intake.Close(c.Request.Context(), id, caller(c).Name, reason)
+	}
+	g.answer(c, map[string]any{"id": id, "status": store.ClosedMessage}, err)
 }
 
 // DeliveryView is a delivery in the operator's API. Payload and evidence hold

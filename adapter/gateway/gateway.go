@@ -189,6 +189,7 @@ func (g *Gateway) routes(r *gin.Engine) {
 	g.receiptRoutes(in, a)
 	a.POST("/messages/replay", g.replaySet)
 	a.POST("/messages/:id/replay", g.replay)
+	a.POST("/messages/:id/close", g.closeMessage)
 	a.GET("/mappings", g.mappings)
 	a.GET("/mappings/:name", g.mapping)
 	a.POST("/mappings/reload", g.reloadMappings)

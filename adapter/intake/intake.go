@@ -136,13 +136,7 @@ type Result struct {
 }
 
 // Issues are the reasons of a refusal, or the flags of an acceptance.
-func (r Result) Issues() []fault.Issue {
-	var out []fault.Issue
-	if len(r.issues) > 0 && json.Unmarshal(r.issues, &out) != nil {
-		return nil // only issuesJSON writes them
-	}
-	return out
-}
+func (r Result) Issues() []fault.Issue { return issuesOf(r.issues) }
 
 // Senders lists the names, in the order of the configuration.
 func (s *Service) Senders() []Sender { return s.senders.Load().list }
@@ -270,7 +264,7 @@ func (s *Service) decide(tx store.Tx, sender Sender, sub Submission, msg *inboun
 		row.Issues = issuesJSON(v.flags)
 	} else {
 		row.Kind, row.Issues = f.Kind.String(), issuesJSON(f.Issues)
-		if before != nil && before.Kind == row.Kind && before.Mapping == row.Mapping && bytes.Equal(before.Issues, row.Issues) {
+		if before != nil && before.Kind == row.Kind && before.Mapping == row.Mapping && bytes.Equal(failure(*before), row.Issues) {
 			return stored(*before), nil
 		}
 	}
@@ -405,7 +399,7 @@ func stored(m store.Message) Result {
 		MessageID: m.ID,
 		Task:      m.Task,
 		Refused:   m.Kind,
-		issues:    m.Issues,
+		issues:    failure(m),
 	}
 }
 

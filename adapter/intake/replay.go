@@ -8,8 +8,8 @@ import (
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
-// Replay takes a failed message through the house once more, with the mapping
-// as it is now. A message that was accepted is answered as before and makes
+// Replay takes a failed message, or one that was closed, through the house once
+// more, with the mapping as it is now. A message that was accepted is answered as before and makes
 // nothing. Errors: fault.NotFound for the message or for its sender.
 func (s *Service) Replay(ctx context.Context, id int64) (Result, error) {
 	m, err := s.message(ctx, id)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/gateway"
+	"github.com/linkloop/linkloop/adapter/intake"
 	"github.com/linkloop/linkloop/adapter/mapping"
 	"github.com/linkloop/linkloop/adapter/referral"
 	"github.com/linkloop/linkloop/adapter/store"
@@ -20,15 +21,19 @@ import (
 
 func messagesCommand() *cobra.Command {
 	c := &client{}
-	cmd := &cobra.Command{Use: "messages", Short: "Messages as received: list, show, replay"}
+	cmd := &cobra.Command{Use: "messages", Short: "Messages as received: list, show, replay, close"}
 	c.flags(cmd)
 
 	var status, sender string
 	var limit int
 	var before int64
+	var closed bool
 	list := &cobra.Command{Use: "list", Short: "List messages, newest first", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			q := url.Values{"limit": {fmt.Sprint(limit)}}
+			if closed {
+				status = string(store.ClosedMessage)
+			}
 			if status != "" {
 				q.Set("status", status)
 			}
@@ -53,7 +58,9 @@ func messagesCommand() *cobra.Command {
 			}
 			return w.Flush()
 		}}
-	list.Flags().StringVar(&status, "status", "", "only these: accepted or failed")
+	list.Flags().StringVar(&status, "status", "", "only these: accepted, failed or closed")
+	list.Flags().BoolVar(&closed, "closed", false, "only those that were closed: the same as --status closed")
+	list.MarkFlagsMutuallyExclusive("status", "closed")
 	list.Flags().StringVar(&sender, "sender", "", "only of this sender")
 	list.Flags().IntVar(&limit, "limit", 50, "how many, at most 1000")
 	list.Flags().Int64Var(&before, "before", 0, "only those older than this id, for the next page")
@@ -64,8 +71,26 @@ func messagesCommand() *cobra.Command {
 	show.Flags().BoolVar(&explain, "explain", false, "how each element came out of the message (holds patient data)")
 	show.Flags().BoolVar(&content, "content", false, "the message and the answer themselves (holds patient data)")
 
-	cmd.AddCommand(list, show, replayCommand(c))
+	cmd.AddCommand(list, show, replayCommand(c), closeMessages(c))
 	return cmd
+}
+
+func closeMessages(c *client) *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{Use: "close ID...", Short: "Say of failed messages that they will never be right and need nobody, such as a test", Args: cobra.MinimumNArgs(1),
+		Long: "Say of failed messages that they will never be right and need nobody, such as a test or the last row of a file with totals.\n" +
+			"They stay and can be read, but are not among the failed ones and not replayed with them. replay ID opens one again.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, id := range args {
+				var out struct{ Status string }
+				if err := c.send(cmd.Context(), http.MethodPost, "/admin/messages/"+url.PathEscape(id)+"/close", map[string]string{"reason": reason}, &out); err != nil {
+					return fmt.Errorf("message %s: %w", id, err)
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", id, out.Status)
+			}
+			return nil
+		}}
+	return reasoned(cmd, &reason, "why nobody needs them")
 }
 
 // lookedAt is how many of the last accepted messages of a sender are looked at.
@@ -171,6 +196,9 @@ func firstReason(raw json.RawMessage) string {
 }
 
 func reasonText(r fault.Issue) string {
+	if r.Code == intake.CodeClosed {
+		return "closed: " + r.Text
+	}
 	parts := []string{}
 	for _, p := range []string{r.Place, r.Expression} {
 		if p != "" {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -28,4 +29,59 @@ func TestFailedAndSentAgain(t *testing.T) {
 	if out := list(); !strings.Contains(out, "[accepted since as message 3]") {
 		t.Errorf("nothing says that it was sent again:\n%s", out)
 	}
+}
+
+// TestMessagesClose: what will never be right leaves the failed messages, is
+// shown with its reason, and comes back by its id.
+func TestMessagesClose(t *testing.T) {
+	a := house(t)
+	server := "--server=" + a.BaseURL()
+	send(t, a, "hl7v2-ref", refused)
+	messages := func(args ...string) (string, error) {
+		t.Helper()
+		return run(t, append(append([]string{"messages"}, args...), server)...)
+	}
+	if _, err := messages("close", "1"); err == nil || !strings.Contains(err.Error(), `"reason" not set`) {
+		t.Errorf("closed without a reason: %v", err)
+	}
+	if _, err := messages("close", "1", "--reason", "two\nlines"); err == nil || !strings.Contains(err.Error(), "one line") {
+		t.Errorf("closed for lines: %v", err)
+	}
+	if _, err := messages("close", "7", "--reason", "a test"); err == nil || !strings.Contains(err.Error(), "message 7: 404") {
+		t.Errorf("nothing is closed: %v", err)
+	}
+	for _, tc := range []struct {
+		args []string
+		says string
+		not  string
+	}{
+		{[]string{"list", "--closed"}, "REASON", "M-1"},
+		{[]string{"close", "1", "--reason", "a test by the supplier"}, "1: closed", ""},
+		{[]string{"list", "--closed"}, "closed (unmappable)  closed: a test by the supplier (and 1 more)", ""},
+		{[]string{"list", "--status", "failed"}, "REASON", "M-1"},
+		{[]string{"list"}, "closed (unmappable)", ""},
+		{[]string{"show", "1"}, "reason    closed: a test by the supplier\nreason    PID-5", ""},
+		{[]string{"replay", "--failed"}, "0 replayed", ""},
+	} {
+		out, err := messages(tc.args...)
+		if err != nil {
+			t.Fatalf("%v: %v", tc.args, err)
+		}
+		says(t, out, tc.says)
+		if tc.not != "" && strings.Contains(out, tc.not) {
+			t.Errorf("%v: %s", tc.args, out)
+		}
+	}
+	if out, err := messages("replay", "1"); !errors.As(err, &quietError{}) || !strings.Contains(out, "1: unmappable") {
+		t.Errorf("%v: %s", err, out)
+	}
+	out, err := messages("list", "--status", "failed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	says(t, out, "M-1")
+	if out, err = run(t, "audit", "--action", "message closed", server); err != nil {
+		t.Fatal(err)
+	}
+	says(t, out, "message/1")
 }
