@@ -92,6 +92,9 @@ func NewMapping(name, format string, sample []byte) (*Scaffolded, error) {
 		if err := out.overlooked(name, sample); err != nil {
 			return nil, err
 		}
+		out.Checks = append(out.Checks, scaffold.Doubts(msg.Tree)...)
+		slices.SortStableFunc(out.Checks, func(a, b string) int { return dread(a) - dread(b) })
+		out.remark()
 	}
 	anonymous, err := anonymised(f, p, sample)
 	if err != nil {
@@ -236,13 +239,30 @@ func (s *Scaffolded) overlooked(name string, sample []byte) error {
 			s.Checks = append(s.Checks, at+" looks like "+what+", and no rule reads it")
 		}
 	}
-	slices.SortStableFunc(s.Checks, func(a, b string) int { return dread(a) - dread(b) })
 	return nil
 }
 
-// dread orders what is to be checked: a person or a practice that is missed first.
+// remark writes what is to be checked at the head of a copied mapping.
+func (s *Scaffolded) remark() {
+	head, rest, _ := strings.Cut(string(s.Files[0].Data), "\n")
+	var b strings.Builder
+	b.WriteString(head + "\n")
+	for _, c := range s.Checks {
+		fmt.Fprintf(&b, "# CHECK: %s\n", strings.Join(strings.Fields(c), " "))
+	}
+	if len(s.Checks) > 0 {
+		b.WriteString("\n")
+	}
+	b.WriteString(rest)
+	s.Files[0].Data = []byte(b.String())
+}
+
+// dread orders what is to be checked: a sample of the wrong kind, then a person
+// or a practice that is missed.
 func dread(check string) int {
 	switch {
+	case strings.HasPrefix(check, scaffold.Cancelled):
+		return -1
 	case strings.Contains(check, "an NHS number"):
 		return 0
 	case strings.Contains(check, "of a practice"):

@@ -169,6 +169,12 @@ func (w *writer) wants() {
 	}
 	var may []string
 	for _, f := range w.all {
+		if f.takesBack() {
+			w.first = slices.Insert(w.first, 0, fromCancellation(f.path))
+			break
+		}
+	}
+	for _, f := range w.all {
 		if !w.used[f.path] && f.says(wishNames...) && wish.MatchString(f.value) && !slices.Contains(may, f.path) {
 			may = append(may, f.path)
 		}

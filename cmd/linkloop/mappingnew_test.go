@@ -194,6 +194,42 @@ func TestMappingNewSaysThatItsExampleIsARefusal(t *testing.T) {
 	}
 }
 
+// TestMappingNewOfStandards: what is to be checked of a copied mapping stands at
+// its head, the most dangerous first, and nothing is said of an ordinary message.
+func TestMappingNewOfStandards(t *testing.T) {
+	const msh, pid = "MSH|^~\\&|EPR|A81001|TIE|LL|20260302091500||REF^I12|M-1|P|2.4\rRF1||||||R-17|20260302\r", "PID|1||9990000018^^^NHS^NH||Quill^Zebedee||19510703|M"
+	const prd, doctor = "PRD|RP|Thistle^Pat^^^Dr|||01632 960001\r", "\rPV1|1|O||||||G9912345^THISTLE^Pat^^^Dr"
+	for _, tc := range []struct{ body, says string }{
+		{msh + prd + pid + doctor + "\r", ""},
+		{msh + pid + doctor + "\r", "PV1-8 is taken for who refers where no PRD names anybody"},
+		{msh + prd + pid + "|||||H:01632 960123~M:07700 900123 (text ok)\r", "PID-13 holds letters beside a telephone number"},
+		{msh + prd + pid + "|||||01632 960123\r", ""},
+		{strings.Replace(msh, "I12", "I14", 1) + prd + pid + "\r", "THE SAMPLE LOOKS LIKE A CANCELLATION (MSH-9.2)"},
+		{strings.Replace(msh, "RF1|", "RF1|WDN^Withdrawn by GP", 1) + prd + pid + "\r", "THE SAMPLE LOOKS LIKE A CANCELLATION (RF1-1.2)"},
+		{msh + prd + pid + "\rZRF|1|9990000026\r", "ZRF-2 looks like an NHS number"},
+	} {
+		rules, _, out, _ := propose(t, tc.body)
+		if tc.says == "" && strings.Contains(rules+out, "CHECK") {
+			t.Errorf("%s: %s", tc.body, out)
+		}
+		if tc.says != "" {
+			says(t, rules, "# Begun as a copy of hl7v2-ref.\n# CHECK: "+tc.says)
+			says(t, out, "CHECK: "+tc.says)
+		}
+	}
+	for body, cancelled := range map[string]bool{
+		`{"id":"1","status":"cancelled","surname":"Quill"}`:          true,
+		`{"id":"1","action":"C","surname":"Quill"}`:                  true,
+		`{"id":"1","messageType":"Withdrawal","surname":"Quill"}`:    true,
+		`{"id":"1","status":"new","surname":"Quill"}`:                false,
+		`{"id":"1","status":"new","notes":"cancelled her GP visit"}`: false,
+	} {
+		if rules, _, _, _ := propose(t, body); strings.Contains(rules, "# CHECK: THE SAMPLE LOOKS LIKE A CANCELLATION") != cancelled {
+			t.Errorf("%s: %s", body, rules)
+		}
+	}
+}
+
 // TestMappingNewByRecords: rows without a header tell the record's id by that it
 // differs, and codes of a sex by all of them.
 func TestMappingNewByRecords(t *testing.T) {
