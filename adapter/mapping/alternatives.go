@@ -12,7 +12,7 @@ import (
 
 // stumble is what the evaluation knows of a finding, beside it.
 type stumble struct {
-	node int32 // 1 + id of the place; 0: none, or several
+	nth  int32 // of several values of the place; 0: the only one
 	last int   // the report that said it last, as a number of reports
 }
 
@@ -29,7 +29,8 @@ func (e *eval) settle(first, won attempt, made ...*element.Value) {
 	}
 	n := first.findings
 	for i := n; i < len(e.findings); i++ {
-		if s := e.stumbles[i]; i < won.findings && s.last <= won.reports && s.node != 0 && e.anyFrom(made, e.leafOf(s.node)) {
+		node := e.findings[i].Node
+		if i < won.findings && e.stumbles[i].last <= won.reports && node != 0 && e.anyFrom(made, e.leafOf(node)) {
 			continue
 		}
 		e.findings[n], e.stumbles[n] = e.findings[i], e.stumbles[i]

@@ -467,7 +467,7 @@ func (e *eval) joinTail(c *call, base int) {
 // unusable reports a value that is there but cannot be used, and drops it.
 func (e *eval) unusable(v val, code, reason string) val {
 	if v.node != 0 && v.nth > 0 {
-		e.reportAt(v.node, fmt.Sprintf("%s (value %d)", e.address(v.node), v.nth), code, reason)
+		e.reportAt(v.node, v.nth, fmt.Sprintf("%s (value %d)", e.address(v.node), v.nth), code, reason)
 	} else {
 		e.report(v.node, code, reason)
 	}
@@ -478,33 +478,48 @@ func (e *eval) unusable(v val, code, reason string) val {
 func (e *eval) report(node int32, code, reason string) {
 	switch {
 	case len(e.findings) >= maxFindings: // a place would be written for nobody
-		e.reportAt(node, "", code, reason)
+		e.reportAt(node, 0, "", code, reason)
 	case node == 0: // of no place alone
 		if len(e.celNodes) == 1 {
 			node = e.celNodes[0]
 		}
-		e.reportAt(node, e.celPlaces(), code, reason)
+		e.reportAt(node, 0, e.celPlaces(), code, reason)
 	default:
-		e.reportAt(node, e.address(node), code, reason)
+		e.reportAt(node, 0, e.address(node), code, reason)
 	}
 }
 
-// reportAt is report for a place, or several, in the words of addresses.
-func (e *eval) reportAt(node int32, address, code, reason string) {
+// reportAt is report for a place, or several, in the words of addresses; nth of
+// several values there.
+func (e *eval) reportAt(node, nth int32, address, code, reason string) {
 	e.reports++
 	e.reported = Finding{Code: code, Address: address, Text: reason, Node: node}
 	if len(e.findings) >= maxFindings {
 		return
 	}
+	e.reported.Rule, e.reported.Path = e.m.ruleAt(e.rule), e.pathOf(e.rule)
 	for i := range e.findings {
-		if f := &e.findings[i]; address != "" && f.Address == address && f.Code == code {
+		if e.same(i, &e.reported, nth) {
 			e.stumbles[i].last = e.reports
 			return
 		}
 	}
-	e.reported.Rule, e.reported.Path = e.m.ruleAt(e.rule), e.pathOf(e.rule)
 	e.findings = append(e.findings, e.reported)
-	e.stumbles = append(e.stumbles, stumble{node, e.reports})
+	e.stumbles = append(e.stumbles, stumble{nth, e.reports})
+}
+
+// same reports whether a finding was made before: of one place, whatever rule
+// and by whichever of its parts, or else of one element by one rule.
+func (e *eval) same(i int, f *Finding, nth int32) bool {
+	old := &e.findings[i]
+	switch {
+	case old.Code != f.Code:
+		return false
+	case f.Address == "" || old.Address == f.Address:
+		return old.Address == f.Address && (f.Address != "" || old.Rule == f.Rule && old.Path == f.Path)
+	default:
+		return old.Node != 0 && f.Node != 0 && e.stumbles[i].nth == nth && e.leafOf(old.Node) == e.leafOf(f.Node)
+	}
 }
 
 // address is that of a node by 1 + id.

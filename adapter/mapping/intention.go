@@ -127,7 +127,7 @@ func (e *eval) intent(res *Result) {
 		if t.shape == isArrow {
 			place = t.arrow.sources[0].says + nothingThere
 		}
-		e.reportAt(0, place, "intention-missing", "the message does not say what it wants, and is taken as new; default(new) in the rule says that on purpose")
+		e.reportAt(0, 0, place, "intention-missing", "the message does not say what it wants, and is taken as new; default(new) in the rule says that on purpose")
 	}
 	res.Sent = e.one(e.m.sent, res)
 }

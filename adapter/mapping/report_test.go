@@ -7,6 +7,7 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/mapping"
+	"github.com/linkloop/linkloop/adapter/message"
 )
 
 // TestRefusalOfWhatWasReported: a required value that cannot be used is called
@@ -66,4 +67,39 @@ func TestValuesOfAList(t *testing.T) {
 			t.Errorf("%s: %s", text, all)
 		}
 	}
+}
+
+// TestOneFindingOfOnePlace: rules that stumble over one value, by the place or
+// by the part of it that holds the value, make one finding, and so does a rule
+// that stumbles twice over something that is of no place.
+func TestOneFindingOfOnePlace(t *testing.T) {
+	for _, c := range []struct{ format, rules, body, want string }{
+		{"json", "value: <- tel | phone\nuse: <- tel | phone | contactUse", `{"tel":"next door"}`, "tel"},
+		{"json", "$each: tel\nvalue: <- . | phone\nuse: <- .number | phone", `{"tel":[{"number":"next door"}]}`, "tel[0]"},
+		{"hl7v2", "$each: PID-13\nvalue: <- .1 | phone\nuse: <- . | phone", "PID|||||||||||||next door^PRN", "PID-13.1"},
+		{"json", "value: = phone(\"x\") + phone(\"y\") + src(\"tel\")\nuse: <- tel", `{"tel":"1"}`, ""},
+		{"json", "value: <- a | phone\nuse: <- b | phone", `{"a":"next door","b":"next door"}`, "a, b"},
+		{"json", `value: '<- tel | split(",") | phone | join(" ")'`, `{"tel":"next,door"}`, "tel (value 1), tel (value 2)"},
+	} {
+		m := compile(t, strings.Replace(head, "hl7v2", c.format, 1)+"resources:\n  p:\n    resourceType: Patient\n    telecom:\n"+indent(indent(c.rules)))
+		tree := jsonOrHL7(t, c.format, c.body)
+		r, err := m.Apply(tree, mapping.Context{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range r.Findings {
+			got = append(got, f.Address)
+		}
+		if len(got) == 0 || strings.Join(got, ", ") != c.want {
+			t.Errorf("%s of %s: %+v, want %q", c.rules, c.body, r.Findings, c.want)
+		}
+	}
+}
+
+func jsonOrHL7(t *testing.T, format, body string) *message.Tree {
+	if format == "json" {
+		return jsonOf(t, body)
+	}
+	return decode(t, body)
 }
