@@ -46,7 +46,7 @@ func formatOf(m *mapping.Mapping) inbound.Format {
 	case "csv":
 		c := m.CSV()
 		return csvdoc.New(csvdoc.Options{
-			Separator: c.Separator, Unquoted: !c.Quotes, Columns: c.Columns, Absent: c.Absent, ID: c.ID, Type: c.Type, Order: c.Order,
+			Separator: c.Separator, Unquoted: !c.Quotes, Columns: c.Columns, Absent: c.Absent, ID: c.ID, Type: c.Type, Order: c.Order, Passes: c.Passes, Pad: c.Pad,
 			Header:   map[string]csvdoc.Header{"no": csvdoc.None, "ignored": csvdoc.Ignored}[c.Header],
 			Encoding: map[string]csvdoc.Encoding{"utf-8": csvdoc.UTF8, "windows-1252": csvdoc.Windows1252}[c.Encoding],
 		})

@@ -172,6 +172,19 @@ func TestNotesAboutAFile(t *testing.T) {
 	}
 }
 
+// TestLinesThatAreNoRow: a preamble and a trailer are counted, make no message
+// and need nobody.
+func TestLinesThatAreNoRow(t *testing.T) {
+	h := at(t, strings.Replace(hospital, "format: json", "format: csv\ncsv: {passes: [HDR, TRL], columns: [wants, at, nhs, family, given, born, ref, phone, town]}", 1))
+	const head, line = "wants,at,nhs,number,family,given,born,died,phone,street,town,carer,carerPhone,practice,ref\n", "new,2026-03-02T10:15:00Z,,,Canarybird,Jo,1970-02-14,,,,,,,,R-1\n"
+	for _, file := range []string{"HDR|x|20260302\n" + head + line + "TRL|1\n", head + line, "HDR\n" + strings.ReplaceAll(head+line, "\n", "\r\n") + "TRL\n", strings.ReplaceAll("HDR\n"+head+line+"TRL\n", "\n", "\r")} {
+		c := h.receipt(h.want(h.call("POST", "/intake/hospital", []byte(file)), 200))
+		if c.Accepted+c.Repeated != 1 || c.Messages != 1 || len(c.Notes) != 0 || c.Passed != 2*strings.Count(file, "TRL") {
+			t.Errorf("%q: %+v", file, c)
+		}
+	}
+}
+
 // TestFilesThatCannotBeTaken are answered as a whole.
 func TestFilesThatCannotBeTaken(t *testing.T) {
 	h := open(t, func(c *config.Config) {

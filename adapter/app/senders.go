@@ -45,7 +45,7 @@ func FormatOf(m *mapping.Mapping) inbound.Format {
 			Separator: c.Separator, Unquoted: !c.Quotes,
 			Header:   map[string]csvdoc.Header{"no": csvdoc.None, "ignored": csvdoc.Ignored}[c.Header],
 			Encoding: map[string]csvdoc.Encoding{"utf-8": csvdoc.UTF8, "windows-1252": csvdoc.Windows1252}[c.Encoding],
-			Columns:  c.Columns, Absent: c.Absent, ID: c.ID, Type: c.Type, Order: c.Order, Pad: c.Pad,
+			Columns:  c.Columns, Absent: c.Absent, ID: c.ID, Type: c.Type, Order: c.Order, Passes: c.Passes, Pad: c.Pad,
 		})
 	case "json":
 		j := m.JSON()

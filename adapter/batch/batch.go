@@ -152,6 +152,12 @@ func (r *run) deal(ctx context.Context, parts iter.Seq2[inbound.Part, error], jo
 		if err != nil {
 			return err
 		}
+		if p.Passed > 0 {
+			r.mu.Lock()
+			r.receipt.Passed += p.Passed
+			r.mu.Unlock()
+			continue
+		}
 		if p.Note != "" {
 			r.mu.Lock()
 			r.receipt.Notes = append(r.receipt.Notes, place(r.receipt.Part, p.Number, p.Note))

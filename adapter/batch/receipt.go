@@ -44,13 +44,14 @@ type Receipt struct {
 	Sender   string    `json:"sender"`
 	Received time.Time `json:"received"`
 	Ended    time.Time `json:"ended"`
-	Part     string    `json:"part"`     // what a message of the file is called: row, message
-	Messages int       `json:"messages"` // accepted, repeated and refused together
-	Accepted int       `json:"accepted"` // made something
-	Repeated int       `json:"repeated"` // were accepted before, and made nothing
-	Refused  int       `json:"refused"`  // kept with their reasons, see Entries
-	Untaken  int       `json:"untaken"`  // could not be taken now, though they were read
-	Last     int       `json:"last"`     // number of the last one that came to its end
+	Part     string    `json:"part"`             // what a message of the file is called: row, message
+	Messages int       `json:"messages"`         // accepted, repeated and refused together
+	Accepted int       `json:"accepted"`         // made something
+	Repeated int       `json:"repeated"`         // were accepted before, and made nothing
+	Refused  int       `json:"refused"`          // kept with their reasons, see Entries
+	Untaken  int       `json:"untaken"`          // could not be taken now, though they were read
+	Passed   int       `json:"passed,omitempty"` // lines that are no messages, as the mapping says (csv.passes)
+	Last     int       `json:"last"`             // number of the last one that came to its end
 	Unlisted int       `json:"unlisted,omitempty"`
 	Entries  []Entry   `json:"entries"` // refused and untaken ones, in the order of the file
 
@@ -262,6 +263,9 @@ func harmless(cell string) string {
 
 func (c *Receipt) summary() string {
 	parts := []string{fmt.Sprintf("%d read: %d accepted, %d repeated, %d refused", c.Messages+c.Untaken, c.Accepted, c.Repeated, c.Refused)}
+	if c.Passed > 0 {
+		parts = append(parts, fmt.Sprintf("%d passed over", c.Passed))
+	}
 	if c.Untaken > 0 {
 		parts = append(parts, fmt.Sprintf("%d not taken", c.Untaken))
 	}

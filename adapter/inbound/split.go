@@ -19,6 +19,9 @@ type Part struct {
 	// Note says what stood here and was passed over, for the receipt of the
 	// file; then there is nothing else in the part, and no message.
 	Note string
+	// Passed is how many parts stood here that the format was told to pass over.
+	// They come every time, so the receipt counts them and has no Note of them.
+	Passed int
 }
 
 // Splitter is a Format that comes in files of many messages. Whatever is sent

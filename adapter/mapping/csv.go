@@ -18,6 +18,7 @@ type CSV struct {
 	Absent    []string // texts that mean that there is no value; nil: those of the format
 	ID        string   // column of the message id
 	Type      string   // column of the message type
+	Passes    []string // first cells of lines that are passed over
 	Pad       bool     // rows may lack cells at their end
 	Order     []string // columns; equal values in the first that has one keep rows in the order of the file
 }
@@ -25,7 +26,7 @@ type CSV struct {
 // CSV is what the mapping says about rows; for the format csv only.
 func (m *Mapping) CSV() CSV { return m.csv }
 
-var csvKeys = []string{"separator", "header", "encoding", "quotes", "columns", "absent", "id", "type", "order", "short_rows"}
+var csvKeys = []string{"separator", "header", "encoding", "quotes", "columns", "absent", "id", "type", "order", "passes", "short_rows"}
 
 // csvSeparators are the words for what stands between cells. Some of the
 // characters themselves mean something to YAML.
@@ -54,6 +55,14 @@ func (c *compiler) csv(n *yaml.Node) {
 	s.Pad = c.oneOf(block["short_rows"], "refuse", "refuse", "pad") == "pad"
 	s.Columns = c.csvNames(block["columns"], "column name", true)
 	s.Absent = c.csvNames(block["absent"], "text that means that there is no value", false)
+	s.Passes = c.csvNames(block["passes"], "first cell of a line that is passed over", true)
+	if n := block["passes"]; n != nil && s.Header == "yes" {
+		for _, x := range n.Content {
+			if slices.Contains(s.Columns, x.Value) {
+				c.problem(c.start(x), "", "%q is a column: a header that begins with it would be passed over", x.Value)
+			}
+		}
+	}
 	s.ID = c.csvColumn(block["id"])
 	s.Type = c.csvColumn(block["type"])
 	s.Order = c.csvOrder(block["order"])

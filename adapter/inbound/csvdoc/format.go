@@ -74,6 +74,10 @@ type Options struct {
 	// referral. Empty: rows are taken in any order.
 	Order []string
 
+	// Passes are first cells of lines that are passed over: what a sender
+	// writes in front of the header and behind the last row.
+	Passes []string
+
 	// Pad takes rows that end before their last columns, as a spreadsheet
 	// writes them that leaves empty cells at the end out. Otherwise they are
 	// refused: a row may also be short because a separator was lost.
@@ -132,6 +136,9 @@ func New(options ...Options) Format {
 // are Malformed, located by column or by row, and TooLarge.
 func (f Format) Decode(body []byte) (*inbound.Message, error) {
 	text := bytes.TrimPrefix(body, []byte(byteOrderMark))
+	if f.returnsOnly(text, true) {
+		text = lineFeeds(text)
+	}
 	doubtful := f.o.Encoding == Windows1252 && isUTF8(text)
 	if doubtful {
 		f.o.Encoding = UTF8
@@ -153,7 +160,7 @@ func (f Format) Decode(body []byte) (*inbound.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(bytes.Trim(text, "\r\n")) > 0 {
+	if f.goesOn(&l, text) {
 		return nil, fault.New(fault.Malformed, "row", "there are more rows than one, and a message is one row; rows are taken apart when a file is sent to /intake")
 	}
 	m, err := f.row(h, row)
@@ -164,7 +171,7 @@ func (f Format) Decode(body []byte) (*inbound.Message, error) {
 	return m, err
 }
 
-// take is the next record of the text that is not empty.
+// take is the next record of the text that is neither empty nor passed over.
 func (f Format) take(l *lexer, text *[]byte, place string) ([]byte, error) {
 	for {
 		if len(*text) == 0 {
@@ -179,10 +186,23 @@ func (f Format) take(l *lexer, text *[]byte, place string) ([]byte, error) {
 		if state == broken {
 			return nil, fault.New(fault.Malformed, place, "%s", brokenQuotes)
 		}
-		if len(record) > 0 {
+		if len(record) > 0 && !f.marked(record) {
 			return record, nil
 		}
 	}
+}
+
+// goesOn reports whether a text has another record.
+func (f Format) goesOn(l *lexer, text []byte) bool {
+	for len(text) > 0 {
+		n, _ := l.next(text, true)
+		record := bytes.Trim(text[:n], "\r\n")
+		if len(record) > 0 && !f.marked(record) {
+			return true
+		}
+		text = text[n:]
+	}
+	return false
 }
 
 // row makes the message of a row.
@@ -195,7 +215,11 @@ func (f Format) row(h *header, record []byte) (*inbound.Message, error) {
 		// Not even empty cells at the end are passed over: they are what a
 		// separator in a text that nobody quoted leaves, with every value
 		// behind it in the wrong column.
-		return nil, fault.New(fault.Malformed, "row", "the row has %d columns, and %d are expected", len(cells), want)
+		advice := "a line that is no row, such as a trailer, is passed over when csv.passes lists its first cell"
+		if len(cells) > want {
+			advice = "probably a text with a separator in it does not stand in quotation marks"
+		}
+		return nil, fault.New(fault.Malformed, "row", "the row has %d columns, and %d are expected; %s", len(cells), want, advice)
 	}
 	tree := message.NewTree(2*len(cells)+1, address)
 	m := &inbound.Message{Tree: tree, Type: f.o.DefaultType}

@@ -129,6 +129,34 @@ func TestCells(t *testing.T) {
 	}
 }
 
+// TestLinesThatAreNoRow: around the row of a message they are passed over; what
+// is refused for its columns says what to do.
+func TestLinesThatAreNoRow(t *testing.T) {
+	f := csvdoc.New(csvdoc.Options{Passes: []string{"HDR", "TRL"}})
+	m, err := f.Decode([]byte("HDR|a,b\r\nA|B\r\n1|2\r\n\r\nTRL|1\r\n"))
+	if err != nil || m.Tree.Root().Child("B").Value() != "2" {
+		t.Errorf("%v", err)
+	}
+	if m, err = csvdoc.New().Decode([]byte("A,B\r1,2\r")); err != nil || m.Tree.Root().Child("B").Value() != "2" {
+		t.Errorf("carriage returns alone: %v", err)
+	}
+	for body, want := range map[string]string{
+		"A|B\nTRL|1\n":           "the row is missing",
+		"A|B\n1|2\n3|4\nTRL|2\n": "more rows than one",
+		"A|B\n1|2\n\"":           "more rows than one",
+		"A|B|C\nEND|2\n":         "csv.passes",
+		"A|B\nx|y|z\n":           "quotation marks",
+	} {
+		if _, err := f.Decode([]byte(body)); fault.KindOf(err) != fault.Malformed || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", body, err, want)
+		}
+	}
+	got := f.Rewrite("HDR|a\nA|B\n1|2\nTRL|1\n", func(string) string { return "x" })
+	if want := "HDR|x\nA|B\nx|x\nTRL|x\n"; got != want {
+		t.Errorf("rewritten %q, want %q", got, want)
+	}
+}
+
 // TestEncoding: what is not UTF-8 is Windows-1252 and says so, unless UTF-8
 // was promised.
 func TestEncoding(t *testing.T) {

@@ -1,6 +1,7 @@
 package csvdoc
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,19 +44,21 @@ func (f Format) separatorOf(text []byte) (byte, bool) {
 		return ',', true
 	}
 	var counts [len(separators)]int
-	within, started, any := false, true, false
-	for _, c := range text {
+	within, started, any, start := false, true, false, 0
+	for at, c := range text {
 		i := strings.IndexByte(separators, c)
 		switch {
-		case c == '\n' && !within && any:
+		case c == '\n' && !within && any && !f.marked(chomp(bytes.TrimPrefix(text[start:at+1], []byte(byteOrderMark)))):
 			return separators[slices.Index(counts[:], slices.Max(counts[:]))], true
+		case c == '\n' && !within:
+			counts, any, started, start = [len(separators)]int{}, false, true, at+1
 		case c == '"' && (within || started) && !f.o.Unquoted:
 			within, started = !within, within // the second of two opens again
 		case i >= 0 && !within:
 			counts[i]++
 			started, any = true, true
 		default:
-			started = started && (c == '\r' || c == '\n') && !within
+			started = started && c == '\r' && !within
 			any = any || c != '\r' && c != '\n'
 		}
 	}

@@ -5,9 +5,12 @@ import "strings"
 // Rewrite is a header and rows in which value says what stands for each cell
 // below the header; the header stays. The values come and go as they are read.
 // The text is UTF-8, whatever the encoding of the format. A row that cannot be
-// taken apart is one value.
+// taken apart is one value. Of a line that is passed over the first cell stays.
 func (f Format) Rewrite(text string, value func(string) string) string {
 	rest := []byte(text)
+	if f.returnsOnly(rest, true) {
+		rest, text = lineFeeds(rest), strings.ReplaceAll(text, "\r", "\n")
+	}
 	var out strings.Builder
 	if mark := []byte(byteOrderMark); strings.HasPrefix(text, byteOrderMark) {
 		out.Write(mark)
@@ -22,7 +25,7 @@ func (f Format) Rewrite(text string, value func(string) string) string {
 		rest = rest[n:]
 		switch cells, err := f.cells(record, l.separator); {
 		case len(record) == 0:
-		case head:
+		case head && !f.marked(record):
 			out.Write(record)
 			head = false
 		case err != nil:
@@ -32,7 +35,7 @@ func (f Format) Rewrite(text string, value func(string) string) string {
 				if i > 0 {
 					out.WriteByte(l.separator)
 				}
-				if text := string(c.bytes()); strings.TrimSpace(text) == "" {
+				if text := string(c.bytes()); strings.TrimSpace(text) == "" || i == 0 && f.marked(record) {
 					out.WriteString(f.cellText(text, l.separator, c.quoted))
 				} else {
 					out.WriteString(f.cellText(value(text), l.separator, c.quoted))

@@ -22,6 +22,11 @@ func (f Format) Split(r io.Reader) iter.Seq2[inbound.Part, error] {
 	return func(yield func(inbound.Part, error) bool) {
 		s := splitter{f: f, r: r, line: 1}
 		err := s.open()
+		for i := 0; err == nil && i < len(s.before); i++ {
+			if !yield(s.before[i], nil) {
+				return
+			}
+		}
 		for err == nil {
 			var p inbound.Part
 			var ok bool
@@ -50,11 +55,20 @@ type splitter struct {
 	end       bool
 	row, line int
 	rowLine   int
-	order     []int // positions of the columns that keep rows in order
+	order     []int          // positions of the columns that keep rows in order
+	before    []inbound.Part // what was passed over up to the header
 }
 
 // open finds the separator and reads the header.
 func (s *splitter) open() error {
+	for !s.end && len(s.window) < firstRead && bytes.IndexByte(s.window, '\n') < 0 {
+		if err := s.fill(); err != nil {
+			return err
+		}
+	}
+	if first := s.window[:min(len(s.window), firstRead)]; s.f.returnsOnly(first, s.end && len(first) == len(s.window)) {
+		s.window, s.r = lineFeeds(s.window), feedReader{s.r}
+	}
 	for !s.end && len(s.window) <= s.f.o.Limits.Row {
 		if _, known := s.f.separatorOf(s.window); known && len(s.window) >= len(byteOrderMark) {
 			break
@@ -74,10 +88,22 @@ func (s *splitter) open() error {
 		return nil
 	}
 	record, state, err := s.record()
-	for err == nil && blank(record, s.lexer.separator) && state == whole {
-		record, state, err = s.record()
+	passes, number, line := 0, 0, 0
+	for ; err == nil && state != more; record, state, err = s.record() {
+		if s.f.marked(record) {
+			if passes++; passes == 1 {
+				number, line = s.row, s.rowLine
+			}
+		} else if state == broken || !blank(record, s.lexer.separator) {
+			break
+		}
+	}
+	if passes > 0 {
+		s.before = append(s.before, passed(number, line, passes))
 	}
 	switch {
+	case errors.Is(err, io.EOF) && passes > 0:
+		return fault.New(fault.Malformed, "header", "the header is missing: there are no lines but those that csv.passes passes over")
 	case errors.Is(err, io.EOF):
 		return fault.New(fault.Malformed, "", "the file is empty")
 	case err != nil:
@@ -89,6 +115,7 @@ func (s *splitter) open() error {
 	}
 	if s.f.o.Header == Ignored {
 		s.header = s.f.positions(s.f.o.Columns)
+		s.before = append(s.before, inbound.Part{Number: s.row, Line: s.rowLine, Note: "passed over as the header (csv.header: ignored)"})
 	} else {
 		if s.header, err = s.f.header(record, s.lexer.separator); err != nil {
 			return err
@@ -133,11 +160,14 @@ func (s *splitter) lane(record []byte) string {
 	return ""
 }
 
-// part is the next row; false when it was blank.
+// part is the next row, or a line that is passed over; false when it was blank.
 func (s *splitter) part() (inbound.Part, bool, error) {
 	record, state, err := s.record()
 	if err != nil || state != more && blank(record, s.lexer.separator) {
 		return inbound.Part{}, false, err
+	}
+	if state != more && s.f.marked(record) {
+		return passed(s.row, s.rowLine, 1), true, nil
 	}
 	p := inbound.Part{Number: s.row, Line: s.rowLine}
 	if state != more && control(record) {

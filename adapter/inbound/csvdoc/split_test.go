@@ -51,7 +51,19 @@ func TestRowsAreFound(t *testing.T) {
 		{"a row that is too long", "A,B\n1," + long + "\n3,4\n", csvdoc.Options{}, `2/2:too-large 3/3:"A,B\n3,4\n"`},
 		{"rows behind an open quotation mark that is too far away", "A,B\n1,\"2\n3,4\n5," + long + "\n7,8\n", csvdoc.Options{}, `2/2:"A,B\n1,\"2\n" 3/3:"A,B\n3,4\n" 4/4:too-large 5/5:"A,B\n7,8\n"`},
 		{"no header", "1,2\n3,4\n", csvdoc.Options{Header: csvdoc.None}, `1/1:"1,2\n" 2/2:"3,4\n"`},
-		{"header passed over", "A,B\n1,2\n", csvdoc.Options{Header: csvdoc.Ignored}, `2/2:"1,2\n"`},
+		{"header passed over", "A,B\n1,2\n", csvdoc.Options{Header: csvdoc.Ignored}, `1/1! 2/2:"1,2\n"`},
+		{"a preamble and a trailer", "HDR|x,y|2\nA|B\n1|2\n\nTRL|1\n", csvdoc.Options{Passes: []string{"HDR", "TRL"}}, `1/1-1 3/3:"A|B\n1|2\n" 5/5-1`},
+		{"two lines of preamble and no header", "HDR,1\n\"HDR\",\"2\n3\"\n1,2\n TRL ,\n3,4\n", csvdoc.Options{Header: csvdoc.None, Passes: []string{"HDR", "TRL"}},
+			`1/1-1 2/2-1 3/4:"1,2\n" 4/5-1 5/6:"3,4\n"`},
+		{"two lines of preamble", "\n\xef\xbb\xbfHDR,1\n\nHDR;\nA,B\n1,2\n", csvdoc.Options{Passes: []string{"HDR", "\ufeffHDR"}}, `2/2-2 6/6:"A,B\n1,2\n"`},
+		{"a preamble in front of a header that is passed over", "\xef\xbb\xbfHDR\nA,B\n1,2\n", csvdoc.Options{Header: csvdoc.Ignored, Passes: []string{"HDR"}}, `1/1-1 2/2! 3/3:"1,2\n"`},
+		{"no preamble this time", "A,B\n1,2\n", csvdoc.Options{Passes: []string{"HDR"}}, `2/2:"A,B\n1,2\n"`},
+		{"a mark that is not the whole cell", "A,B\nTRLX,2\nx,TRL\n", csvdoc.Options{Passes: []string{"TRL"}}, `2/2:"A,B\nTRLX,2\n" 3/3:"A,B\nx,TRL\n"`},
+		{"carriage returns alone", "A,B\r1,2\r\r\"3\r\",4", csvdoc.Options{}, `2/2:"A,B\n1,2\n" 4/4:"A,B\n\"3\n\",4\n"`},
+		{"carriage returns alone, without a header", "1,2\r3,4\r", csvdoc.Options{Header: csvdoc.None}, `1/1:"1,2\n" 2/2:"3,4\n"`},
+		{"one row without a line end", "1,2", csvdoc.Options{Header: csvdoc.None}, `1/1:"1,2\n"`},
+		{"a carriage return in a cell", "A,B\n1\r,2\n\"3\r\",4\n", csvdoc.Options{}, `2/2:"A,B\n1\r,2\n" 3/3:"A,B\n\"3\r\",4\n"`},
+		{"a carriage return in a cell of one row", "\"1\r\",2", csvdoc.Options{Header: csvdoc.None}, `1/1:"\"1\r\",2\n"`},
 		{"header alone", "A,B\n", csvdoc.Options{}, ``},
 		{"end of file of DOS", "A,B\n1,x\n\x1a", csvdoc.Options{}, `2/2:"A,B\n1,x\n" 3/3!`},
 		{"end of file of DOS, and a line end", "A,B\n1,x\r\n\x1a\x00\r\n", csvdoc.Options{}, `2/2:"A,B\n1,x\n" 3/3!`},
@@ -76,6 +88,8 @@ func TestRowsAreFound(t *testing.T) {
 						s += "/" + p.Lane
 					}
 					switch {
+					case p.Passed > 0:
+						s += fmt.Sprintf("-%d", p.Passed)
 					case p.Note != "":
 						s += "!"
 					case p.Err != nil:
@@ -108,6 +122,7 @@ func TestFilesThatAreNone(t *testing.T) {
 		{"UTF-16", strings.NewReader("\xff\xfeA\x00,\x00B\x00"), csvdoc.Options{}, fault.Unsupported, "UTF-16"},
 		{"a column is missing", strings.NewReader("A,B\n1,2\n"), csvdoc.Options{Columns: []string{"C"}}, fault.Malformed, "C is missing"},
 		{"no end of the header", io.LimitReader(zeros{}, 64<<20), csvdoc.Options{}, fault.TooLarge, "first row"},
+		{"nothing but a preamble", strings.NewReader("HDR,1\nTRL\n"), csvdoc.Options{Passes: []string{"HDR", "TRL"}}, fault.Malformed, "the header is missing"},
 		{"open quotation mark in the header", strings.NewReader("A,\"B\n1,2\n"), csvdoc.Options{}, fault.Malformed, "quotation marks"},
 	} {
 		ps, err := parts(t, csvdoc.New(c.o), c.r)
@@ -212,7 +227,7 @@ func FuzzSplit(f *testing.F) {
 		f.Add([]byte(s), uint8(3))
 	}
 	f.Fuzz(func(t *testing.T, file []byte, piece uint8) {
-		format := csvdoc.New(csvdoc.Options{Separator: ',', Limits: csvdoc.Limits{Row: 400, Cell: 1000, Columns: 1000}})
+		format := csvdoc.New(csvdoc.Options{Separator: ',', Passes: []string{"HDR"}, Limits: csvdoc.Limits{Row: 400, Cell: 1000, Columns: 1000}})
 		one, err1 := parts(t, format, bytes.NewReader(file))
 		two, err2 := parts(t, format, &pieces{file, int(piece)%7 + 1})
 		if (err1 == nil) != (err2 == nil) || len(one) != len(two) {
