@@ -13,7 +13,8 @@ import (
 // Bounds of what a page brings along.
 const (
 	maxIncludes = 1000
-	maxRounds   = 4 // of :iterate
+	maxIncluded = 32 << 20 // bytes, as of the page itself (store)
+	maxRounds   = 4        // of :iterate
 	// perReverse is how many references one query of a reverse include asks for.
 	perReverse = 100
 )
@@ -24,6 +25,7 @@ type inclusion struct {
 	r    store.Reader
 	seen map[store.Key]bool
 	out  []store.Version
+	size int  // bytes of out
 	full bool // there was more than may be brought along
 }
 
@@ -61,10 +63,11 @@ func (in *inclusion) add(v store.Version) {
 	if in.seen[v.Key] || v.Deleted {
 		return
 	}
-	if len(in.out) == maxIncludes {
+	if len(in.out) == maxIncludes || len(in.out) > 0 && in.size+len(v.Body) > maxIncluded {
 		in.full = true
 		return
 	}
+	in.size += len(v.Body)
 	in.seen[v.Key] = true
 	in.out = append(in.out, v)
 }

@@ -64,7 +64,7 @@ func (s *Service) search(ctx context.Context, typ, path string, params url.Value
 	}
 	if more {
 		q.Warnings = append(q.Warnings, fault.Issue{Severity: "warning", Code: "too-costly",
-			Text: fmt.Sprintf("a page brings %d other resources along at most; there are more", maxIncludes)})
+			Text: fmt.Sprintf("a page brings %d other resources of %d MB along at most; there are more", maxIncludes, maxIncluded>>20)})
 	}
 	if s.reindexing.Load() {
 		q.Warnings = append(q.Warnings, fault.Issue{Severity: "warning", Code: "incomplete",
