@@ -11,6 +11,6 @@ import (
 // finds it.
 func (a *App) keepReceipt(ctx context.Context, k batch.Kept) error {
 	return a.store.Decide(ctx, func(tx store.Tx) error {
-		return tx.Ledger().SaveReceipt(store.Receipt{Name: k.ID, Sender: k.Sender, Received: k.Received, Status: string(k.Status), Body: k.Body})
+		return tx.Ledger().SaveReceipt(store.Receipt{Name: k.ID, Sender: k.Sender, Received: k.Received, Status: k.Heading.String(), Body: k.Body})
 	})
 }

@@ -19,7 +19,7 @@ type Kept struct {
 	ID       string // a UUID of version 7 (RFC 9562), so that ids are in the order of time
 	Sender   string
 	Received time.Time
-	Status   Status
+	Heading  Heading
 	Body     []byte // what Read reads; at most maxKept bytes
 }
 
@@ -48,7 +48,7 @@ func (t *Taker) keep(ctx context.Context, c *Receipt) {
 	if err == nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTime)
 		defer cancel()
-		err = t.cfg.Keep(ctx, Kept{ID: c.ID, Sender: c.Sender, Received: c.Received, Status: c.Status, Body: body})
+		err = t.cfg.Keep(ctx, Kept{ID: c.ID, Sender: c.Sender, Received: c.Received, Heading: c.heading(), Body: body})
 	}
 	if err != nil {
 		c.ID = ""

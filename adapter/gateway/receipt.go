@@ -13,10 +13,11 @@ import (
 
 // ReceiptView is a receipt in a list.
 type ReceiptView struct {
-	ID       string    `json:"id"`
-	Sender   string    `json:"sender"`
-	Received time.Time `json:"received"`
-	Status   string    `json:"status"`
+	ID       string        `json:"id"`
+	Sender   string        `json:"sender"`
+	Received time.Time     `json:"received"`
+	Status   batch.Status  `json:"status"`
+	Counts   *batch.Counts `json:"counts,omitempty"`
 }
 
 // receiptRoutes are where receipts of files are read later: by who may send as
@@ -55,7 +56,8 @@ func (g *Gateway) receipts(c *gin.Context) {
 		list, err := tx.Ledger().Receipts(f)
 		views = make([]ReceiptView, 0, len(list))
 		for _, r := range list {
-			views = append(views, ReceiptView{r.Name, r.Sender, r.Received, r.Status})
+			h := batch.ParseHeading(r.Status)
+			views = append(views, ReceiptView{r.Name, r.Sender, r.Received, h.Status, h.Counts})
 		}
 		return err
 	})

@@ -12,7 +12,7 @@ type Receipt struct {
 	Name     string // unique, and in the order of time; 1 to 64 bytes
 	Sender   string
 	Received time.Time
-	Status   string
+	Status   string // how it ended, in a line for lists
 	Body     []byte // at most MaxReceipt bytes
 }
 

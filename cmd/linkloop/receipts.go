@@ -30,9 +30,13 @@ func receiptsCommand() *cobra.Command {
 				return err
 			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
-			fmt.Fprintln(w, "ID\tRECEIVED\tSENDER\tSTATUS")
+			fmt.Fprintln(w, "ID\tRECEIVED\tSENDER\tSTATUS\tREAD\tACCEPTED\tREPEATED\tREFUSED")
 			for _, r := range out {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", r.ID, r.Received.Format("2006-01-02 15:04:05"), r.Sender, r.Status)
+				counts := "-\t-\t-\t-" // a receipt of before there were any
+				if n := r.Counts; n != nil {
+					counts = fmt.Sprintf("%d\t%d\t%d\t%d", n.Read, n.Accepted, n.Repeated, n.Refused)
+				}
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.ID, r.Received.Format("2006-01-02 15:04:05"), r.Sender, r.Status, counts)
 			}
 			return w.Flush()
 		}}

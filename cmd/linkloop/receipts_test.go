@@ -43,7 +43,7 @@ func TestReceipts(t *testing.T) {
 		args  []string
 		words []string
 	}{
-		{[]string{"receipts", "list", server}, []string{id, "tpp", "refused"}},
+		{[]string{"receipts", "list", server}, []string{"READ", id, "tpp", "refused  0     0         0         0\n"}},
 		{[]string{"receipts", "list", "--sender", "tpp", server}, []string{id}},
 		{[]string{"receipts", "show", id, server}, []string{id, `"status": "refused"`, `"reason"`}},
 		{[]string{"receipts", "show", "--csv", id, server}, []string{"number,line,message", "refused"}},
@@ -57,4 +57,25 @@ func TestReceipts(t *testing.T) {
 	if _, err := run(t, "receipts", "show", "none", server); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("an unknown receipt: %v", err)
 	}
+}
+
+// TestReceiptsCount: the list says how many rows were read and what became of
+// them.
+func TestReceiptsCount(t *testing.T) {
+	folder := writeMapping(t, "csv", referralOf("Surname"), nil)
+	a := house(t, func(c *config.Config) {
+		c.Mappings.Folder, c.Senders = folder, []config.Sender{{Name: "rows", Mapping: "m"}}
+	})
+	for _, body := range []string{"Surname,Ref\nMarsh,1\n,2\nFenn,3\n", "Surname,Ref\nMarsh,1\nSedge,4\n,5\n,6\n"} {
+		res, err := http.Post(a.BaseURL()+"/intake/rows", "text/csv", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+	}
+	out, err := run(t, "receipts", "list", "--server="+a.BaseURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	says(t, out, "  complete  3     2         0         1\n", "  complete  4     1         1         2\n")
 }
