@@ -68,19 +68,28 @@ func TestMapping(fsys fs.FS, name, updateIn string, w io.Writer) error {
 	return err
 }
 
-// TestWithCoverage is TestMapping that says which rules gave a value in the
-// examples, and which in none.
-func TestWithCoverage(fsys fs.FS, name, updateIn string, w io.Writer) ([]mapping.RuleUse, error) {
-	m, err := CompileMapping(fsys, name)
-	if err != nil {
-		return nil, err
-	}
-	usage := mapping.NewUsage(m)
-	err = testMapping(fsys, m, updateIn, usage, w)
-	return usage.Rules(), err
+// Tested is what running the examples of a mapping showed.
+type Tested struct {
+	Rules    []mapping.RuleUse // with in how many examples each gave a value
+	Examples int
+	Updated  int // written as they came out
+	Failing  int // after that
 }
 
-func testMapping(fsys fs.FS, m *mapping.Mapping, updateIn string, usage *mapping.Usage, w io.Writer) error {
+// TestWithCoverage is TestMapping that says what it showed.
+func TestWithCoverage(fsys fs.FS, name, updateIn string, w io.Writer) (Tested, error) {
+	m, err := CompileMapping(fsys, name)
+	if err != nil {
+		return Tested{}, err
+	}
+	usage := mapping.NewUsage(m)
+	var t Tested
+	err = testMapping(fsys, m, updateIn, usage, &t, w)
+	t.Rules = usage.Rules()
+	return t, err
+}
+
+func testMapping(fsys fs.FS, m *mapping.Mapping, updateIn string, usage *mapping.Usage, t *Tested, w io.Writer) error {
 	name := m.Name()
 	examples, err := mapping.Examples(fsys, name)
 	if err != nil {
@@ -89,6 +98,7 @@ func testMapping(fsys fs.FS, m *mapping.Mapping, updateIn string, usage *mapping
 	if len(examples) == 0 {
 		return errors.New("there is no example beside this mapping: add examples/NAME.txtar")
 	}
+	t.Examples = len(examples)
 	outcomes := m.Test(examples, decoder(m))
 	for i := range outcomes {
 		if outcomes[i].Misfits, err = misfits(m, outcomes[i]); err != nil {
@@ -104,37 +114,38 @@ func testMapping(fsys fs.FS, m *mapping.Mapping, updateIn string, usage *mapping
 	if text := provesNothing(m, outcomes); text != "" {
 		fmt.Fprintln(w, "WARNING: "+text)
 	}
-	failed, refused := false, false
 	for _, o := range outcomes {
 		if o.Result != nil {
 			usage.Add(o.Result)
 		}
-		if len(o.Misfits) > 0 {
-			refused = true
-			continue
-		}
-		if o.Passed() {
-			continue
-		}
-		failed = true
-		if updateIn != "" {
+		switch {
+		case o.Passed():
+		case len(o.Misfits) > 0 || updateIn == "": // what would be refused is never wanted
+			t.Failing++
+		default:
 			if err := os.WriteFile(filepath.Join(updateIn, "examples", o.Example.Name+".txtar"), o.Updated, 0o644); err != nil {
 				return err
 			}
+			t.Updated++
 		}
 	}
-	switch {
-	case refused && updateIn != "":
-		fmt.Fprintln(w, "not updated: the examples whose result would be refused")
-		return errExamples
-	case refused:
-		return errExamples
-	case failed && updateIn != "":
-		fmt.Fprintln(w, "updated: read the change before you keep it")
-	case failed:
+	if t.Failing > 0 {
 		return errExamples
 	}
 	return nil
+}
+
+// String says what holds after an update.
+func (t Tested) String() string {
+	switch {
+	case t.Updated == 0 && t.Failing == 0:
+		return fmt.Sprintf("nothing to update: all %d examples pass", t.Examples)
+	case t.Failing == 0:
+		return fmt.Sprintf("%d updated to what came out: now all %d examples pass; read the change before you keep it", t.Updated, t.Examples)
+	case t.Updated == 0:
+		return fmt.Sprintf("not updated: what came out of %d of %d examples would be refused, and they fail as before", t.Failing, t.Examples)
+	}
+	return fmt.Sprintf("%d updated to what came out, and pass now; not updated: what came out of %d of %d examples would be refused, and they fail as before", t.Updated, t.Failing, t.Examples)
 }
 
 // provesNothing says why examples that come out as wanted say nothing of what a

@@ -101,12 +101,16 @@ func testCommand(folder *string) *cobra.Command {
 				if update {
 					dir = filepath.Join(*folder, n)
 				}
-				rules, err := app.TestWithCoverage(fsys, n, dir, out)
+				tested, err := app.TestWithCoverage(fsys, n, dir, out)
 				if err != nil {
 					failed = true
 					writeFailure(out, n, err)
+					if update && tested.Examples > 0 {
+						fmt.Fprintln(out, tested)
+					}
 					continue
 				}
+				rules := tested.Rules
 				used, all := mapping.Covered(rules)
 				fmt.Fprintf(out, "%d of %d rules gave a value in an example (%d %%)\n", used, all, mapping.Percent(used, all))
 				if short := mapping.Percent(used, all) < least; short || uncovered {
@@ -119,6 +123,9 @@ func testCommand(folder *string) *cobra.Command {
 						failed = true
 						fmt.Fprintf(out, "FAIL  %s: less than %d %% of its rules are exercised\n", n, least)
 					}
+				}
+				if update {
+					fmt.Fprintln(out, tested)
 				}
 			}
 			if failed {

@@ -45,6 +45,15 @@ func TestMappingNew(t *testing.T) {
 				t.Fatal(err)
 			}
 			says(t, out, s.says, "made anonymous")
+			var checks []string // which stand in the head of the mapping too
+			for line := range strings.Lines(out) {
+				if strings.HasPrefix(line, "CHECK: ") {
+					checks = append(checks, strings.TrimSuffix(line, "\n"))
+				}
+			}
+			if len(checks) == 0 {
+				t.Error("nothing is to be checked")
+			}
 			if out, err = run(t, "mapping", "lint", "--folder", folder); err != nil {
 				t.Error(err)
 			}
@@ -53,6 +62,13 @@ func TestMappingNew(t *testing.T) {
 				t.Error(err)
 			}
 			says(t, out, "0 failed", "rules gave a value")
+			rules, err := os.ReadFile(filepath.Join(folder, "acme", "mapping.yaml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, line := range checks {
+				says(t, string(rules), "# "+line+"\n")
+			}
 			example, err := os.ReadFile(filepath.Join(folder, "acme", "examples", "first.txtar"))
 			if err != nil {
 				t.Fatal(err)
@@ -63,7 +79,7 @@ func TestMappingNew(t *testing.T) {
 				}
 			}
 			says(t, string(example), `"birthDate": "1970-06-14"`, "-- want.json --")
-			if _, err = run(t, "mapping", "new", "acme", "--from", sample, "--folder", folder); err == nil || !strings.Contains(err.Error(), "exists already") {
+			if _, err = run(t, "mapping", "new", "acme", "--from", sample, "--folder", folder); err == nil || !strings.Contains(err.Error(), "exists already: to propose again, give another name or remove the folder") {
 				t.Errorf("a mapping was written over: %v", err)
 			}
 		})
@@ -300,6 +316,46 @@ func TestMappingCoverageByKind(t *testing.T) {
 		t.Fatal(err)
 	}
 	says(t, out, "     2        2  column Born, a.csv (1)\n")
+}
+
+// TestMappingUpdateSaysWhatHolds: the last line says how many examples pass, not
+// how many did.
+func TestMappingUpdateSaysWhatHolds(t *testing.T) {
+	example := func(want string) string {
+		return "Made up.\n-- in.json --\n{\"s\": \"Marsh\"}\n-- want.json --\n" + want
+	}
+	folder := writeMapping(t, "json", referralOf("s"), map[string]string{"m/examples/a.txtar": example("{}\n"), "m/examples/b.txtar": example("{}\n")})
+	for _, want := range []string{
+		"2 updated to what came out: now all 2 examples pass; read the change before you keep it\n",
+		"nothing to update: all 2 examples pass\n",
+	} {
+		out, err := run(t, "mapping", "test", "m", "--folder", folder, "--update")
+		if err != nil || !strings.HasSuffix(out, "\n"+want) {
+			t.Errorf("%v: it does not end with %q:\n%s", err, want, out)
+		}
+	}
+	// What would be refused is not written, and goes on failing.
+	bad := strings.Replace(example("{}\n"), "Marsh", "Ma\\u001brsh", 1)
+	if err := os.WriteFile(filepath.Join(folder, "m", "examples", "b.txtar"), []byte(bad), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "m", "examples", "a.txtar"), []byte(example("{}\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := run(t, "mapping", "test", "m", "--folder", folder, "--update")
+	if err == nil || !strings.HasSuffix(out, "\n1 updated to what came out, and pass now; not updated: what came out of 1 of 2 examples would be refused, and they fail as before\n") {
+		t.Errorf("%v:\n%s", err, out)
+	}
+}
+
+// TestMappingDiffNamesTheFolder in which the older mapping is not.
+func TestMappingDiffNamesTheFolder(t *testing.T) {
+	folder := writeMapping(t, "json", referralOf("s"), map[string]string{"1.json": `{"s": "Marsh"}`})
+	wrong := filepath.Join(folder, "last-week")
+	_, err := run(t, "mapping", "diff", "m", filepath.Join(folder, "1.json"), "--folder", folder, "--old-folder", wrong)
+	if err == nil || !strings.Contains(err.Error(), filepath.Join(wrong, "m")+": mapping.yaml: the file cannot be read") {
+		t.Errorf("%v", err)
+	}
 }
 
 // TestMappingExplainSeveral: rows of a file and elements of a document are shown

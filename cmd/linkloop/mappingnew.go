@@ -33,7 +33,7 @@ func newCommand() *cobra.Command {
 			}
 			dir := filepath.Join(into, name)
 			if _, err := os.Stat(dir); err == nil {
-				return fmt.Errorf("%s exists already", dir)
+				return fmt.Errorf("%s exists already: to propose again, give another name or remove the folder", dir)
 			}
 			for _, f := range s.Files {
 				path := filepath.Join(dir, filepath.FromSlash(f.Name))

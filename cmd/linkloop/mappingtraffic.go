@@ -128,7 +128,7 @@ func diffCommand(folder *string) *cobra.Command {
 			}
 			if older != "" {
 				if old, err = app.CompileMapping(mappingFiles(older), name); err != nil {
-					return err
+					return fmt.Errorf("the older mapping, %s: %w", filepath.Join(older, name), err)
 				}
 			}
 			list, err := t.messages(cmd, newer, files, v)
