@@ -102,19 +102,10 @@ func (p *Proposal) Leaks(t *message.Tree) []string {
 }
 
 func (p *Proposal) anonymiser() *anonymiser {
-	a := &anonymiser{list: p.fields, places: map[string][]field{}, known: p.known, fhir: p.fhir, codes: p.codes, stay: staying(p.fields), let: map[string]bool{}, names: map[string]bool{}, input: map[string]bool{},
+	a := &anonymiser{list: p.fields, places: map[string][]field{}, known: p.known, fhir: p.fhir, codes: p.codes, stay: staying(p.fields), let: map[string]bool{}, names: nameWords(p.fields), input: map[string]bool{},
 		values: map[string]string{}, tokens: map[string]string{}, taken: map[string]bool{}, units: map[string]bool{}, count: map[kind]int{}, numbers: map[string]string{}, kept: map[string]bool{}}
 	for _, f := range a.list {
 		a.places[f.value] = append(a.places[f.value], f)
-		if k := told(f); k == familyName || k == givenName || k == fullName {
-			for _, w := range nameWord.FindAllString(withoutRole(f.value), -1) {
-				for _, part := range append(tokenIn.FindAllString(w, -1), w) {
-					if part = strings.ToLower(part); utf8.RuneCountInString(part) > 1 && !slices.Contains(titles, part) {
-						a.names[part] = true
-					}
-				}
-			}
-		}
 	}
 	return a
 }
@@ -213,7 +204,7 @@ func (a *anonymiser) harmless(v string) bool {
 			return false
 		}
 	}
-	if a.names[strings.ToLower(v)] || a.named(v) && (a.stay[v] || slices.ContainsFunc(fields, func(f field) bool { return f.asked != nil })) {
+	if a.names[strings.ToLower(v)] || named(v, a.names) && (a.stay[v] || slices.ContainsFunc(fields, func(f field) bool { return f.asked != nil })) {
 		return false
 	}
 	_, isDate := layoutOf(v)
@@ -391,7 +382,7 @@ func wrongNumber(n int) string {
 
 // name is a made-up name in the order and the capitals of another; titles stay.
 func (a *anonymiser) name(v string, k kind) string {
-	if at := roleIn.FindStringIndex(v); at != nil && at[0] > 0 && asRole(v[at[0]:at[1]]) && !a.named(v[at[0]:at[1]]) {
+	if at := roleIn.FindStringIndex(v); at != nil && at[0] > 0 && asRole(v[at[0]:at[1]]) && !named(v[at[0]:at[1]], a.names) {
 		for _, t := range marks(v[at[0]:at[1]]) {
 			a.let[t] = true
 		}

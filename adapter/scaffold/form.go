@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // form is a list of questions with their answers, as form builders send them:
@@ -35,6 +36,9 @@ var (
 	keyLike = regexp.MustCompile(`^(?:[a-z][a-z0-9]*(?:[_.-][a-z0-9]+)*|[a-z]+[a-z0-9]*(?:[A-Z][a-z0-9]*)+|(?:[A-Z][a-z0-9]+){2,}|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)$`)
 	bareKey = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
 
+	// keyNames are words of names of members that hold a key.
+	keyNames = []string{"ref", "reference", "key", "id", "name", "code", "slug", "field", "question", "variable", "alias", "tag", "item", "linkid", "k", "t",
+		"type", "kind", "system", "property", "attribute", "label"}
 	// questionNames are names of members that hold a question in words.
 	questionNames = []string{"title", "label", "question", "prompt", "caption", "name", "text", "heading"}
 	// describeNames are those of members that describe an item beside its key.
@@ -183,9 +187,9 @@ func keyed(values []field, items int) (score int, inWords bool) {
 		}
 	}
 	switch {
-	case len(seen)*10 < items*9 || len(values) > items || telling < wellDescribed:
+	case len(seen)*10 < items*9 || len(values) > items || telling < wellDescribed || telling*5 < items:
 		return 0, false
-	case keys*10 >= len(values)*8:
+	case keys*10 >= len(values)*8 && has(words(values[0].last()), keyNames):
 		return 1000 + telling, false
 	case slices.Contains(questionNames, values[0].last()) && !slices.ContainsFunc(values, func(f field) bool { return !strings.ContainsAny(f.value, " ") && hasDigit(f.value) }):
 		return telling, true
@@ -202,16 +206,48 @@ func proven(f field) bool {
 // aside notes what describes the questions of a form, which is left out on
 // purpose, and what of it nothing is proposed for.
 func (w *writer) aside(all []field) {
+	names := nameWords(all)
 	for _, f := range all {
 		switch q := f.asked; {
 		case q == nil:
 		case q.describes && f.below != q.key && !slices.Contains(w.ignored, f.path):
 			w.ignored = append(w.ignored, f.path)
+		case named(q.value, names):
+			w.doubt("a question of %s holds somebody's name, and nothing is proposed for its answer", q.list)
 		case q.again && !q.describes:
 			w.doubt("%s holds the question %s more than once: the first is read", q.list, q.key)
 		}
 	}
 }
+
+// nameWords are the words of names in the values of fields, in small letters.
+func nameWords(list []field) map[string]bool {
+	out := map[string]bool{}
+	for _, f := range list {
+		if k := told(f); k != familyName && k != givenName && k != fullName {
+			continue
+		}
+		for _, w := range nameWord.FindAllString(withoutRole(f.value), -1) {
+			for _, part := range append(tokenIn.FindAllString(w, -1), w) {
+				if part = strings.ToLower(part); utf8.RuneCountInString(part) > 1 && !slices.Contains(titles, part) {
+					out[part] = true
+				}
+			}
+		}
+	}
+	return out
+}
+
+// named reports a key or a question with one of the words in it. A form called
+// Referral form makes no name of words that questions are made of.
+func named(v string, names map[string]bool) bool {
+	return slices.ContainsFunc(tokenIn.FindAllString(strings.ToLower(v), -1), func(w string) bool {
+		return names[w] && !slices.Contains(askedWords, w) && !slices.Contains(kindWords, w) && !slices.Contains(formWords, w)
+	})
+}
+
+// formWords are words in names of forms.
+var formWords = []string{"referral", "referrals", "form", "patient", "client", "person", "social", "prescribing", "service", "details", "request", "questionnaire", "date"}
 
 // answer is the field of an answer with the path that finds it by its question.
 func (f field) answer() field {

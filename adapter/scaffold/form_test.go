@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/linkloop/linkloop/adapter/inbound/jsondoc"
 	"github.com/linkloop/linkloop/adapter/inbound/xmldoc"
 	"github.com/linkloop/linkloop/adapter/scaffold"
 )
@@ -74,6 +75,30 @@ func TestForms(t *testing.T) {
 	p := scaffold.Propose(scaffold.Source{Name: "acme", Format: "xml", Year: 2026}, m.Tree)
 	if want := "<- F.A[where @ref = pt_dob].$text | date"; !strings.Contains(string(p.Mapping), want) {
 		t.Errorf("no %s in\n%s", want, p.Mapping)
+	}
+}
+
+// TestNamesInForms: what is called like somebody is in no path, and the name of a
+// form is nobody's.
+func TestNamesInForms(t *testing.T) {
+	p := propose(t, `{"form":{"name":"Referral form"},"q":[{"question":"Name","answer":"Ivy Quillfeather"},{"question":"NHS number","answer":"9990000018"},
+		{"question":"Does Ivy Quillfeather consent?","answer":"Yes"},{"question":"Date of referral","answer":"03/02/2026"}]}`)
+	if got := string(p.Mapping); strings.Contains(got, "Quillfeather") || !strings.Contains(got, `authoredOn: '<- q[where question = "Date of referral"].answer`) {
+		t.Error(got)
+	}
+	if all := strings.Join(p.Checks, "\n"); !strings.Contains(all, "a question of q holds somebody's name") {
+		t.Error(all)
+	}
+	for _, body := range []string{
+		`{"nhs":"9990000018","files":[{"file":"address.pdf","size":"9"},{"file":"gp-letter.pdf","size":"8"},{"file":"tom-quillfeather.jpg","size":"7"}]}`,
+		`{"nhs":"9990000018","l":[{"ref":"gp","v":"1"},{"ref":"tom_quillfeather","v":"2"},{"ref":"ann_quillfeather","v":"3"},{"ref":"zoe_quillfeather","v":"4"},{"ref":"kim_quillfeather","v":"5"}]}`,
+	} {
+		if made := anonymous(t, jsondoc.New(), false, body); strings.Contains(made, "quillfeather") {
+			t.Errorf("%s became %s", body, made)
+		}
+		if got := string(propose(t, body).Mapping); strings.Contains(got, "quillfeather") {
+			t.Error(got)
+		}
 	}
 }
 

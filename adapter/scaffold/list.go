@@ -32,11 +32,11 @@ func proposable(t *message.Tree) []field {
 	}
 	delete(apart, several(all))
 	var out []field
-	answered := map[string]bool{}
+	answered, names := map[string]bool{}, nameWords(all)
 	for _, f := range all {
 		switch {
 		case f.asked != nil:
-			if !f.asked.describes && !f.asked.again && (f.depth == 1 || !answered[f.outerItem+f.path]) {
+			if !f.asked.describes && !f.asked.again && !named(f.asked.value, names) && (f.depth == 1 || !answered[f.outerItem+f.path]) {
 				answered[f.outerItem+f.path] = true
 				out = append(out, f.answer())
 			}

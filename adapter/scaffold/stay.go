@@ -45,11 +45,6 @@ func typeWords(values []string) bool {
 		!slices.ContainsFunc(values, func(v string) bool { return len(v) > 24 || !typeLike.MatchString(v) })
 }
 
-// named reports a text with a word of somebody's name in it.
-func (a *anonymiser) named(v string) bool {
-	return slices.ContainsFunc(tokenIn.FindAllString(strings.ToLower(v), -1), func(w string) bool { return a.names[w] })
-}
-
 // roleIn finds what stands in brackets in a name, and roles are the words of
 // which it may consist to stay: what somebody works as.
 var (
@@ -79,11 +74,11 @@ func withoutRole(v string) string {
 var codePiece = regexp.MustCompile(`^[A-Z][A-Z0-9]{1,5}$`)
 
 // codesIn are the codes in the values that several records have in one place,
-// or none: lists of short codes in capitals, of one and of several, in which the
-// same code stands first and further on. Surnames and forenames in capitals keep
-// their places, and are always as many.
+// or none: lists of short codes in capitals, all as long, of one and of several,
+// in which the same code stands first and further on. Surnames and forenames in
+// capitals keep their places, are always as many, and differ in length.
 func codesIn(values []string) map[string]bool {
-	records, first, later, lengths := map[string]int{}, map[string]bool{}, map[string]bool{}, map[int]bool{}
+	records, first, later, lengths, sizes := map[string]int{}, map[string]bool{}, map[string]bool{}, map[int]bool{}, map[int]bool{}
 	for _, v := range values {
 		pieces := strings.FieldsFunc(v, separates)
 		seen := map[string]bool{}
@@ -94,6 +89,7 @@ func codesIn(values []string) map[string]bool {
 			if !codePiece.MatchString(p) {
 				return nil
 			}
+			sizes[len(p)] = true
 			if i == 0 {
 				first[p] = true
 			} else {
@@ -115,7 +111,7 @@ func codesIn(values []string) map[string]bool {
 			shared[p] = true
 		}
 	}
-	if !both || len(lengths) < 2 || len(shared) < 2 {
+	if !both || len(lengths) < 2 || len(sizes) > 1 || len(shared) < 2 {
 		return nil
 	}
 	return shared
@@ -124,18 +120,18 @@ func codesIn(values []string) map[string]bool {
 // sharedCodes are the codes, in small letters, in the lists that the records of
 // a sample have in places that are not about a person.
 func (w *writer) sharedCodes() map[string]bool {
-	out, names := map[string]bool{}, map[string]bool{}
+	out, people := map[string]bool{}, []field{}
 	for _, f := range w.all {
-		if k := told(f); k == familyName || k == givenName || k == fullName {
-			for _, v := range append(f.others, f.value) {
-				for _, t := range tokenIn.FindAllString(strings.ToLower(v), -1) {
-					names[t] = true
-				}
-			}
+		people = append(people, f)
+		for _, v := range f.others {
+			g := f
+			g.value = v
+			people = append(people, g)
 		}
 	}
+	names := nameWords(people)
 	for _, f := range w.all {
-		if k := kindOf(f); slices.Contains(ofPerson, k) || f.says("name", "surname", "forename") {
+		if k := kindOf(f); slices.Contains(ofPerson, k) || f.says("name", "surname", "forename", "child", "children", "family", "household", "relatives", "kin", "carer", "contact") {
 			continue
 		}
 		for code := range codesIn(f.others) {
