@@ -392,7 +392,7 @@ func kindOf(f field) kind {
 		return referralID
 	case f.says("value") && f.under("identifier"):
 		return referralID
-	case f.says("id", "messageid", "uuid", "identifier") && len(f.above) == 0:
+	case f.says("id", "messageid", "uuid", "identifier") && (len(f.above) == 0 || f.ofRoot()):
 		return messageID
 	case f.says("name") || f.says("full", "whole") && f.under("name") || f.says("fullname", "patientname", "client") || len(f.words) > 0 && f.words[len(f.words)-1] == "name",
 		(f.says("referrer", "doctor", "clinician", "gp") && strings.Contains(f.value, " ")):

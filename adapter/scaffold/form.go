@@ -14,6 +14,7 @@ type form struct {
 	list  string // its path
 	key   string // path within an item of the member that tells the questions apart: .field.ref
 	words bool   // that member holds words for people, not keys
+	apart bool   // the answer stands in a member that is called so
 }
 
 // question is what a field has to do with a form.
@@ -41,6 +42,8 @@ var (
 		"type", "kind", "system", "property", "attribute", "label"}
 	// questionNames are names of members that hold a question in words.
 	questionNames = []string{"title", "label", "question", "prompt", "caption", "name", "text", "heading"}
+	// answerNames are those of members that hold an answer and nothing else.
+	answerNames = []string{"answer", "answers", "value", "values", "response", "responses", "reply"}
 	// describeNames are those of members that describe an item beside its key.
 	describeNames = []string{"id", "type", "kind", "ref", "key", "title", "label", "question", "prompt", "caption", "heading", "slug", "order", "index", "position", "required"}
 	// codeNames are those of members that hold codes of an answer.
@@ -114,11 +117,11 @@ func (f form) describes(g field) bool {
 	if g.outer != f.list || g.depth != 1 {
 		return false
 	}
-	beside := f.key[:strings.LastIndexByte(f.key, '.')]
-	if beside != "" {
-		return strings.HasPrefix(g.below, beside+".") || strings.Count(g.below, ".") == 1 && slices.Contains(describeNames, g.last())
+	if beside := f.key[:strings.LastIndexByte(f.key, '.')]; beside != "" && strings.HasPrefix(g.below, beside+".") {
+		return true
 	}
-	return g.below == f.key || strings.Count(g.below, ".") == 1 && slices.Contains(describeNames, g.last())
+	return g.below == f.key || strings.Count(g.below, ".") == 1 &&
+		(slices.Contains(describeNames, g.last()) || f.apart && slices.Contains(questionNames, g.last()))
 }
 
 // forms finds the lists of questions: of three items and more, in each of which
@@ -159,10 +162,13 @@ func forms(list []field) []form {
 		best, most := form{}, 0
 		for _, b := range belows {
 			if score, words := keyed(values[b], len(items)); score > most && len(belows) > 1 {
-				best, most = form{l, b, words}, score
+				best, most = form{list: l, key: b, words: words}, score
 			}
 		}
 		if most > 0 {
+			best.apart = slices.ContainsFunc(belows, func(b string) bool {
+				return slices.ContainsFunc(answerNames, func(n string) bool { return strings.HasPrefix(strings.ToLower(b)+".", "."+n+".") })
+			})
 			out = append(out, best)
 		}
 	}

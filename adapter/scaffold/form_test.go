@@ -59,22 +59,28 @@ func TestForms(t *testing.T) {
 		{`{"q":[{"question":"Date of birth","answer":"14/06/1951"},{"question":"NHS number","answer":"9990000018"},{"question":"Home address","answer":"x"}]}`, `q[where question = "Date of birth"].answer`},
 		{`{"q":[{"id":"6f1a","key":"dateOfBirth","v":"14/06/1951"},{"id":"6f1b","key":"nhsNumber","v":"9990000018"},{"id":"6f1c","key":"postCode","v":"LS6 2AA"}]}`, `q[where key = dateOfBirth].v`},
 		{`{"q":[{"ref":"pt-dob","v":"14/06/1951"},{"ref":"pt-nhs","v":"9990000018"},{"ref":"pt-phone","v":"x"}]}`, `q[where ref = "pt-dob"].v`},
+		{`{"q":[{"name":"dob","text":"Date of birth","answer":"14/06/1951"},{"name":"nhs_number","text":"NHS no","answer":"9990000018"},{"name":"full_name","text":"Name","answer":"Ivy Day"}]}`, "q[where name = dob].answer"},
 		{`{"q":[{"role":"gp","name":"Ann Quill"},{"role":"carer","name":"Tom Marsh"},{"role":"neighbour","name":"Ivy Day"}]}`, ""},
 		{`{"q":[{"ref":"R-1","surname":"Marsh","nhs":"9990000018"},{"ref":"R-2","surname":"Quill","nhs":"9990000026"},{"ref":"R-3","surname":"Day","nhs":"9990000034"}]}`, ""},
 		{`{"q":[{"surname":"marsh","town":"leeds"},{"surname":"quill","town":"otley"},{"surname":"day","town":"leeds"}]}`, ""},
 	} {
 		got := string(propose(t, tc.body).Mapping)
+		if strings.Contains(got, "].text | ") {
+			t.Errorf("%s: a question is taken for an answer:\n%s", tc.body, got)
+		}
 		if tc.path == "" && strings.Contains(got, "[where") || tc.path != "" && !strings.Contains(got, "birthDate: '<- "+tc.path) {
 			t.Errorf("%s: no %q in\n%s", tc.body, tc.path, got)
 		}
 	}
-	m, err := xmldoc.New().Decode([]byte(`<F><A ref="pt_dob">14/06/1951</A><A ref="pt_nhs">9990000018</A><A ref="pt_name">Ivy Marsh</A></F>`))
+	m, err := xmldoc.New().Decode([]byte(`<Form id="S-1"><A ref="pt_dob">14/06/1951</A><A ref="pt_nhs">9990000018</A><A ref="pt_name">Ivy Marsh</A></Form>`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := scaffold.Propose(scaffold.Source{Name: "acme", Format: "xml", Year: 2026}, m.Tree)
-	if want := "<- F.A[where @ref = pt_dob].$text | date"; !strings.Contains(string(p.Mapping), want) {
-		t.Errorf("no %s in\n%s", want, p.Mapping)
+	for _, want := range []string{"<- Form.A[where @ref = pt_dob].$text | date", "<- Form.@id | trim | required", "# CHECK: Form.@id was taken for the number"} {
+		if !strings.Contains(string(p.Mapping), want) {
+			t.Errorf("no %s in\n%s", want, p.Mapping)
+		}
 	}
 }
 

@@ -1,6 +1,9 @@
 package scaffold
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // numberWords are words for the number of something, and aboutReferral of what.
 var (
@@ -20,7 +23,7 @@ var (
 // name, by what it stands in, and better nearer to the root. Below 1 it would not.
 func (f field) fitness() int {
 	parent := []string{}
-	if len(f.group) > 0 {
+	if len(f.group) > 0 && !f.ofRoot() {
 		parent = words(f.group[len(f.group)-1])
 	}
 	score := 40
@@ -46,6 +49,10 @@ func (f field) fitness() int {
 	}
 	return score - 3*len(f.group)
 }
+
+// ofRoot reports an attribute of the root of an XML document: it is about the
+// document, whatever that is called.
+func (f field) ofRoot() bool { return strings.HasPrefix(f.name, "@") && len(f.group) == 2 }
 
 // identity is the field that holds the number of the referral, the likeliest
 // first; what else may be it is said.
