@@ -13,7 +13,7 @@ func (Format) Rewrite(text string, value func(string) string) string {
 			s = own
 		}
 	}
-	class, whole := s.classes(), s.whole().classes()
+	class := s.byDivision()
 	var out []byte
 	for text != "" {
 		end := strings.IndexAny(text, "\r\n")
@@ -34,10 +34,7 @@ func (Format) Rewrite(text string, value func(string) string) string {
 		}
 		out = append(out, line[:i]...)
 		for i < len(line) {
-			within := &class
-			if undivided(segment, field, kind) {
-				within = &whole
-			}
+			within := &class[divisionOf(segment, field, kind)]
 			j := i
 			for j < len(line) && (within[line[j]] == plain || within[line[j]] == escaping) {
 				j++

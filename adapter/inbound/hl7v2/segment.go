@@ -16,7 +16,6 @@ type decoder struct {
 	tree   *message.Tree
 	header message.Node // MSH
 	kind   string       // MSH-9 as sent
-	whole  [256]uint8   // classes of bytes in a field without components
 	echo   map[string]string
 	flags  []fault.Issue
 }
@@ -68,8 +67,7 @@ func (d *decoder) sizeHint() int {
 // segments reads the text line by line. Its faults say "segment 3", or the
 // field where one is at fault.
 func (d *decoder) segments() error {
-	class := d.sep.classes()
-	d.whole = d.sep.whole().classes()
+	class := d.sep.byDivision()
 	number, start := 0, 0
 	for i := 0; i <= len(d.text); i++ {
 		if i < len(d.text) && d.text[i] != '\r' && d.text[i] != '\n' {
@@ -103,7 +101,7 @@ func blank(line string) bool {
 func segmentPlace(number int) string { return "segment " + strconv.Itoa(number) }
 
 // segment adds one segment: its Object, then field after field.
-func (d *decoder) segment(class *[256]uint8, line string, number int) error {
+func (d *decoder) segment(class *classes, line string, number int) error {
 	if !named(line) || len(line) > 3 && line[3] != d.sep.field {
 		return fault.New(fault.Malformed, segmentPlace(number),
 			"the line does not start with a segment name and a field separator; a line break inside a text is written \\.br\\")
@@ -125,7 +123,7 @@ func (d *decoder) segment(class *[256]uint8, line string, number int) error {
 		start := i
 		seen := uint8(0)
 		for i < len(line) {
-			c := class[line[i]]
+			c := class[composite][line[i]]
 			if c == endOfField {
 				break
 			}
@@ -133,12 +131,11 @@ func (d *decoder) segment(class *[256]uint8, line string, number int) error {
 			i++
 		}
 		if value := line[start:i]; value != "" {
-			within := class
-			if seen&(endOfComponent|endOfSubcomponent) != 0 && undivided(line[:3], field, seg.Child("2").Value()) {
-				within = &d.whole
-				seen &^= endOfComponent | endOfSubcomponent
+			within := composite
+			if seen&(endOfComponent|endOfSubcomponent) != 0 {
+				within = divisionOf(line[:3], field, seg.Child("2").Value())
 			}
-			if err := d.addField(seg, field, value, within, seen); err != nil {
+			if err := d.addField(seg, field, value, &class[within], seen&^without[within]); err != nil {
 				return err
 			}
 			if number == 1 {

@@ -25,6 +25,10 @@ func TestUndivided(t *testing.T) {
 		{`OBX|1||X^Y||1^a`, "OBX-5.2", "a"},
 		{`CON|1||||I agree & understand ^ fully`, "CON-5", "I agree & understand ^ fully"},
 		{`DG1|1||Z60.2|Isolated & low`, "DG1-4", "Isolated & low"},
+		{`DG1|1||267076002^Lonely & isolated^SCT`, "DG1-3.2", "Lonely & isolated"},
+		{`DG1|1||267076002^Lonely & isolated^SCT`, "DG1-3.3", "SCT"},
+		{`OBX|1|CWE|X^Y||1^a & b^SCT`, "OBX-5.2", "a & b"},
+		{`OBX|1|CWE|71020&IMP^Y||1`, "OBX-3.1.2", "IMP"},
 		{`PID|1||1^^^NHS^NH`, "PID-3.4", "NHS"},
 	} {
 		m, err := hl7v2.New().Decode([]byte(msh + c.segment + "\r"))
