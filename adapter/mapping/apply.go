@@ -57,7 +57,7 @@ const ReferencePrefix = "#key:"
 // Finding is a value that was there but could not be used. Its texts are
 // public: they name places and rules, never values.
 type Finding struct {
-	Code    string // not-a-date, not-a-number, not-a-boolean, not-ods-code, unknown-code, in-the-future, expression-failed, too-long, items-unused, markup-left, words-left, delete-asked
+	Code    string // not-a-date, not-a-number, not-a-boolean, not-ods-code, unknown-code, in-the-future, expression-failed, too-long, items-unused, markup-left, words-left, delete-asked, intention-missing
 	Address string // where in the message: PID-7[1]; all that an expression read: PID-7[1], PID-8[1]
 	Rule    string // where in the mapping: hl7v2-ref/mapping.yaml:12:7
 	Path    string // which element it would have been: Patient.birthDate
