@@ -51,10 +51,18 @@ func messagesCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			rows, err := c.rows(cmd.Context(), out)
+			if err != nil {
+				return err
+			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
 			fmt.Fprintln(w, "ID\tRECEIVED\tSENDER\tMESSAGE\tSTATUS\tREASON")
 			for _, m := range out {
-				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", m.ID, m.Received.Format("2006-01-02 15:04:05"), m.Sender, m.MessageID, state(m), since[m.ID]+firstReason(m.Reasons))
+				name := m.MessageID
+				if row := rows[m.ID]; row != "" {
+					name = strings.TrimSpace(name + " (" + row + ")")
+				}
+				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", m.ID, m.Received.Format("2006-01-02 15:04:05"), m.Sender, name, state(m), since[m.ID]+firstReason(m.Reasons))
 			}
 			return w.Flush()
 		}}
@@ -145,6 +153,13 @@ func showMessage(cmd *cobra.Command, c *client, id string, explain, content bool
 	}
 	fmt.Fprintf(out, "message   %d (%s of sender %s, format %s)\nreceived  %s\nstatus    %s\nmapping   sha256 %s\n",
 		m.ID, m.MessageID, m.Sender, m.Format, m.Received.Format("2006-01-02 15:04:05 MST"), state(m), m.Mapping)
+	rows, err := c.rows(cmd.Context(), []gateway.MessageView{m})
+	if err != nil {
+		return err
+	}
+	if row := rows[m.ID]; row != "" {
+		fmt.Fprintf(out, "file      %s\n", row)
+	}
 	if m.Task != "" {
 		fmt.Fprintf(out, "made      Task/%s, ServiceRequest/%s\n", m.Task, m.Request)
 	}

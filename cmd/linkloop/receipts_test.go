@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/linkloop/linkloop/adapter/app"
+	"github.com/linkloop/linkloop/adapter/batch"
+	"github.com/linkloop/linkloop/adapter/gateway"
 	"github.com/linkloop/linkloop/config"
 )
 
@@ -60,22 +62,60 @@ func TestReceipts(t *testing.T) {
 }
 
 // TestReceiptsCount: the list says how many rows were read and what became of
-// them.
+// them, and messages say which row of which receipt they were first.
 func TestReceiptsCount(t *testing.T) {
 	folder := writeMapping(t, "csv", referralOf("Surname"), nil)
 	a := house(t, func(c *config.Config) {
 		c.Mappings.Folder, c.Senders = folder, []config.Sender{{Name: "rows", Mapping: "m"}}
 	})
+	var ids []string
 	for _, body := range []string{"Surname,Ref\nMarsh,1\n,2\nFenn,3\n", "Surname,Ref\nMarsh,1\nSedge,4\n,5\n,6\n"} {
 		res, err := http.Post(a.BaseURL()+"/intake/rows", "text/csv", strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
 		res.Body.Close()
+		ids = append(ids, path.Base(res.Header.Get("Location")))
 	}
-	out, err := run(t, "receipts", "list", "--server="+a.BaseURL())
+	server := "--server=" + a.BaseURL()
+	out, err := run(t, "receipts", "list", server)
 	if err != nil {
 		t.Fatal(err)
 	}
 	says(t, out, "  complete  3     2         0         1\n", "  complete  4     1         1         2\n")
+	if out, err = run(t, "messages", "list", server); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []string{"2 of receipt " + ids[0], "3 of receipt " + ids[0], "4 of receipt " + ids[0], "3 of receipt " + ids[1], "4 of receipt " + ids[1], "5 of receipt " + ids[1]} {
+		if strings.Count(out, "(row "+row+")") != 1 {
+			t.Errorf("not one message is row %s:\n%s", row, out)
+		}
+	}
+	if out, err = run(t, "messages", "show", strings.Fields(strings.Split(out, "\n")[1])[0], server); err != nil {
+		t.Fatal(err)
+	}
+	says(t, out, "\nfile      row ")
+}
+
+// TestRowOfAFile: what two files could have brought is said of none.
+func TestRowOfAFile(t *testing.T) {
+	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	file := func(id string, offset time.Duration, read int) gateway.ReceiptView {
+		return gateway.ReceiptView{ID: id, Received: at.Add(offset), Counts: &batch.Counts{Read: read}}
+	}
+	for name, tc := range map[string]struct {
+		after time.Duration
+		files []gateway.ReceiptView
+		want  string
+	}{
+		"one":            {14 * time.Microsecond, []gateway.ReceiptView{file("a", 0, 20), file("b", -time.Hour, 20)}, "row 14 of receipt a"},
+		"two that fit":   {14 * time.Microsecond, []gateway.ReceiptView{file("a", 0, 20), file("b", 3*time.Microsecond, 20)}, ""},
+		"later":          {-time.Microsecond, []gateway.ReceiptView{file("a", 0, 20)}, ""},
+		"none":           {time.Second, []gateway.ReceiptView{file("a", 0, 20)}, ""},
+		"without counts": {time.Microsecond, []gateway.ReceiptView{{ID: "a", Received: at}}, ""},
+	} {
+		if got := rowOf(at.Add(tc.after), tc.files); got != tc.want {
+			t.Errorf("%s: %q, want %q", name, got, tc.want)
+		}
+	}
 }
