@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -74,6 +75,15 @@ func TestMLLP(t *testing.T) {
 	}
 	h.want(h.call("POST", "/intake/hl7v2-ref", referral(1, "9990000379")), 200)
 	h.task(1) // the same bytes by another way are the same message
+	lines := bytes.ReplaceAll(referral(1, "9990000379"), []byte("\r"), []byte("\r\n"))
+	twice := append(referral(1, "9990000379"), bytes.TrimSuffix(referral(1, "9990000379"), []byte("\r"))...)
+	for _, body := range [][]byte{lines, twice} { // and so they are with other line ends
+		r := h.want(h.call("POST", "/intake/hl7v2-ref", body), 200)
+		if bytes.Count(r.body, []byte("MSA|AA|")) != bytes.Count(body, []byte("MSH")) {
+			t.Errorf("%q", r.body)
+		}
+	}
+	h.task(1)
 
 	// What cannot be read is AR, what nobody is named in AE, and the connection stays.
 	if codes, _ := acknowledged(t, c, []byte("hello")); codes != "AR" {
