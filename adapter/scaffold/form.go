@@ -23,6 +23,7 @@ type question struct {
 	value     string // of the key in its item
 	describes bool   // it says what is asked, and not what was answered
 	again     bool   // the same question stands further up
+	lost      bool   // no path can say which question it is
 }
 
 const (
@@ -78,7 +79,7 @@ func ask(list []field) {
 			if g.outer != f.list || value == "" {
 				continue
 			}
-			q := &question{form: f, value: value, describes: f.describes(g), again: first[value] != g.outerItem}
+			q := &question{form: f, value: value, describes: f.describes(g), again: first[value] != g.outerItem, lost: !writable(value)}
 			list[i].asked = q
 			if q.describes {
 				list[i].words = nil
@@ -181,7 +182,7 @@ func keyed(values []field, items int) (score int, inWords bool) {
 	seen := map[string]bool{}
 	keys, telling := 0, 0
 	for _, f := range values {
-		if len(f.value) > maxQuestion || strings.ContainsAny(f.value, "\"\\\n]") || proven(f) {
+		if proven(f) {
 			return 0, false
 		}
 		seen[f.value] = true
@@ -203,6 +204,9 @@ func keyed(values []field, items int) (score int, inWords bool) {
 	return 0, false
 }
 
+// writable reports a question that a path can hold.
+func writable(v string) bool { return len(v) <= maxQuestion && !strings.ContainsAny(v, "\"\\\n]") }
+
 // proven reports a value that is somebody's, whatever it is called.
 func proven(f field) bool {
 	k := kindOf(field{value: f.value})
@@ -220,6 +224,8 @@ func (w *writer) aside(all []field) {
 			w.ignored = append(w.ignored, f.path)
 		case named(q.value, names):
 			w.doubt("a question of %s holds somebody's name, and nothing is proposed for its answer", q.list)
+		case q.lost && !q.describes:
+			w.doubt("the question of %s cannot stand in a path, and nothing is proposed for its answer", f.where)
 		case q.again && !q.describes:
 			w.doubt("%s holds the question %s more than once: the first is read", q.list, q.key)
 		}

@@ -95,6 +95,10 @@ func TestNamesInForms(t *testing.T) {
 	if all := strings.Join(p.Checks, "\n"); !strings.Contains(all, "a question of q holds somebody's name") {
 		t.Error(all)
 	}
+	long := propose(t, `{"q":[{"question":"NHS number","answer":"9990000018"},{"question":"Date of birth","answer":"14/06/1951"},{"question":"Say \"yes\" here [1]","answer":"yes"},{"question":"`+strings.Repeat("Why ", 40)+`","answer":"no"}]}`)
+	if got := string(long.Mapping); !strings.Contains(got, `q[where question = "Date of birth"].answer | date`) || strings.Count(got, "cannot stand in a path") != 2 || strings.Contains(got, "Say") {
+		t.Error(got)
+	}
 	for _, body := range []string{
 		`{"nhs":"9990000018","files":[{"file":"address.pdf","size":"9"},{"file":"gp-letter.pdf","size":"8"},{"file":"tom-quillfeather.jpg","size":"7"}]}`,
 		`{"nhs":"9990000018","l":[{"ref":"gp","v":"1"},{"ref":"tom_quillfeather","v":"2"},{"ref":"ann_quillfeather","v":"3"},{"ref":"zoe_quillfeather","v":"4"},{"ref":"kim_quillfeather","v":"5"}]}`,

@@ -36,7 +36,7 @@ func proposable(t *message.Tree) []field {
 	for _, f := range all {
 		switch {
 		case f.asked != nil:
-			if !f.asked.describes && !f.asked.again && !named(f.asked.value, names) && (f.depth == 1 || !answered[f.outerItem+f.path]) {
+			if !f.asked.describes && !f.asked.again && !f.asked.lost && !named(f.asked.value, names) && (f.depth == 1 || !answered[f.outerItem+f.path]) {
 				answered[f.outerItem+f.path] = true
 				out = append(out, f.answer())
 			}
