@@ -77,21 +77,53 @@ func (s sheet) usual() []int {
 	return out
 }
 
-// unusual says which rows have another number of columns, or nothing.
-func (s sheet) unusual() string {
-	var lines []string
+// marks are first cells of lines that are no rows, as senders write them.
+var marks = []string{"HDR", "HEAD", "HEADER", "H", "FH", "FHS", "BHS", "BOF", "TRL", "TRAILER", "T", "FT", "FTS", "BTS", "FTR", "FOOTER", "EOF", "END", "TOTAL", "00", "99"}
+
+// passes are the marks of lines in front of the rows and behind them, where no
+// row begins with the same.
+func (s sheet) passes() []string {
+	usual := s.usual()
+	var out []string
 	for i, cells := range s.rows {
-		if len(cells) != s.width {
-			lines = append(lines, fmt.Sprintf("line %d has %d", s.lines[i], len(cells)))
+		mark := strings.TrimSpace(cells[0])
+		between := len(usual) > 0 && i > usual[0] && i < usual[len(usual)-1]
+		if between || len(cells) == s.width || !slices.Contains(marks, strings.ToUpper(mark)) || slices.Contains(out, mark) ||
+			slices.ContainsFunc(usual, func(u int) bool { return strings.TrimSpace(s.rows[u][0]) == mark }) {
+			continue
+		}
+		out = append(out, mark)
+	}
+	return out
+}
+
+// unusual says which rows have another number of columns, or nothing.
+func (s sheet) unusual(passes []string) string {
+	var lines []string
+	passed := 0
+	for i, cells := range s.rows {
+		if len(cells) == s.width {
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("line %d has %d", s.lines[i], len(cells)))
+		if slices.Contains(passes, strings.TrimSpace(cells[0])) {
+			passed++
 		}
 	}
 	if len(lines) == 0 {
 		return ""
 	}
+	advice := "each of them would be refused; lines that are no rows are passed over when passes under csv lists their first cells"
+	switch {
+	case passed == len(lines):
+		advice = "passes under csv lists their first cells, so they are passed over"
+	case passed > 0:
+		advice = "those whose first cells passes under csv lists are passed over, and the others would be refused"
+	}
 	if more := len(lines) - maxNamed; more > 0 {
 		lines = append(lines[:maxNamed], fmt.Sprintf("and %d more", more))
 	}
-	return fmt.Sprintf("most rows have %d columns, but %s: a preamble, a trailer, or rows that are broken. Each of them would be refused", s.width, strings.Join(lines, ", "))
+	return fmt.Sprintf("most rows have %d columns, but %s: a preamble, a trailer, or rows that are broken; %s", s.width, strings.Join(lines, ", "), advice)
 }
 
 // maxNamed bounds the rows of another width that are named.
@@ -130,21 +162,30 @@ func rowsOf(sample []byte) (f inbound.Format, block string, whole, first []byte,
 	case len(rows) > 1:
 		first = append(first, cut(usual[1])...)
 	}
-	if strange := table.unusual(); strange != "" {
+	o.Passes = table.passes()
+	if strange := table.unusual(o.Passes); strange != "" {
 		checks = append(checks, strange)
+	}
+	if len(o.Passes) > 0 {
+		lines = append(lines, "passes: "+quotedList(o.Passes))
 	}
 	if len(absent) > 0 {
 		o.Absent = append(absent, "NULL", `\N`)
-		quoted := make([]string, len(o.Absent))
-		for i, a := range o.Absent {
-			quoted[i] = "'" + strings.ReplaceAll(a, "'", "''") + "'"
-		}
-		lines = append(lines, "absent: ["+strings.Join(quoted, ", ")+"]")
+		lines = append(lines, "absent: "+quotedList(o.Absent))
 	}
 	if len(lines) > 0 {
 		block = fmt.Sprintf("csv:\n  %s\n", strings.Join(lines, "\n  "))
 	}
 	return csvdoc.New(o), block, whole, first, checks
+}
+
+// quotedList is a list of YAML.
+func quotedList(texts []string) string {
+	quoted := make([]string, len(texts))
+	for i, t := range texts {
+		quoted[i] = "'" + strings.ReplaceAll(t, "'", "''") + "'"
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
 }
 
 // plainRows are rows in UTF-8 with line feeds alone, within cells too, as they
