@@ -187,9 +187,12 @@ func (m *Mapping) Attempt(t *message.Tree, c Context) (*Result, error) {
 	if m.by != nil {
 		e.caseOf = e.one(m.by.value, res)
 	}
-	if e.intent(res); e.err != nil {
-		return nil, e.err
+	e.intent(res)
+	unknown := e.err // what the message wants; what it would be is made all the same
+	if unknown != nil && unknown.Kind != fault.Unmappable {
+		return nil, unknown
 	}
+	e.err = nil
 	e.today = dayOf(res.Sent, c.Received)
 	for i := range m.resources {
 		if e.resource(i, res); e.err != nil {
@@ -205,6 +208,9 @@ func (m *Mapping) Attempt(t *message.Tree, c Context) (*Result, error) {
 	e.leftOver(res)
 	e.tellDeletions(res.Intention)
 	res.Findings, res.Missing = e.findings, e.missing
+	if unknown != nil {
+		return res, unknown
+	}
 	if len(e.missing) > 0 && !m.isBrief(res.Intention) {
 		return res, &fault.Fault{Kind: fault.Unmappable, Issues: e.missing}
 	}

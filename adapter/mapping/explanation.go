@@ -26,6 +26,8 @@ type Explanation struct {
 	Unmapped []Unused  `json:"unmapped"` // of the message, by no element
 	Refused  []Reason  `json:"refused,omitempty"`
 	Flags    []Reason  `json:"flags,omitempty"` // what is not right beside the findings
+
+	asks bool // the mapping has a rule for what messages want
 }
 
 // Unused is a place of a message that no element came from.
@@ -102,7 +104,7 @@ func (e *Explanation) Judge(refused, flags []fault.Issue) {
 // Explained explains a result of the mapping as a whole.
 func (m *Mapping) Explained(t *message.Tree, r *Result) Explanation {
 	e := Explanation{
-		Mapping: m.name, Title: m.title, Version: m.version, Hash: m.hash, Wants: r.Intention, Sent: r.Sent,
+		Mapping: m.name, Title: m.title, Version: m.version, Hash: m.hash, Wants: r.Intention, Sent: r.Sent, asks: m.intention != nil,
 		Steps: m.Explain(t, r), Findings: r.Findings, Unmapped: []Unused{},
 	}
 	if e.Findings == nil {
@@ -120,6 +122,10 @@ func (m *Mapping) Explained(t *message.Tree, r *Result) Explanation {
 // WriteText prints the explanation as tables.
 func (e Explanation) WriteText(w io.Writer) error {
 	switch {
+	case e.Wants == "" && e.asks && len(e.Refused) > 0:
+		fmt.Fprintln(w, "What the message wants is not known.")
+	case e.Wants == "" && e.asks:
+		fmt.Fprintln(w, "The message does not say what it wants, and counts as a new referral.")
 	case e.Wants == "":
 		fmt.Fprintln(w, "The message counts as a new referral: the mapping has no intention.")
 	case e.Sent != "":

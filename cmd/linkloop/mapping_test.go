@@ -257,6 +257,25 @@ func TestMappingExplainJudges(t *testing.T) {
 	}
 }
 
+// TestMappingExplainIntention: a message of which it is not known what it wants is
+// shown all the same, and the first line does not call it new.
+func TestMappingExplainIntention(t *testing.T) {
+	folder := writeMapping(t, "json\nintention: <- do | code(do)", referralOf("s"), map[string]string{
+		"m/vocabulary/do.json": `{"resourceType":"ConceptMap","group":[{"target":"urn:x","element":[{"code":"add","target":[{"code":"new"}]}]}]}`,
+		"other.json":           `{"s": "Marsh", "do": "other"}`,
+		"silent.json":          `{"s": "Marsh"}`,
+	})
+	out, err := run(t, "mapping", "explain", "m", filepath.Join(folder, "other.json"), "--folder", folder)
+	if !errors.As(err, &quietError{}) {
+		t.Errorf("%v", err)
+	}
+	says(t, out, "What the message wants is not known.\n", "Marsh", "would be refused:\n  the message wants something that this mapping does not know")
+	if out, err = run(t, "mapping", "explain", "m", filepath.Join(folder, "silent.json"), "--folder", folder); err != nil {
+		t.Error(err)
+	}
+	says(t, out, "The message does not say what it wants, and counts as a new referral.\n", "intention-missing")
+}
+
 // writeMapping makes a folder with one mapping and its files.
 func writeMapping(t *testing.T, format, rules string, files map[string]string) (folder string) {
 	t.Helper()
