@@ -254,6 +254,9 @@ func (s *Service) decide(tx store.Tx, sender Sender, sub Submission, msg *inboun
 			v = made
 		}
 	}
+	if row.Received.After(tx.Time()) {
+		row.Received = tx.Time() // the store's clock is another one, and what a message makes is not made before it comes
+	}
 	answer := inbound.Answer{Fault: f, Flags: v.flags, State: v.state, Base: s.cfg.BaseURL, At: tx.Time(), MessageID: row.ID}
 	if d != nil {
 		answer.Intention = d.intention

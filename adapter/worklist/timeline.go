@@ -38,16 +38,26 @@ func (s *Service) Timeline(ctx context.Context, task string) ([]referral.Event, 
 			return err
 		}
 		events = append(events, states...)
-		deliveries, err := deliveryEvents(r, task)
+		deliveries, err := deliveryEvents(r, task, page.Versions)
 		events = append(events, deliveries...)
 		return err
 	})
-	// What one transaction did differs by microseconds and is told in the order
-	// in which people see it.
-	slices.SortStableFunc(events, func(a, b referral.Event) int {
-		return a.At.Truncate(time.Millisecond).Compare(b.At.Truncate(time.Millisecond))
-	})
+	slices.SortStableFunc(events, func(a, b referral.Event) int { return a.At.Compare(b.At) })
 	return events, err
+}
+
+// sameDecision is how far apart the times of what one decision wrote lie at most.
+const sameDecision = time.Millisecond
+
+// owedAt is when a delivery became owed: with the change of the Task that owes it,
+// which the same decision wrote some microseconds later.
+func owedAt(d store.Delivery, task []store.Version) time.Time {
+	for _, v := range task {
+		if !v.Updated.Before(d.Created) && v.Updated.Sub(d.Created) < sameDecision {
+			return v.Updated
+		}
+	}
+	return d.Created
 }
 
 // maxMessages bounds the messages about one referral that are told of.
@@ -147,16 +157,17 @@ func owner(task *element.Value) string {
 	return ref
 }
 
-func deliveryEvents(r store.Reader, task string) ([]referral.Event, error) {
+func deliveryEvents(r store.Reader, task string, versions []store.Version) ([]referral.Event, error) {
 	list, err := r.Deliveries().List(store.DeliveryFilter{Task: task, Limit: 100})
 	if err != nil {
 		return nil, err
 	}
 	var out []referral.Event
 	for _, d := range list {
-		out = append(out, referral.Event{At: d.Created, What: "write-back owed", Who: "practice " + d.Lane, Ref: d.Channel})
+		owed := owedAt(d, versions)
+		out = append(out, referral.Event{At: owed, What: "write-back owed", Who: "practice " + d.Lane, Ref: d.Channel})
 		if d.Attempts == 0 && (d.State == store.Dead || d.State == store.Held) {
-			out = append(out, referral.Event{At: d.Created, What: "write-back in front of a human: " + d.Reason, Ref: d.Channel})
+			out = append(out, referral.Event{At: owed, What: "write-back in front of a human: " + d.Reason, Ref: d.Channel})
 		}
 		attempts, err := r.Deliveries().Attempts(d.ID)
 		if err != nil {
