@@ -85,6 +85,12 @@ func TestDeletionAsked(t *testing.T) {
 	if got := h.who(task).TextAt("telecom.value"); got != "01943 490123" {
 		t.Errorf("the telephone is %q", got)
 	}
+	// Of what is not here nothing can be deleted.
+	h.want(h.call("POST", "/intake/hl7v2-ref", event(2, "I12", 4, "^PRN^PH^^^^^^^^^01943 490123", "", "9990000379", "9990000387")), 200)
+	h.want(h.call("POST", "/intake/hl7v2-ref", event(2, "I13", 5, "^PRN^PH^^^^^^^^^01943 490123", `""`, "9990000379", "9990000387")), 200)
+	if task := h.want(h.call("GET", "/fhir/Task/"+h.task(2), nil), 200).value(t); tagged(task, "delete-asked") {
+		t.Errorf("what is not here is asked to be deleted: %s", noted(task))
+	}
 }
 
 // TestEnhancedModeOnTheWire: every pair of MSH-15 and MSH-16 (table 0155) for a

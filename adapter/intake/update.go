@@ -50,7 +50,11 @@ func (s *Service) modify(tx store.Tx, sender Sender, sub Submission, d *draft, k
 	if e.request.Updated.After(e.word.written) && d.sent.known() && d.sent.last.Before(e.request.Updated) {
 		return nil, refuse(fault.Conflict, identifierOf(d), "the referral was changed here after this message was made; read it, then send the update again")
 	}
-	u := &update{plan: plan{flags: d.flags}, s: s, tx: tx, d: d, e: e}
+	flags, err := e.concerned(tx, d.flags)
+	if err != nil {
+		return nil, err
+	}
+	u := &update{plan: plan{flags: flags}, s: s, tx: tx, d: d, e: e}
 	if err := u.run(sender.Name); err != nil {
 		return nil, err
 	}
@@ -62,6 +66,36 @@ func (s *Service) modify(tx store.Tx, sender Sender, sub Submission, d *draft, k
 		flags: u.plan.flags, task: e.task.ID, request: e.request.ID,
 		state: state(u.task, u.request, store.Version{Updated: tx.Time()}),
 	}, nil
+}
+
+// flagDeletion is the finding of a mapping that the message asks to delete a
+// value.
+const flagDeletion = "delete-asked"
+
+// concerned are the flags of an update without what it asks to delete of values
+// that are not here: some senders fill every field that they do not use so.
+func (e *earlier) concerned(tx store.Tx, flags []fault.Issue) ([]fault.Issue, error) {
+	if !slices.ContainsFunc(flags, func(f fault.Issue) bool { return f.Code == flagDeletion }) {
+		return flags, nil
+	}
+	here := map[string]*element.Value{"ServiceRequest": e.request.root, "Task": e.task.root}
+	if key, ok := reference(e.request.root.TextAt("subject.reference")); ok {
+		person, _, err := hold(tx, key)
+		if err != nil {
+			return nil, err
+		}
+		here["Patient"] = person.root
+	}
+	return slices.DeleteFunc(slices.Clone(flags), func(f fault.Issue) bool {
+		typ, path, _ := strings.Cut(f.Expression, ".")
+		root := here[typ]
+		if f.Code != flagDeletion || root == nil {
+			return false
+		}
+		name, _, _ := strings.Cut(path, ".")
+		name, _, _ = strings.Cut(name, "[")
+		return root.Get(name) == nil
+	}), nil
 }
 
 // update is one update at work.
