@@ -209,7 +209,7 @@ func (a *anonymiser) harmless(v string) bool {
 	}
 	_, isDate := layoutOf(v)
 	switch {
-	case fewDigits.MatchString(v) && !isDate, MeansNothing(v), a.known.holds(v), a.stay[v], a.fhir && ofFHIR()[v]:
+	case fewDigits.MatchString(v) && !isDate && !slices.ContainsFunc(fields, func(f field) bool { return kindOf(f) == addressLine }), MeansNothing(v), a.known.holds(v), a.stay[v], a.fhir && ofFHIR()[v]:
 		return true
 	case slices.ContainsFunc(fields, func(f field) bool { return f.tells() && speaksOfKinds(f.value) }):
 		return true
@@ -282,6 +282,9 @@ func (a *anonymiser) make(v string) string {
 			return a.postcode()
 		}
 	case addressLine:
+		if strings.Trim(v, "0123456789") == "" {
+			return a.ident(v)
+		}
 		if !strings.ContainsAny(v, ",\n") {
 			return a.whole(func(n int) string { return fmt.Sprintf("%d Quetzal Lane", n+1) }, k)
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/linkloop/linkloop/adapter/message"
 	"github.com/linkloop/linkloop/adapter/nhs"
@@ -315,10 +316,17 @@ func longAgo(v string) bool {
 
 var birthWords = []string{"dob", "birth", "birthdate", "dateofbirth", "born"}
 
-// numbered reports digits about as many as an NHS number has.
+// numbered reports digits about as many as an NHS number has, with a letter
+// among them at most.
 func (f field) numbered() bool {
 	digits := len(onlyDigits(f.value))
-	return digits >= 6 && digits <= 12 && strings.Trim(f.value, "0123456789 -.") == ""
+	others := strings.Map(func(r rune) rune {
+		if strings.ContainsRune("0123456789 -.", r) {
+			return -1
+		}
+		return r
+	}, f.value)
+	return digits >= 6 && digits <= 12 && utf8.RuneCountInString(others) <= 1
 }
 
 // oddDate reports a text with a year or a day in it that is no date in a form

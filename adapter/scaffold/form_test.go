@@ -99,6 +99,11 @@ func TestNamesInForms(t *testing.T) {
 	if got := string(long.Mapping); !strings.Contains(got, `q[where question = "Date of birth"].answer | date`) || strings.Count(got, "cannot stand in a path") != 2 || strings.Contains(got, "Say") {
 		t.Error(got)
 	}
+	unknown := `{"q":[{"question":"Name","answer":"Ivy Day"},{"question":"NHS number","answer":"9990000018"},{"question":"Is Tom Quillfeather the carer?","answer":"Yes"}]}`
+	made, err := propose(t, unknown).Anonymous(jsondoc.New(), unknown)
+	if err != nil || strings.Contains(made, "Quillfeather") || !strings.Contains(made, `"question":"NHS number"`) {
+		t.Errorf("%v: %s", err, made)
+	}
 	for _, body := range []string{
 		`{"nhs":"9990000018","files":[{"file":"address.pdf","size":"9"},{"file":"gp-letter.pdf","size":"8"},{"file":"tom-quillfeather.jpg","size":"7"}]}`,
 		`{"nhs":"9990000018","l":[{"ref":"gp","v":"1"},{"ref":"tom_quillfeather","v":"2"},{"ref":"ann_quillfeather","v":"3"},{"ref":"zoe_quillfeather","v":"4"},{"ref":"kim_quillfeather","v":"5"}]}`,

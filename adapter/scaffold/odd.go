@@ -16,8 +16,9 @@ var dateNames = append([]string{"date", "datetime", "time", "when", "timestamp"}
 var (
 	datePart = regexp.MustCompile(`\p{L}+|[0-9]+`)
 	// dateWords are words beside a date that tell nothing of it.
-	dateWords = strings.Fields("of in about around approx approximately circa early late mid before after spring summer autumn winter the unknown year years old aged age and")
-	ordinals  = map[string][]int{"st": {21, 31}, "nd": {22}, "rd": {23}, "th": {14, 16}}
+	dateWords = strings.Fields(`of in about around approx approximately circa early late mid before after spring summer autumn winter the unknown year years old aged age and
+		mon monday tue tues tuesday wed wednesday thu thur thurs thursday fri friday sat saturday sun sunday`)
+	ordinals = map[string][]int{"st": {21, 31}, "nd": {22}, "rd": {23}, "th": {14, 16}}
 )
 
 // odd reports a value that stands where dates do and is none that is known.
