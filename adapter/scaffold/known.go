@@ -61,9 +61,12 @@ var (
 	standardURL = regexp.MustCompile(`^https?://(?:hl7\.org/fhir|terminology\.hl7\.org|fhir\.hl7\.org\.uk|fhir\.nhs\.uk|snomed\.info/sct|loinc\.org|unitsofmeasure\.org|www\.w3\.org|www\.datadictionary\.nhs\.uk)(?:/[A-Za-z0-9/._-]*)?$`)
 )
 
+// comments are lines of a mapping that may name places of a sample no rule reads.
+var comments = regexp.MustCompile(`(?m)^ *#.*$`)
+
 // read takes what stands in a file of a mapping.
 func (k *known) read(file []byte) {
-	text := string(file)
+	text := comments.ReplaceAllString(string(file), "")
 	add := func(s string) {
 		if s = strings.TrimSpace(strings.Trim(strings.TrimSpace(s), `"'`)); s != "" && len(s) <= 200 {
 			k.words[strings.ToLower(s)] = true

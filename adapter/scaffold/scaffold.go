@@ -60,7 +60,7 @@ func Propose(src Source, t *message.Tree) *Proposal {
 	}
 	w.write()
 	p := &Proposal{Mapping: []byte(w.head() + w.b.String()), Vocabulary: w.tables, Found: w.found, Checks: w.unsure, fields: every, tree: t, known: newKnown(), codes: w.sharedCodes()}
-	p.Known(comments.ReplaceAll(p.Mapping, nil))
+	p.Known(p.Mapping)
 	for _, table := range w.tables {
 		p.Known(table)
 	}
@@ -71,9 +71,6 @@ func Propose(src Source, t *message.Tree) *Proposal {
 	}
 	return p
 }
-
-// comments are lines of a mapping that hold more of the sample than its rules do.
-var comments = regexp.MustCompile(`(?m)^ *#.*\n`)
 
 // Sample is the part of a Proposal for a message that has a mapping already:
 // what makes it anonymous. Standard is whether its format is a standard, in which
