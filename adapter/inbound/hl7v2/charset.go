@@ -83,7 +83,8 @@ func declaredSet(m *inbound.Message) (declared, set string) {
 		return "", ""
 	}
 	declared = m.Echo["MSH-18"]
-	if sep, err := parseSeparators([]byte("MSH" + m.Echo["separators"])); err == nil && sep.repetition != 0 {
+	separators := m.Echo["separators"]
+	if sep, err := parseSeparators([]byte("MSH" + separators)); err == nil && sep.repetition != 0 {
 		declared, _, _ = strings.Cut(declared, string(rune(sep.repetition)))
 	}
 	set = setName(declared)
@@ -98,7 +99,7 @@ func declaredSet(m *inbound.Message) (declared, set string) {
 	default:
 		return "", ""
 	}
-	if strings.ContainsFunc(declared, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+	if strings.ContainsAny(declared, separators) || strings.ContainsFunc(declared, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 		declared = table // what else stands there is not repeated
 	}
 	return declared, set
