@@ -544,8 +544,8 @@ func (a *anonymiser) namesMembers(t *message.Tree) string {
 }
 
 var (
-	families = []string{"Testperson", "Madeup", "Exemplar", "Pretend"}
-	givens   = []string{"Amelia", "Barnaby", "Cecily", "Dudley"}
+	families = []string{"Testperson", "Madeup", "Exemplar", "Pretend", "Notreal", "Imagined", "Invented", "Nobody"}
+	givens   = []string{"Amelia", "Barnaby", "Cecily", "Dudley", "Edwin", "Flora", "Gilbert", "Hester"}
 )
 
 // testNumber is the n-th NHS number of the range that is never given to

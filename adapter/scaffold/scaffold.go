@@ -88,6 +88,9 @@ func Sample(t *message.Tree, standard bool, made map[string]string, codes map[st
 		if name == "" && (kindOf(*f) == unclear || kindOf(*f) == orgName) {
 			name = elementName(made[f.where])
 		}
+		if name == "full name" && strings.EqualFold(f.value, "self") {
+			name = "" // nobody else refers
+		}
 		if name != "" {
 			f.words, f.above = words(name), nil
 		}

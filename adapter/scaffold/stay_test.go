@@ -30,6 +30,16 @@ func TestWhatTellsPartsApartStays(t *testing.T) {
 			t.Errorf("%s became %s", in, made)
 		}
 	}
+	for _, in := range []string{`{"by":"Self"}`, `{"surname":"Self","by":"Self"}`} {
+		m, err := jsondoc.New().Decode([]byte(in))
+		if err != nil {
+			t.Fatal(err)
+		}
+		made, err := scaffold.Sample(m.Tree, false, map[string]string{"by": "Practitioner.name[0].text"}, nil).Anonymous(jsondoc.New(), in)
+		if named := strings.Contains(in, "surname"); err != nil || strings.Contains(made, "Self") == named {
+			t.Errorf("%s became %s, %v", in, made, err)
+		}
+	}
 	for _, in := range []string{
 		`{"answers":[{"ref":"pt_name","text":"Ivy Quill"},{"ref":"pt_nhs","text":"9990000018"},{"ref":"dob_quill","text":"14/06/1951"}]}`,
 		`{"answers":[{"type":"text","name":"Quill"},{"type":"quill","name":"Marsh"},{"type":"text","name":"Day"}]}`,
