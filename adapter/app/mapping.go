@@ -100,10 +100,12 @@ func testMapping(fsys fs.FS, m *mapping.Mapping, updateIn string, usage *mapping
 	}
 	t.Examples = len(examples)
 	outcomes := m.Test(examples, decoder(m))
+	checks, err := newChecks()
+	if err != nil {
+		return err
+	}
 	for i := range outcomes {
-		if outcomes[i].Misfits, err = misfits(m, outcomes[i]); err != nil {
-			return err
-		}
+		outcomes[i].Misfits = checks.misfits(m, outcomes[i])
 	}
 	// What is refused comes first: it hides all else that is to be seen.
 	slices.SortStableFunc(outcomes, func(a, b mapping.Outcome) int { return cmp.Compare(refusal(b), refusal(a)) })

@@ -106,6 +106,9 @@ func (s *Service) prepare(sender Sender, sub Submission, msg *inbound.Message, d
 		return s.brief(d, out, msg.Tree, patient, request, task)
 	}
 	if f := whole(patient, request, task); f != nil {
+		if more := s.check(out.Resources, msg.Tree); more != nil {
+			f.Issues = append(f.Issues, more.Issues...)
+		}
 		return nil, f
 	}
 	if d.intention == referral.New && nobody(patient) {

@@ -66,7 +66,10 @@ func TestMappingExample(t *testing.T) {
 func TestMappingTestOfRefusal(t *testing.T) {
 	folder := t.TempDir()
 	for name, text := range map[string]string{
-		"mapping.yaml":         "mapping: m\ntitle: t\nversion: '1'\nformat: json\naccepts: ['*']\nresources:\n  p:\n    resourceType: Patient\n    name: [{family: <- sn | required(\"a surname is needed\")}]\n    birthDate: <- dob\n",
+		"mapping.yaml": "mapping: m\ntitle: t\nversion: '1'\nformat: json\naccepts: ['*']\nresources:\n  p:\n    resourceType: Patient\n    name: [{family: <- sn | required(\"a surname is needed\")}]\n    birthDate: <- dob\n" +
+			"  r:\n    resourceType: ServiceRequest\n    status: active\n    intent: order\n    code: {text: x}\n    subject: -> p\n    authoredOn: '2026-03-02'\n    requester: {display: GP}\n" +
+			"  t:\n    resourceType: Task\n    status: requested\n    intent: order\n    code: {coding: [{system: 'http://hl7.org/fhir/CodeSystem/task-code', code: fulfill}]}\n" +
+			"    focus: -> r\n    for: -> p\n    authoredOn: '2026-03-02'\n    requester: {display: GP}\n",
 		"examples/a.txtar":     "Differs.\n-- in.json --\n{\"sn\":\"x\"}\n-- want.json --\n{\"resources\": {}}\n",
 		"examples/b.txtar":     "Refused.\n-- in.json --\n{}\n-- want.json --\n{\"resources\": {\"p\": {\"resourceType\": \"Patient\"}}}\n",
 		"examples/wrong.txtar": "Would be refused.\n-- in.json --\n{\"sn\":\"x\",\"dob\":\"3 May\"}\n-- want.json --\n{\"resources\": {}}\n",
