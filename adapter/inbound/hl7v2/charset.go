@@ -102,6 +102,9 @@ func declaredSet(m *inbound.Message) (declared, set string) {
 	if strings.ContainsAny(declared, separators) || strings.ContainsFunc(declared, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 		declared = table // what else stands there is not repeated
 	}
+	if strings.ContainsAny(declared, separators) {
+		return "", "" // its name cannot be written between these
+	}
 	return declared, set
 }
 
