@@ -441,6 +441,9 @@ func layoutOf(text string) (int, bool) {
 
 // dateOf is the day that a text says, and in which layout; its index.
 func dateOf(text string) (layout int, at time.Time, ok bool) {
+	if text == "" || text[0] < '0' || text[0] > '9' {
+		return 0, time.Time{}, false // every layout begins with a digit
+	}
 	ordinal := ordinalDay.MatchString(text)
 	if ordinal {
 		text = ordinalDay.ReplaceAllString(text, "$1")

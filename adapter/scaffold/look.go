@@ -279,7 +279,10 @@ func (w *writer) anothers(f field) bool {
 	}
 	near := max(w.near(f), common(w.called, f.group))
 	return slices.ContainsFunc(w.all, func(g field) bool {
+		if common(g.group, f.group) <= near {
+			return false
+		}
 		k := kindOf(g)
-		return (k == familyName || k == fullName || k == givenName) && common(g.group, f.group) > near
+		return k == familyName || k == fullName || k == givenName
 	})
 }
