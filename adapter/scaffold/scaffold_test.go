@@ -93,6 +93,8 @@ func TestRules(t *testing.T) {
 		{`{"x":"3.7.51"}`, `birthDate: '<- x | date("d.M.yy", "yy from 1927")'`},
 		{`{"referral":{"x":"3.7.51","sent":"1.2.26"}}`, `authoredOn: '<- referral.sent |`},
 		{`{"ph":"home 01632 960123, mob 07700 900123 after 6"}`, "- $each: ph | phones\n"},
+		{`{"phones":["H:01632 960123","M:07700 900123 after 6"]}`, `<- each phones | phones(rest) | join("; ")`},
+		{`{"tel":"E:kim@example.org"}`, `<- tel | replace("E:", "") | trim`},
 		{`{"x":"12 Larkspur Row, Leeds, LS6 2AA"}`, "postalCode: <- x | addressPostcode"},
 		{`{"why":"<p>Lonely since May &amp; tired</p>"}`, "- text: <- why | html"},
 		{`{"subj":{"n":"9990000018","name":"Ivy Marsh"},"usr":{"name":"Pat Thistle","tel":"01632 960001"},"tel":"07700 900123"}`, "value: <- tel | trim"},

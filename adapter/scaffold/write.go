@@ -253,10 +253,18 @@ func (w *writer) telecom(depth int, who about) {
 		}
 	}
 	for _, f := range mails {
+		reads := " | trim"
+		if m := mailPrefix.FindString(f.value); m != "" {
+			reads = fmt.Sprintf(" | replace(%q, \"\") | trim", m)
+			w.doubt("%s has %s in front of an e-mail address; other messages may have other letters there", f.path, m)
+		}
 		w.line(depth+1, "- system: email")
-		w.line(depth+1, "  value: %s", rule(f.path+" | trim"))
+		w.line(depth+1, "  value: %s", rule(f.path+reads))
 	}
 }
+
+// mailPrefix is a word for the kind in front of an e-mail address.
+var mailPrefix = regexp.MustCompile(`^(?i:e|em|email|e-mail|mail|mailto):`)
 
 // several writes the telephone numbers and e-mail addresses of one text, one for
 // each that the sample has.
@@ -268,6 +276,8 @@ func (w *writer) several(depth int, f field) {
 		w.line(depth, "  use: <- . | contactUse")
 		if f.list == "" {
 			w.rests = append(w.rests, f.path)
+		} else {
+			w.rests = append(w.rests, "each "+f.path)
 		}
 		w.doubt("%s holds telephone numbers among words; the numbers are taken but for those of other people, and the words are put into a note", f.path)
 		return
