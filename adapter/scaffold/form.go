@@ -3,8 +3,8 @@ package scaffold
 import (
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -205,7 +205,9 @@ func keyed(values []field, items int) (score int, inWords bool) {
 }
 
 // writable reports a question that a path can hold.
-func writable(v string) bool { return len(v) <= maxQuestion && !strings.ContainsAny(v, "\"\\\n]") }
+func writable(v string) bool {
+	return len(v) <= maxQuestion && !strings.ContainsAny(v, `"\]`) && !strings.ContainsFunc(v, unicode.IsControl)
+}
 
 // proven reports a value that is somebody's, whatever it is called.
 func proven(f field) bool {
@@ -265,7 +267,7 @@ var formWords = []string{"referral", "referrals", "form", "patient", "client", "
 func (f field) answer() field {
 	key := f.asked.value
 	if !bareKey.MatchString(key) || key == "or" {
-		key = strconv.Quote(key)
+		key = `"` + key + `"` // writable: without quotes and backslashes
 	}
 	list := f.asked.list
 	at := bracketable(list) + "[where " + strings.TrimPrefix(f.asked.key, ".") + " = " + key + "]"

@@ -57,6 +57,7 @@ func TestForm(t *testing.T) {
 func TestForms(t *testing.T) {
 	for _, tc := range []struct{ body, path string }{
 		{`{"q":[{"question":"Date of birth","answer":"14/06/1951"},{"question":"NHS number","answer":"9990000018"},{"question":"Home address","answer":"x"}]}`, `q[where question = "Date of birth"].answer`},
+		{"{\"q\":[{\"question\":\"Date\u00a0of birth\",\"answer\":\"14/06/1951\"},{\"question\":\"NHS number\",\"answer\":\"9990000018\"},{\"question\":\"Home address\",\"answer\":\"x\"}]}", "q[where question = \"Date\u00a0of birth\"].answer"},
 		{`{"q":[{"id":"6f1a","key":"dateOfBirth","v":"14/06/1951"},{"id":"6f1b","key":"nhsNumber","v":"9990000018"},{"id":"6f1c","key":"postCode","v":"LS6 2AA"}]}`, `q[where key = dateOfBirth].v`},
 		{`{"q":[{"ref":"pt-dob","v":"14/06/1951"},{"ref":"pt-nhs","v":"9990000018"},{"ref":"pt-phone","v":"x"}]}`, `q[where ref = "pt-dob"].v`},
 		{`{"q":[{"name":"dob","text":"Date of birth","answer":"14/06/1951"},{"name":"nhs_number","text":"NHS no","answer":"9990000018"},{"name":"full_name","text":"Name","answer":"Ivy Day"}]}`, "q[where name = dob].answer"},
