@@ -27,6 +27,7 @@ type MessageView struct {
 	Request   string          `json:"serviceRequest,omitempty"`
 	Mapping   string          `json:"mapping"`
 	Seen      int64           `json:"seen"`
+	Since     int64           `json:"acceptedSince,omitempty"` // of a failed one: what was accepted in its place, if that was asked
 	Body      string          `json:"body,omitempty"`
 	Reply     string          `json:"reply,omitempty"`
 }
@@ -40,6 +41,7 @@ func messageView(m store.Message) MessageView {
 }
 
 // messages: GET /admin/messages?status=failed|accepted|closed&sender=…&before=…&limit=…
+// With since=true failed ones say what was accepted in their place.
 func (g *Gateway) messages(c *gin.Context) {
 	f := store.InboxFilter{State: store.MessageState(c.Query("status")), Sender: c.Query("sender")}
 	var err error
@@ -51,15 +53,21 @@ func (g *Gateway) messages(c *gin.Context) {
 		g.fail(c, err)
 		return
 	}
-	var views []MessageView
-	err = g.cfg.Store.View(c.Request.Context(), func(r store.Reader) error {
-		list, err := r.Inbox().List(f)
-		views = make([]MessageView, 0, len(list))
-		for _, m := range list {
-			views = append(views, messageView(m))
-		}
+	var list []store.Message
+	err = g.cfg.Store.View(c.Request.Context(), func(r store.Reader) (err error) {
+		list, err = r.Inbox().List(f)
 		return err
 	})
+	var since map[int64]int64
+	if err == nil && c.Query("since") == "true" {
+		since, err = g.cfg.Intake.AcceptedSince(c.Request.Context(), list)
+	}
+	views := make([]MessageView, 0, len(list))
+	for _, m := range list {
+		v := messageView(m)
+		v.Since = since[m.ID]
+		views = append(views, v)
+	}
 	g.answer(c, views, err)
 }
 

@@ -1,9 +1,6 @@
 package intake
 
 import (
-	"slices"
-
-	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/mapping"
 	"github.com/linkloop/linkloop/adapter/store"
@@ -77,7 +74,5 @@ func (x Sender) makesSame(body []byte, sub Submission) bool {
 		return out.Resources
 	}
 	was, now := made(body), made(sub.Body)
-	return len(was) > 0 && slices.EqualFunc(was, now, func(a, b mapping.Resource) bool {
-		return a.Key == b.Key && a.Type == b.Type && element.Equal(a.Root, b.Root)
-	})
+	return sameResources(was, now)
 }

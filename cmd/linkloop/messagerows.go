@@ -10,6 +10,9 @@ import (
 	"github.com/linkloop/linkloop/adapter/gateway"
 )
 
+// lookedAt is how many of the last receipts of a sender are looked at.
+const lookedAt = 1000
+
 // rows says of messages that are rows of files which row of which file they were
 // first. A row counts as received with its file and a microsecond after the row
 // before it; where more than one receipt fits, nothing is said.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -30,7 +29,7 @@ func messagesCommand() *cobra.Command {
 	var closed bool
 	list := &cobra.Command{Use: "list", Short: "List messages, newest first", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			q := url.Values{"limit": {fmt.Sprint(limit)}}
+			q := url.Values{"limit": {fmt.Sprint(limit)}, "since": {"true"}}
 			if closed {
 				status = string(store.ClosedMessage)
 			}
@@ -47,10 +46,6 @@ func messagesCommand() *cobra.Command {
 			if err := c.call(cmd.Context(), http.MethodGet, "/admin/messages?"+q.Encode(), &out); err != nil {
 				return err
 			}
-			since, err := c.acceptedSince(cmd.Context(), out)
-			if err != nil {
-				return err
-			}
 			rows, err := c.rows(cmd.Context(), out)
 			if err != nil {
 				return err
@@ -62,7 +57,7 @@ func messagesCommand() *cobra.Command {
 				if row := rows[m.ID]; row != "" {
 					name = strings.TrimSpace(name + " (" + row + ")")
 				}
-				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", m.ID, m.Received.Format("2006-01-02 15:04:05"), m.Sender, name, state(m), since[m.ID]+firstReason(m.Reasons))
+				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", m.ID, m.Received.Format("2006-01-02 15:04:05"), m.Sender, name, state(m), acceptedSince(m)+firstReason(m.Reasons))
 			}
 			return w.Flush()
 		}}
@@ -101,38 +96,6 @@ func closeMessages(c *client) *cobra.Command {
 	return reasoned(cmd, &reason, "why nobody needs them")
 }
 
-// lookedAt is how many of the last accepted messages of a sender are looked at.
-const lookedAt = 1000
-
-// acceptedSince says of failed messages which later one of the same sender and
-// the same message id was accepted: what was put right and sent again needs
-// nobody any more.
-func (c *client) acceptedSince(ctx context.Context, list []gateway.MessageView) (map[int64]string, error) {
-	type name struct{ sender, id string }
-	accepted, asked := map[name]int64{}, map[string]bool{}
-	out := map[int64]string{}
-	for _, m := range list {
-		if m.Status != string(store.Failed) || m.MessageID == "" {
-			continue
-		}
-		if !asked[m.Sender] {
-			asked[m.Sender] = true
-			q := url.Values{"status": {string(store.Accepted)}, "sender": {m.Sender}, "limit": {fmt.Sprint(lookedAt)}}
-			var later []gateway.MessageView
-			if err := c.call(ctx, http.MethodGet, "/admin/messages?"+q.Encode(), &later); err != nil {
-				return nil, err
-			}
-			for _, a := range later { // newest first
-				accepted[name{a.Sender, a.MessageID}] = max(accepted[name{a.Sender, a.MessageID}], a.ID)
-			}
-		}
-		if id := accepted[name{m.Sender, m.MessageID}]; id > m.ID {
-			out[m.ID] = fmt.Sprintf("[accepted since as message %d] ", id)
-		}
-	}
-	return out, nil
-}
-
 func showMessage(cmd *cobra.Command, c *client, id string, explain, content bool) error {
 	out := cmd.OutOrStdout()
 	var m gateway.MessageView
@@ -151,8 +114,12 @@ func showMessage(cmd *cobra.Command, c *client, id string, explain, content bool
 	} else if err := c.call(cmd.Context(), http.MethodGet, "/admin/messages/"+url.PathEscape(id), &m); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "message   %d (%s of sender %s, format %s)\nreceived  %s\nstatus    %s\nmapping   sha256 %s\n",
-		m.ID, m.MessageID, m.Sender, m.Format, m.Received.Format("2006-01-02 15:04:05 MST"), state(m), m.Mapping)
+	name := m.MessageID
+	if name == "" {
+		name = "without an id"
+	}
+	fmt.Fprintf(out, "message   %d (%s, of sender %s, format %s)\nreceived  %s\nstatus    %s\nmapping   sha256 %s\n",
+		m.ID, name, m.Sender, m.Format, m.Received.Format("2006-01-02 15:04:05 MST"), state(m), m.Mapping)
 	rows, err := c.rows(cmd.Context(), []gateway.MessageView{m})
 	if err != nil {
 		return err
@@ -186,6 +153,14 @@ func state(m gateway.MessageView) string {
 		return m.Status + " (" + m.Kind + ")"
 	}
 	return m.Status
+}
+
+// acceptedSince says of a failed message what was accepted in its place.
+func acceptedSince(m gateway.MessageView) string {
+	if m.Since == 0 {
+		return ""
+	}
+	return fmt.Sprintf("[accepted since as message %d] ", m.Since)
 }
 
 func reasons(raw json.RawMessage) []fault.Issue {

@@ -31,6 +31,34 @@ func TestFailedAndSentAgain(t *testing.T) {
 	}
 }
 
+// TestFailedBeforeItsReferral: where messages have the number of their referral
+// for an id, a failed update or cancellation is not done with the referral that
+// came after it, and a cancellation is done with another one.
+func TestFailedBeforeItsReferral(t *testing.T) {
+	a := house(t)
+	message := func(event, born string) {
+		t.Helper()
+		send(t, a, "hl7v2-ref", strings.NewReplacer("REF^I12", "REF^"+event, "19510703", born).Replace(samples["hl7"].body))
+	}
+	message("I14", "19510703") // message 1 cancels what is not here
+	message("I13", "19510703") // 2 changes it
+	message("I12", "19510703") // 3
+	message("I13", "19510704") // 4 changes it to something else
+	list := func(want string, times int) {
+		t.Helper()
+		out, err := run(t, "messages", "list", "--status", "failed", "--server="+a.BaseURL())
+		if err != nil || strings.Count(out, "not-found") != 2 {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		if strings.Count(out, "[accepted since") != times || !strings.Contains(out, want) {
+			t.Errorf("%d hints, %q are wanted:\n%s", times, want, out)
+		}
+	}
+	list("", 0)
+	message("I14", "1951070") // 5 cancels it, without a birth date that can be read
+	list("[accepted since as message 5] ", 1)
+}
+
 // TestMessagesClose: what will never be right leaves the failed messages, is
 // shown with its reason, and comes back by its id.
 func TestMessagesClose(t *testing.T) {

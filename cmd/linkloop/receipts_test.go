@@ -94,7 +94,7 @@ func TestReceiptsCount(t *testing.T) {
 	if out, err = run(t, "messages", "show", strings.Fields(strings.Split(out, "\n")[1])[0], server); err != nil {
 		t.Fatal(err)
 	}
-	says(t, out, "\nfile      row ")
+	says(t, out, "\nfile      row ", " (without an id, of sender rows, format csv)\n")
 }
 
 // TestRowOfAFile: what two files could have brought is said of none.
