@@ -94,8 +94,10 @@ func (e *eval) leftOver(res *Result) {
 	if len(e.passed) == 0 || e.m.bare {
 		return
 	}
-	used := make([]bool, e.tree.Len())
-	e.m.markUsed(e.tree, res, used)
+	// What is ignored of an item does not make the rest of it taken.
+	taken, ignored := make([]bool, e.tree.Len()), make([]bool, e.tree.Len())
+	e.m.markTaken(e.tree, res, taken)
+	e.m.markIgnored(e.tree, ignored)
 	for _, p := range e.passed {
 		reason := "nothing was taken from this item of the list: the rule takes one, and no other rule takes the rest"
 		if p.choice.Conditional() {
@@ -104,8 +106,7 @@ func (e *eval) leftOver(res *Result) {
 		p.choice.Items(func(item message.Node) bool {
 			var named []int32 // by the condition; an item with nothing else is no loss
 			p.choice.Named(item, func(n message.Node) { named = append(named, n.ID()) })
-			slices.Sort(named)
-			if anyUsed(item, used) || !e.tells(item, named) {
+			if anyUsed(item, taken) || !e.tells(item, func(id int32) bool { return ignored[id] || slices.Contains(named, id) }) {
 				return true
 			}
 			e.rule = p.rule
@@ -115,14 +116,14 @@ func (e *eval) leftOver(res *Result) {
 	}
 }
 
-// tells reports whether a place holds more than spaces outside the places
-// that are named.
-func (e *eval) tells(n message.Node, named []int32) bool {
+// tells reports whether a place holds more than spaces, apart from what is no
+// loss, if anything is (nil: nothing).
+func (e *eval) tells(n message.Node, noLoss func(id int32) bool) bool {
 	if isLeaf(n) {
-		return e.textOf(n) != "" && !slices.Contains(named, n.ID())
+		return e.textOf(n) != "" && (noLoss == nil || !noLoss(n.ID()))
 	}
 	for c := n.First(); c.Ok(); c = c.Next() {
-		if e.tells(c, named) {
+		if e.tells(c, noLoss) {
 			return true
 		}
 	}
@@ -141,9 +142,16 @@ func anyUsed(n message.Node, used []bool) bool {
 	return false
 }
 
-// markUsed marks the places that elements came from, that were read, that the
-// message is known by, or that the mapping ignores on purpose.
+// markUsed marks the places that are taken, and those that the mapping ignores
+// on purpose.
 func (m *Mapping) markUsed(t *message.Tree, r *Result, used []bool) {
+	m.markTaken(t, r, used)
+	m.markIgnored(t, used)
+}
+
+// markTaken marks the places that elements came from, that were read, or that the
+// message is known by.
+func (m *Mapping) markTaken(t *message.Tree, r *Result, used []bool) {
 	var mark func(v *element.Value)
 	mark = func(v *element.Value) {
 		markDown(t.Node(v.Origin.Node-1), used)
@@ -164,7 +172,6 @@ func (m *Mapping) markUsed(t *message.Tree, r *Result, used []bool) {
 		markDown(t.Node(id), used)
 	}
 	m.markHead(t, used)
-	m.markIgnored(t, used)
 }
 
 // markHead marks what the format reads of a message before any rule does: its

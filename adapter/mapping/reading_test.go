@@ -1,6 +1,7 @@
 package mapping_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -69,6 +70,16 @@ func TestItemsLeftOver(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a part of the item is ignored", func(t *testing.T) {
+		const rules = "ignores: [items.%s]\nresources:\n  p: {resourceType: Patient, gender: '<- items[where x = d].n'}\n"
+		const body = `{"items":[{"n":"a","x":"d","y":"1"},{"n":"c","x":"d","y":"2"}]}`
+		if _, _, r := document(t, fmt.Sprintf(rules, "y"), body); len(r.Findings) != 1 || r.Findings[0].Address != "items[1]" {
+			t.Errorf("%+v", r.Findings)
+		}
+		if _, _, r := document(t, "ignores: [items]\nresources:\n  p: {resourceType: Patient, gender: '<- items[where x = d].n'}\n", body); len(r.Findings) != 0 {
+			t.Errorf("%+v", r.Findings)
+		}
+	})
 	t.Run("by a let", func(t *testing.T) {
 		_, _, r := document(t, "let: {one: <- items}\nresources:\n  p: {resourceType: Patient, gender: <- one.n}\n", two)
 		if len(r.Findings) != 1 || r.Findings[0].Address != "items[1]" {
