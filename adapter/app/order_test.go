@@ -206,3 +206,44 @@ func TestOrderOfAFile(t *testing.T) {
 		t.Errorf("%d people", len(page))
 	}
 }
+
+// TestWhoWasMeant: of a referral for somebody who is not who the record says, the
+// Task tells whom it names; of one whose person agrees it does not.
+func TestWhoWasMeant(t *testing.T) {
+	h := atHospital(t)
+	h.want(h.from("A", zebedee...), 200)
+	h.want(h.from("B", "nhs", "9990000379", "family", "Other", "given", "Amy", "born", "2014-02-04"), 200)
+	if text := noted(h.work("B")); !strings.Contains(text, "name: Amy Other; birth date: 2014-02-04") {
+		t.Errorf("the Task does not say whom it is for: %s", text)
+	}
+	h.want(h.from("C", "nhs", "9990000379", "family", "CANARYBIRD", "born", "1970-06-11", "practice", "Z00001"), 200)
+	if text := noted(h.work("C")); text != "" {
+		t.Errorf("the same person is noted: %s", text)
+	}
+}
+
+// TestUpdateBeforeItsReferral: an update that came before what it updates, as in
+// a file that is sorted otherwise, is taken when it is replayed.
+func TestUpdateBeforeItsReferral(t *testing.T) {
+	h := atDay(t)
+	h.want(h.from("A", says(zebedee, "phone", "07700900122", "wants", "modify", "at", "2026-03-03")...), 404)
+	h.want(h.from("A", says(zebedee, "phone", "07700900121", "at", "2026-03-03")...), 200)
+	failed := h.want(h.call("GET", "/admin/messages?status=failed", nil), 200).value(t).Items
+	h.call("POST", "/admin/messages/"+failed[0].TextAt("id")+"/replay", nil)
+	if again := h.want(h.call("GET", "/admin/messages/"+failed[0].TextAt("id"), nil), 200).value(t); again.TextAt("status") != "accepted" {
+		t.Errorf("the replay is %s, %s", again.TextAt("status"), again.TextAt("kind"))
+	}
+	if got := h.one("Patient").TextAt("telecom.value"); got != "07700900122" {
+		t.Errorf("the record has %s", got)
+	}
+}
+
+// TestCancelledInTheFuture: a cancellation whose clock is wrong says so too.
+func TestCancelledInTheFuture(t *testing.T) {
+	h := atHospital(t)
+	h.want(h.from("A", zebedee...), 200)
+	r := h.want(h.from("A", says(zebedee, "wants", "cancel", "at", "2126-03-01T10:00:00Z")...), 200)
+	if !bytes.Contains(r.body, []byte("in-the-future")) || !strings.Contains(noted(h.work("A")), "Data quality: the message says") {
+		t.Errorf("nobody is told: %s, %s", r.body, noted(h.work("A")))
+	}
+}

@@ -81,6 +81,7 @@ func (s *Service) taken(tx store.Tx, key [32]byte) (bool, error) {
 // again answers a message that was taken before: nothing is changed.
 func (e *earlier) again() *verdict {
 	return &verdict{
+		again: true,
 		flags: []fault.Issue{{Severity: "information", Code: "informational", Text: "this was done before; nothing was changed"}},
 		task:  e.task.ID, request: e.request.ID, state: state(e.task.root, e.request.root, e.task.Version),
 	}

@@ -274,7 +274,9 @@ func (s *Service) decide(tx store.Tx, sender Sender, sub Submission, msg *inboun
 	reply := sender.Format.Reply(msg, answer)
 	row.ReplyStatus, row.ReplyType, row.Reply = reply.Status, reply.ContentType, reply.Body
 	res, err := s.file(tx, sender, sub, row, reply)
-	res.owes = v.owes
+	if res.owes = v.owes; v.again {
+		res.Kind = fault.Duplicate.String()
+	}
 	return res, err
 }
 
@@ -284,6 +286,7 @@ type verdict struct {
 	task, request string // ids
 	state         *inbound.State
 	owes          bool // a delivery became due
+	again         bool // it was here already, and nothing was changed
 }
 
 // settle does what the message wants. The error is a refusal, or the store's.

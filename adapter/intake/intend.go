@@ -19,6 +19,9 @@ import (
 // late, and none would let every older one pass.
 const maxAhead = 24 * time.Hour
 
+// flagFuture is the flag of a time that lies ahead.
+const flagFuture = "in-the-future"
+
 // intend reads what the message wants and when it was made.
 func (d *draft) intend(out *mapping.Result) *fault.Fault {
 	var ok bool
@@ -28,7 +31,7 @@ func (d *draft) intend(out *mapping.Result) *fault.Fault {
 	}
 	if d.sent = parseSpan(out.Sent); d.sent.first.After(d.received.Add(maxAhead)) {
 		d.sent = spoken(span{}, d.received)
-		d.flags = append(d.flags, fault.Issue{Severity: "warning", Code: "in-the-future",
+		d.flags = append(d.flags, fault.Issue{Severity: "warning", Code: flagFuture,
 			Text: "the message says that it was made in the future; it is taken as made when it came, and later ones are told from earlier ones by that; ask the sender to set its clock"})
 	}
 	return nil
@@ -64,7 +67,7 @@ func (s *Service) brief(d *draft, out *mapping.Result, tree *message.Tree, patie
 		}
 		return nil, fault.New(fault.Unmappable, "", "the message does not say which referral it is about")
 	}
-	d.flags = nil // of data that is not used
+	d.flags = slices.DeleteFunc(d.flags, func(f fault.Issue) bool { return f.Expression != "" || f.Code != flagFuture }) // of data that is not used
 	if d.intention == referral.Cancel {
 		s.refusals(d, out, tree)
 	}

@@ -16,9 +16,9 @@ const maxNote = 2000
 // must not be lost to who helps. Notes hold what was sent, so they go on the
 // Task only, and never where flags go: answers, the inbox, logs. The error is the
 // store's.
-func (p *plan) left(tx store.Tx, d *draft, record, sent *element.Value) error {
+func (p *plan) left(tx store.Tx, d *draft, record, sent *element.Value, more ...worded) error {
 	names := names{tx: tx, d: d}
-	parts := missing(record, sent, append(reached[:], worded{"generalPractitioner", "practice", names.practiceWords}))
+	parts := missing(record, sent, slices.Concat(more, reached[:], []worded{{"generalPractitioner", "practice", names.practiceWords}}))
 	if names.err == nil {
 		p.noteParts("Sent with this message and not in the record of the person, which was left as it is in this. ", parts)
 	}
@@ -37,6 +37,20 @@ type worded struct {
 	words       func(*element.Value) string
 }
 
+// whom are the elements of a Patient that say who the person is.
+var whom = [...]worded{
+	{"name", "name", nameWords},
+	{"birthDate", "birth date", func(v *element.Value) string { return v.Text }},
+	{"gender", "gender", func(v *element.Value) string { return v.Text }},
+}
+
+func nameWords(v *element.Value) string {
+	if text := v.Str("text"); text != "" {
+		return text
+	}
+	return words(v, " ", "prefix", "given", "family")
+}
+
 // reached are the elements of a Patient that say how to reach the person.
 var reached = [...]worded{
 	{"telecom", "telephone or e-mail", telecomWords},
@@ -51,8 +65,8 @@ func missing(in, of *element.Value, elements []worded) (parts []string) {
 		if have != nil && element.Equal(have, of.Get(x.name)) {
 			continue
 		}
-		for _, v := range of.List(x.name) {
-			same := slices.ContainsFunc(in.List(x.name), func(h *element.Value) bool { return x.words(h) == x.words(v) })
+		for _, v := range of.All(x.name) {
+			same := slices.ContainsFunc(in.All(x.name), func(h *element.Value) bool { return x.words(h) == x.words(v) })
 			if words := x.words(v); words != "" && !same {
 				parts = append(parts, x.label+": "+words)
 			}

@@ -2,9 +2,11 @@ package intake
 
 import (
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/referral"
 	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 )
@@ -38,6 +40,9 @@ func (s *Service) newest(tx store.Tx, d *draft, patient store.Version) (bool, er
 			break // written over the API since
 		}
 		heard = true
+		if d.changes(root) {
+			continue // it was made after what it changes
+		}
 		came := cameAt(root)
 		theirs := spoken(parseSpan(root.Str("occurredDateTime")), came)
 		if mine.before(theirs) || !theirs.before(mine) && d.cameBefore(came) {
@@ -45,6 +50,13 @@ func (s *Service) newest(tx store.Tx, d *draft, patient store.Version) (bool, er
 		}
 	}
 	return heard || mine.last.After(patient.Updated), nil
+}
+
+// changes reports whether a message changes the referral that the message of a
+// Provenance brought.
+func (d *draft) changes(provenance *element.Value) bool {
+	return d.intention == referral.Modify && provenance.TextAt("activity.text") == string(referral.New) &&
+		slices.ContainsFunc(provenance.List("target"), func(t *element.Value) bool { return t.Str("reference") == "ServiceRequest/"+d.request })
 }
 
 // spoken is when a message was made, or where it does not say so, when it came.

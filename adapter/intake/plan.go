@@ -101,9 +101,9 @@ func (p *plan) patient(tx store.Tx, s *Service, d *draft, r prepared, old store.
 		p.flags = append(p.flags, fault.Issue{
 			Severity: "warning", Code: profile.FlagDemographics, Expression: "Patient." + differs[0], Place: r.place,
 			Text: "the person on record under this " + knownBy(r.root) + " differs in " + strings.Join(differs, ", ") +
-				"; the record was left as it is, and how to reach the person by this referral is noted on the Task",
+				"; the record was left as it is, and whom this referral is for, and how to reach them, is noted on the Task",
 		})
-		return p.left(tx, d, was, r.root)
+		return p.left(tx, d, was, r.root, whom[:]...)
 	}
 	now := enrich(was, r.root, false)
 	if latest := enrich(was, r.root, true); !element.Equal(now, latest) {

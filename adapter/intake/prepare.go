@@ -300,7 +300,10 @@ func flagTask(task *element.Value, flags []fault.Issue, quoted map[string]string
 		case f.Place != "":
 			where += " (" + f.Place + ")"
 		}
-		text := "Data quality: " + where + ": " + f.Text
+		text := "Data quality: " + f.Text
+		if where != "" {
+			text = "Data quality: " + where + ": " + f.Text
+		}
 		if sent := quoted[f.Place]; sent != "" && f.Place != "" {
 			text += "; sent: " + sent
 		}

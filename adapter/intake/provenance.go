@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/referral"
 	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 )
@@ -90,7 +91,7 @@ func keysOf(rs []prepared) []store.Key {
 // word is the latest message of a sender that made or changed a referral.
 type word struct {
 	sent    span
-	came    time.Time // of the latest of all, also where an earlier one says when it was made
+	came    time.Time // of the latest that changed it, also where an earlier one says when it was made
 	written time.Time // when it was taken; not before anything that it wrote to the ServiceRequest
 }
 
@@ -124,7 +125,10 @@ func (s *Service) lastWord(rs store.ResourceReader, sender Sender, request strin
 		}
 		if !found {
 			found, out.written = true, v.Updated
-			out.came = cameAt(root)
+			// A change cannot have been made before what it changes.
+			if root.TextAt("activity.text") != string(referral.New) {
+				out.came = cameAt(root)
+			}
 		}
 		if out.sent = parseSpan(root.Str("occurredDateTime")); out.sent.known() {
 			break

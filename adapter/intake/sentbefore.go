@@ -54,6 +54,7 @@ func (s *Service) sentBefore(tx store.Tx, sender Sender, sub Submission, d *draf
 		return nil, err
 	}
 	return &verdict{
+		again: true,
 		flags: []fault.Issue{{Severity: "information", Code: "informational",
 			Text: "this referral is here already, with the same content in another message; nothing was changed"}},
 		task: d.task, request: d.request, state: state(task.root, request.root, task.Version),

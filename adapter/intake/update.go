@@ -172,7 +172,10 @@ func conceptWords(v *element.Value) string {
 	if text := v.Str("text"); text != "" {
 		return text
 	}
-	return v.TextAt("coding.display")
+	if display := v.TextAt("coding.display"); display != "" {
+		return display
+	}
+	return v.TextAt("coding.code")
 }
 
 // here is a resource of the message with its references as they are here.

@@ -29,10 +29,10 @@ func (s *Service) Timeline(ctx context.Context, task string) ([]referral.Event, 
 		if len(page.Versions) == 0 {
 			return fault.New(fault.NotFound, "", "no such Task")
 		}
-		if events, err = received(r, task); err != nil {
+		slices.Reverse(page.Versions)
+		if events, err = received(r, task, page.Versions[0].Updated); err != nil {
 			return err
 		}
-		slices.Reverse(page.Versions)
 		states, err := taskStates(page.Versions)
 		if err != nil {
 			return err
@@ -65,8 +65,9 @@ const maxMessages = 100
 
 // received tells of the messages about the referral: of that which made it, if
 // it was not made over the API, and of the updates, cancellations and questions
-// after it, by their numbers here.
-func received(r store.Reader, task string) ([]referral.Event, error) {
+// after it, by their numbers here. The first may have failed and been replayed:
+// it was mapped when the Task was made.
+func received(r store.Reader, task string, made time.Time) ([]referral.Event, error) {
 	list, err := r.Inbox().List(store.InboxFilter{Task: task, State: store.Accepted, Oldest: true, Limit: maxMessages})
 	if err != nil {
 		return nil, err
@@ -74,10 +75,11 @@ func received(r store.Reader, task string) ([]referral.Event, error) {
 	var out []referral.Event
 	for i, m := range list {
 		e := referral.Event{At: m.Received, What: "received", Who: m.Sender, Ref: "ServiceRequest/" + m.Request}
+		mapped := made
 		if i > 0 {
-			e.What, e.Ref = "received a further message", "message "+strconv.FormatInt(m.ID, 10)
+			e.What, e.Ref, mapped = "received a further message", "message "+strconv.FormatInt(m.ID, 10), m.Received
 		}
-		out = append(out, e, referral.Event{At: m.Received, What: "mapped", Who: m.Sender, Ref: "mapping sha256:" + short(m.Mapping)})
+		out = append(out, e, referral.Event{At: mapped, What: "mapped", Who: m.Sender, Ref: "mapping sha256:" + short(m.Mapping)})
 	}
 	return out, nil
 }
