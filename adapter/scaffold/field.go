@@ -27,12 +27,11 @@ type field struct {
 	value string
 	where string // address
 	item  string // address of the item of that list
-	outer string // path of the outermost list it stands in
-	// outerItem is the address of the item of that list, depth how many lists it
-	// stands in.
-	outerItem string
-	depth     int
-	asked     *question // of an item of a form; nil: of none
+	// within are the items of lists it stands in, the outermost first, and record
+	// is which of them is a referral by itself; empty: the message is one.
+	within []place
+	record string
+	asked  *question // of an item of a form; nil: of none
 	// placed says that only its position in a list tells it from others.
 	placed bool
 	others []string // of several records, all values at this place
@@ -51,8 +50,24 @@ var kindNames = []string{"kind", "type", "code", "status", "urgency", "priority"
 const maxFields = 2_000
 
 // fields are the values of a tree in their order; of a list every item, or the
-// first only: the others say the same again.
+// first only: the others say the same again. Of every item it is known which
+// referral and which question it belongs to.
 func fields(t *message.Tree, every bool) []field {
+	out := walked(t, every, nil)
+	if every {
+		if lists := oneOf(out); lists != nil {
+			out = walked(t, every, lists)
+		}
+		recorded(out, several(out))
+		ask(out, forms(out))
+	}
+	beside(out)
+	return out
+}
+
+// walked is fields by the shape of the tree alone. A member of which lists says
+// so is a list of one.
+func walked(t *message.Tree, every bool, lists func(path, name string) bool) []field {
 	var out []field
 	var walk func(n message.Node, f field)
 	walk = func(n message.Node, f field) {
@@ -71,18 +86,14 @@ func fields(t *message.Tree, every bool) []field {
 				if f.list != "" {
 					g.below = f.below + "." + quoted(c.Name())
 				}
+				if c.Kind() != message.List && lists != nil && lists(g.path, c.Name()) {
+					g = g.in(c)
+				}
 				walk(c, g)
 			}
 		case message.List:
-			f.list, f.below = f.path, ""
-			if f.depth++; f.depth == 1 {
-				f.outer = f.path
-			}
 			for c := n.First(); c.Ok(); c = c.Next() {
-				if f.item = c.Address(); f.depth == 1 {
-					f.outerItem = f.item
-				}
-				walk(c, f)
+				walk(c, f.in(c))
 				if !every {
 					break
 				}
@@ -98,11 +109,14 @@ func fields(t *message.Tree, every bool) []field {
 		}
 	}
 	walk(t.Root(), field{})
-	if every {
-		ask(out)
-	}
-	beside(out)
 	return out
+}
+
+// in is what stands in an item of the list at the path of f.
+func (f field) in(item message.Node) field {
+	f.list, f.below, f.item = f.path, "", item.Address()
+	f.within = append(slices.Clip(f.within), place{f.list, f.item})
+	return f
 }
 
 // beside notes which names stand above the NHS number as well as above a field:

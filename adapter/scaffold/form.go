@@ -15,6 +15,10 @@ type form struct {
 	key   string // path within an item of the member that tells the questions apart: .field.ref
 	words bool   // that member holds words for people, not keys
 	apart bool   // the answer stands in a member that is called so
+
+	// inside is whether the answer is the text of an XML element, of which an
+	// attribute is the key.
+	inside bool
 }
 
 // question is what a field has to do with a form.
@@ -56,38 +60,49 @@ var (
 	carriers = []string{"text", "value", "answer", "label", "labels", "choice", "choices", "string", "boolean", "number", "content", "data", "response", "other", "$"}
 )
 
-// ask finds the forms in the fields of a sample and lets the words of each
-// question be those of its answer.
-func ask(list []field) {
-	for _, f := range forms(list) {
-		first := map[string]string{} // item by question
+// ask lets the words of each question of forms be those of its answer.
+func ask(list []field, forms []form) {
+	for _, f := range forms {
+		first := map[string]string{} // item by record and question
 		asked, titles := map[string]string{}, map[string]string{}
 		for _, g := range list {
+			item, direct := g.itemOf(f.list)
 			switch {
-			case g.outer != f.list || g.depth != 1:
+			case !direct:
 			case g.below == f.key:
-				asked[g.outerItem] = g.value
-				if first[g.value] == "" {
-					first[g.value] = g.outerItem
+				asked[item] = g.value
+				if first[g.record+"\n"+g.value] == "" {
+					first[g.record+"\n"+g.value] = item
 				}
 			case f.describes(g) && slices.ContainsFunc(questionNames, func(n string) bool { return g.last() == n }):
-				titles[g.outerItem] += " " + g.value
+				titles[item] += " " + g.value
 			}
 		}
 		for i, g := range list {
-			value := asked[g.outerItem]
-			if g.outer != f.list || value == "" {
+			item, _ := g.itemOf(f.list)
+			value := asked[item]
+			if item == "" || value == "" {
 				continue
 			}
-			q := &question{form: f, value: value, describes: f.describes(g), again: first[value] != g.outerItem, lost: !writable(value)}
+			q := &question{form: f, value: value, describes: f.describes(g), again: first[g.record+"\n"+value] != item, lost: !writable(value)}
 			list[i].asked = q
 			if q.describes {
 				list[i].words = nil
 				continue
 			}
-			list[i].word(words(value), words(titles[g.outerItem]))
+			list[i].word(words(value), words(titles[item]))
 		}
 	}
+}
+
+// itemOf is the item of a list that the field stands in, and whether it stands
+// in no list within that; empty: in none.
+func (f field) itemOf(list string) (item string, direct bool) {
+	at := slices.IndexFunc(f.within, func(p place) bool { return p.list == list })
+	if at < 0 {
+		return "", false
+	}
+	return f.within[at].item, at == len(f.within)-1
 }
 
 // word gives an answer the words of its question. Those of the key count first,
@@ -115,66 +130,89 @@ func (f field) last() string { return strings.ToLower(strings.TrimLeft(f.name, "
 // describes reports a member that says what is asked: the key, what stands in
 // an object with it, and of the members of the item those that are called so.
 func (f form) describes(g field) bool {
-	if g.outer != f.list || g.depth != 1 {
+	if _, direct := g.itemOf(f.list); !direct {
 		return false
 	}
 	if beside := f.key[:strings.LastIndexByte(f.key, '.')]; beside != "" && strings.HasPrefix(g.below, beside+".") {
 		return true
 	}
 	return g.below == f.key || strings.Count(g.below, ".") == 1 &&
-		(slices.Contains(describeNames, g.last()) || f.apart && slices.Contains(questionNames, g.last()))
+		(slices.Contains(describeNames, g.last()) || (f.apart || f.inside) && slices.Contains(questionNames, g.last()))
 }
 
 // forms finds the lists of questions: of three items and more, in each of which
 // one member holds what no other item has there, and of which some speak of
 // what referrals hold.
 func forms(list []field) []form {
-	var out []form
-	var lists []string
+	type filled struct { // a form of one person
+		items  map[string]bool
+		belows []string
+		values map[string][]field
+	}
+	var all []string
+	byList, byForm := map[string][]*filled{}, map[string]*filled{}
 	for _, f := range list {
-		if f.depth == 1 && f.outer != "" && f.below != "." && !slices.Contains(lists, f.outer) {
-			lists = append(lists, f.outer)
+		for i, p := range f.within {
+			at := p.list + "\n" + strings.TrimSuffix(p.item, indexIn.FindString(p.item))
+			if byForm[at] == nil {
+				byForm[at] = &filled{items: map[string]bool{}, values: map[string][]field{}}
+				if byList[p.list] == nil {
+					all = append(all, p.list)
+				}
+				byList[p.list] = append(byList[p.list], byForm[at])
+			}
+			one := byForm[at]
+			one.items[p.item] = true
+			if i < len(f.within)-1 || f.below == "." {
+				continue
+			}
+			if one.values[f.below] == nil {
+				one.belows = append(one.belows, f.below)
+			}
+			one.values[f.below] = append(one.values[f.below], f)
 		}
 	}
-	whole := several(list)
-	for _, l := range lists {
-		if l == whole {
-			continue
-		}
-		items := map[string]bool{}
-		var belows []string
-		values := map[string][]field{}
-		for _, f := range list {
-			if f.outer != l {
-				continue
-			}
-			items[f.outerItem] = true
-			if f.depth != 1 || f.below == "." {
-				continue
-			}
-			if values[f.below] == nil {
-				belows = append(belows, f.below)
-			}
-			values[f.below] = append(values[f.below], f)
-		}
-		if len(items) < minQuestions {
-			continue
-		}
+	var out []form
+	for _, l := range all {
 		best, most := form{}, 0
-		for _, b := range belows {
-			if score, words := keyed(values[b], len(items)); score > most && len(belows) > 1 {
+		for _, one := range byList[l] {
+			if len(one.items) < minQuestions || len(one.belows) < 2 {
+				continue
+			}
+			for _, b := range one.belows {
+				score, words := keyed(one.values[b], len(one.items))
+				if score <= most {
+					continue
+				}
 				best, most = form{list: l, key: b, words: words}, score
+				best.apart = slices.ContainsFunc(one.belows, func(b string) bool {
+					return slices.ContainsFunc(answerNames, func(n string) bool { return strings.HasPrefix(strings.ToLower(b)+".", "."+n+".") })
+				})
+				best.inside = one.values[".$text"] != nil && strings.HasPrefix(b, ".@")
 			}
 		}
 		if most > 0 {
-			best.apart = slices.ContainsFunc(belows, func(b string) bool {
-				return slices.ContainsFunc(answerNames, func(n string) bool { return strings.HasPrefix(strings.ToLower(b)+".", "."+n+".") })
-			})
 			out = append(out, best)
+		}
+	}
+	for _, l := range all { // a person of few answers is asked with the same elements
+		for _, f := range out {
+			if f.inside && f.list != l && lastName(f.list) == lastName(l) && byList[l][0].values[f.key] != nil &&
+				!slices.ContainsFunc(out, func(g form) bool { return g.list == l }) {
+				f.list = l
+				out = append(out, f)
+				break
+			}
 		}
 	}
 	return out
 }
+
+// lastName is the last name of a path.
+func lastName(path string) string { return path[strings.LastIndexByte(path, '.')+1:] }
+
+// indexIn is the index at the end of an address.
+var indexIn = regexp.MustCompile(`\[[0-9]+\]$`)
 
 // keyed says how well values tell the items of a list apart: 0 for not at all,
 // and keys better than words for people.

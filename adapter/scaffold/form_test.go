@@ -138,3 +138,46 @@ func TestNumber(t *testing.T) {
 		}
 	}
 }
+
+// TestFormsOfElements: persons whose data are elements with a label each. The
+// referral is what holds a whole person, a label tells what an element is, and
+// what an element is called beside that is no content.
+func TestFormsOfElements(t *testing.T) {
+	plain := `<Person><Field label="NHS No.">999 000 0018</Field><Field label="Surname">Marsh</Field><Field label="DOB">07/02/1948</Field></Person>`
+	coded := `<Person><Field name="F001" label="NHS No.">UNKNOWN</Field><Field name="F002" label="Surname">Marsh</Field><Field name="F003" label="Forename(s)">Ivy</Field><Field name="F007" label="Address">14 Tern Court</Field><Field name="F005" label="DOB">07/02/1948</Field></Person>`
+	number := strings.Replace(strings.Replace(coded, "UNKNOWN", "9990000018", 1), "Marsh", "Quill", 1)
+	for _, tc := range []struct {
+		body  string
+		want  []string
+		never []string
+	}{
+		{`<X><Case id="A-1"><Status>Open</Status>` + plain + `</Case><Case id="A-2"><Status>Closed</Status>` + strings.Replace(plain, "Marsh", "Quill", 1) + `</Case></X>`,
+			[]string{"xml:\n  each: X.Case\n  id: 'X.Case.@id'\n", `X.Case.Person.Field[where @label = "NHS No."].$text | nhsNumber`, "X.Case.Person.Field[where @label = Surname].$text | trim", "X.Case.Person.Field[where @label = DOB].$text | date("}, nil},
+		{`<X><Case id="A-1"><Priority>2 - Soon</Priority><Status>Updated</Status>` + coded + `<Referrer><Field name="R005" label="Tel">01632 960222</Field></Referrer><Phone type="mobile">07700 900123</Phone><Phone type="home">01632 960111</Phone></Case>
+			<Case id="A-2"><Priority>1 - Urgent</Priority><Status>Open</Status>` + number + `<Referrer><Field name="R001" label="Name">Pat Thistle</Field><Field name="R005" label="Tel">01632 960222</Field></Referrer><Phone type="home">01632 960112</Phone></Case></X>`,
+			[]string{"each: X.Case\n", `X.Case.Person.Field[where @label = "Forename(s)"].$text | trim`, "X.Case.Referrer.Field[where @label = Tel].$text | trim", "X.Case.Referrer.Field[where @label = Name].$text | trim",
+				`X.Case.Phone[where @type = "home"].$text`, "  - 'X.Case.Person.Field.@name'\n"}, []string{"].@name", "where Status", "where Priority", "X.Case.Phone.$text", "#   X.Case.Person.Field"}},
+		{`<X><Case id="A-1">` + coded + `<Referrer><Field name="R005" label="Tel">01632 960222</Field></Referrer></Case></X>`,
+			[]string{"#   X.Case.Referrer.Field[where @label = Tel].$text\n", "X.Case.Person.Field[where @label = Address].$text"}, []string{"].@name", "  each: X", "SEVERAL ITEMS"}},
+		{`<X><Case id="A-1" ref="Q-1"><Status>Open</Status>` + plain + `</Case><Case id="A-2" ref="Q-2"><Status>Updated</Status><Note>Call back</Note></Case></X>`,
+			[]string{"# CHECK: SEVERAL ITEMS STAND IN X.Case,"}, []string{"  each: X", "where Status"}},
+		{`<X><Case id="A-1">` + plain + `<Child><Name>Tom Marsh</Name><DOB>01/02/2019</DOB></Child><Child><Name>Ann Marsh</Name><DOB>01/02/2020</DOB></Child></Case></X>`,
+			[]string{`X.Case.Person.Field[where @label = "NHS No."]`}, []string{"  each: X"}},
+	} {
+		m, err := xmldoc.New().Decode([]byte(tc.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := string(scaffold.Propose(scaffold.Source{Name: "acme", Format: "xml", Year: 2026}, m.Tree).Mapping)
+		for _, want := range tc.want {
+			if !strings.Contains(got, want) {
+				t.Errorf("no %s in\n%s", want, got)
+			}
+		}
+		for _, never := range tc.never {
+			if strings.Contains(got, never) {
+				t.Errorf("%s in\n%s", never, got)
+			}
+		}
+	}
+}

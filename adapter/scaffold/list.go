@@ -2,11 +2,10 @@ package scaffold
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/linkloop/linkloop/adapter/message"
 )
 
 // proposable are the values of a sample with the paths by which a mapping finds
@@ -14,8 +13,7 @@ import (
 // are numbers or ways to reach somebody: those are told apart by what stands
 // beside them (ids[where kind = "NHS"].value), never by their position unless
 // there is nothing else.
-func proposable(t *message.Tree) []field {
-	all := fields(t, true)
+func proposable(all []field) []field {
 	apart := map[string]bool{} // lists whose items are different things
 	first := map[string]string{}
 	for _, f := range all {
@@ -30,14 +28,14 @@ func proposable(t *message.Tree) []field {
 			apart[f.list] = true
 		}
 	}
-	delete(apart, several(all))
 	var out []field
 	answered, names := map[string]bool{}, nameWords(all)
 	for _, f := range all {
 		switch {
 		case f.asked != nil:
-			if !f.asked.describes && !f.asked.again && !f.asked.lost && !named(f.asked.value, names) && (f.depth == 1 || !answered[f.outerItem+f.path]) {
-				answered[f.outerItem+f.path] = true
+			item, direct := f.itemOf(f.asked.list)
+			if !f.asked.describes && !f.asked.again && !f.asked.lost && !named(f.asked.value, names) && (direct || !answered[item+f.path]) {
+				answered[item+f.path] = true
 				out = append(out, f.answer())
 			}
 		case f.list == "":
@@ -53,43 +51,6 @@ func proposable(t *message.Tree) []field {
 		}
 	}
 	return out
-}
-
-// several is the path of a list of which each item is a referral by itself, or
-// "": the items have persons of their own, each with name and NHS number.
-func several(all []field) string {
-	type person struct{ number, name bool }
-	items := map[string]map[string]*person{}
-	order := []string{}
-	for _, f := range all {
-		k := kindOf(f)
-		if f.list == "" || strings.ContainsAny(f.list, "`[") || f.about() != ofPatient || k != nhsNumber && k != familyName && k != fullName {
-			continue
-		}
-		if items[f.list] == nil {
-			items[f.list] = map[string]*person{}
-			order = append(order, f.list)
-		}
-		p := items[f.list][f.item]
-		if p == nil {
-			p = &person{}
-			items[f.list][f.item] = p
-		}
-		p.number = p.number || k == nhsNumber
-		p.name = p.name || k != nhsNumber
-	}
-	for _, list := range order {
-		whole := 0
-		for _, p := range items[list] {
-			if p.number && p.name {
-				whole++
-			}
-		}
-		if whole > 1 {
-			return list
-		}
-	}
-	return ""
 }
 
 // singled is a value of a list whose items are different things, with the path
@@ -110,7 +71,9 @@ func singled(f field, all []field, first string) (field, bool) {
 			}
 		}
 		f.path = fmt.Sprintf("%s[where %s = %s]%s", bracketable(f.list), strings.TrimPrefix(kind.below, "."), strconv.Quote(kind.value), f.below)
-		f.words = append(append([]string(nil), f.words...), words(kind.value)...)
+		if !shortCode.MatchString(f.value) || strings.Contains(f.below, "$text") { // a code beside the kind is no content of it
+			f.words = append(append([]string(nil), f.words...), words(kind.value)...)
+		}
 		f.list, f.below = "", ""
 		return f, true
 	}
@@ -132,10 +95,18 @@ func singled(f field, all []field, first string) (field, bool) {
 	return f, true
 }
 
+var (
+	// shortCode is what senders call a question or a place of a form: F007.
+	shortCode = regexp.MustCompile(`^[A-Z]{1,3}[-_]?[0-9]{1,4}$`)
+	// besideNames are those of members that say of what kind their neighbours are,
+	// in every message: how things stand is another word in the next.
+	besideNames = []string{"name", "authority", "t", "k", "kind", "type", "code", "scheme", "system", "use", "category", "label"}
+)
+
 // kindBeside is the member of the same item that says of what kind it is.
 func kindBeside(f field, all []field) (field, bool) {
 	for _, g := range all {
-		if g.list == f.list && g.item == f.item && strings.Count(g.below, ".") == 1 && g.below != "." && g.says(append([]string{"name", "authority", "t", "k"}, kindNames...)...) &&
+		if g.list == f.list && g.item == f.item && strings.Count(g.below, ".") == 1 && g.below != "." && g.says(besideNames...) &&
 			kindOf(g) != nhsNumber && speaksOfKinds(g.value) && len(g.value) <= 40 && !strings.ContainsAny(g.value, "\"\\\n]") {
 			return g, true
 		}

@@ -84,22 +84,15 @@ func distinct(values []string) bool {
 	return len(values) > 1
 }
 
-// compared notes at each field what other records have in its place: the items
-// of the list that is taken apart, or the trees of further messages.
-func (w *writer) compared(all []field) {
+// compared notes at each field what other records have in its place.
+func (w *writer) compared() {
 	values := map[string][]string{}
-	note := func(list []field, within string) {
-		for _, f := range list {
-			if (within == "" || f.list == within) && len(values[f.path]) < maxRecords {
+	for _, record := range w.records {
+		for _, f := range record {
+			if len(values[f.path]) < maxRecords {
 				values[f.path] = append(values[f.path], f.value)
 			}
 		}
-	}
-	if w.each != "" {
-		note(all, w.each)
-	}
-	for _, t := range w.Records[:min(len(w.Records), maxRecords)] {
-		note(fields(t, false), "")
 	}
 	for i, f := range w.all {
 		w.all[i].others = values[f.path]
@@ -110,19 +103,21 @@ func (w *writer) compared(all []field) {
 // another record has, and looks at a field through the value of another record
 // where that tells more.
 func (w *writer) united() {
-	records := w.Records[:min(len(w.Records), maxRecords)]
 	at := map[string]int{}
 	for i, f := range w.all {
 		at[f.path] = i
 	}
-	for _, t := range records {
-		for _, g := range fields(t, false) {
+	for _, record := range w.records {
+		for _, g := range record {
 			i, known := at[g.path]
+			if !known { // an element that has attributes elsewhere
+				i, known = at[g.path+".$text"]
+			}
 			switch {
-			case !known && g.list == "":
+			case !known:
 				at[g.path] = len(w.all)
 				w.all = append(w.all, g)
-			case known && tellsMore(g, w.all[i]):
+			case tellsMore(g, w.all[i]):
 				w.all[i].value = g.value
 			}
 		}

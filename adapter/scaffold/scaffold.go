@@ -47,14 +47,12 @@ type Source struct {
 
 // Propose proposes a mapping for messages like the sample.
 func Propose(src Source, t *message.Tree) *Proposal {
-	format, every := src.Format, fields(t, true)
-	w := &writer{Source: src, all: proposable(t), used: map[string]bool{}, first: src.Doubts}
-	if format == "json" || format == "xml" {
-		w.each = several(every)
-	}
+	every := fields(t, true)
+	w := &writer{Source: src, used: map[string]bool{}, first: src.Doubts}
+	w.split(every)
 	w.aside(every)
 	w.united()
-	w.compared(every)
+	w.compared()
 	if w.Type == "" {
 		w.Type = "*"
 	}
@@ -144,6 +142,7 @@ var standing = map[string]string{
 type writer struct {
 	Source
 	all     []field
+	records [][]field // what each of several records has
 	used    map[string]bool
 	found   []Guess
 	tables  map[string][]byte

@@ -21,7 +21,7 @@ func staying(list []field) map[string]bool {
 		if q != nil && f.below == q.key && !q.words && !q.again && keyLike.MatchString(f.value) {
 			out[f.value] = true
 		}
-		if f.depth > 0 && f.typed() {
+		if len(f.within) > 0 && f.typed() {
 			types[f.path] = append(types[f.path], f.value)
 		}
 	}
