@@ -149,12 +149,34 @@ var (
 	editWords = []string{"u", "update", "a", "amend", "m", "modify"}
 )
 
-// wish is a value that says what a message wants, and wishName are words of the
-// name of such a place: MessageType, Action.
+// maxStatus bounds what is a word for how things stand, and no sentence, in bytes.
+const maxStatus = 30
+
+// consentNames are words of names and questions about what somebody agrees to.
+var consentNames = []string{"consent", "consents", "consented", "permission", "agree", "agrees", "agreed", "agreement", "share", "shared", "sharing", "gdpr"}
+
+// nameless is a column that was given a name by its place.
+var nameless = regexp.MustCompile(`^column[0-9]+$`)
+
+// wish is a value that says what a message wants, caseStatus one for
+// how things stand, and wishNames are words of the name of such a place:
+// MessageType, Action.
 var (
-	wish      = regexp.MustCompile(`(?i)new|creat|refer|updat|amend|modif|cancel|withdr|stop|delet`)
-	wishNames = []string{"type", "action", "event", "status", "operation", "purpose", "function", "intent", "intention", "kind", "mode", "trigger", "want", "wants"}
+	wish       = regexp.MustCompile(`(?i)new|creat|refer|updat|amend|modif|cancel|withdr|stop|delet`)
+	caseStatus = regexp.MustCompile(`(?i)^(?:re-?)?(?:open(?:ed)?|closed?|active|inactive|pending|complete[d]?|discharged|declined|rejected|on[ -]?hold|in[ -]?progress|live|ended|waiting)\b`)
+	wishNames  = []string{"type", "action", "event", "status", "operation", "purpose", "function", "intent", "intention", "kind", "mode", "trigger", "want", "wants"}
 )
+
+// mayWant reports a field that may say what a message wants, in one of its words
+// or in how things stand: a case that is closed is no new one.
+func (f field) mayWant() bool {
+	if !f.says(wishNames...) || f.says("marital", "employment", "immigration", "smoking", "housing") {
+		return false
+	}
+	return slices.ContainsFunc(append([]string{f.value}, f.others...), func(v string) bool {
+		return wish.MatchString(v) || f.says("status", "state") && len(v) <= maxStatus && caseStatus.MatchString(v)
+	})
+}
 
 // wants says that everything is taken as a new referral, and what may tell
 // otherwise. Of HL7 v2 and FHIR the type of the message does.
@@ -170,7 +192,7 @@ func (w *writer) wants() {
 		}
 	}
 	for _, f := range w.all {
-		if !w.used[f.path] && f.says(wishNames...) && wish.MatchString(f.value) && !slices.Contains(may, f.path) {
+		if !w.used[f.path] && f.mayWant() && !slices.Contains(may, f.path) {
 			may = append(may, f.path)
 		}
 	}
@@ -196,12 +218,12 @@ func (w *writer) hints() {
 			return !slices.ContainsFunc(all, func(v string) bool { return !slices.Contains(slices.Concat(list...), strings.ToLower(v)) })
 		}
 		switch {
-		case only(yesWords, noWords) && some(yesWords):
-			w.doubt("%s holds yes and no: if it is consent, a no must not get lost; see the recipe Consent of the handbook", f.path)
+		case only(yesWords, noWords, []string{""}) && some(yesWords, noWords) && (f.either(consentNames...) || nameless.MatchString(f.path)):
+			w.danger("%s holds yes and no: if it is consent, a no must not get lost; see the recipe Consent of the handbook", f.path)
 		case codesIn(f.others) != nil:
 			w.doubt("%s holds codes of the sender, several in one text: see the recipes \"A list that may say N/A\" and \"A supplier's own reason codes\" of the handbook", f.path)
 		case only(newWords, stopWords, editWords) && some(newWords) && some(stopWords, editWords):
-			w.doubt("%s may say what a row wants, a new referral or a stop: a stop that is read as new is the opposite of what was meant; see the recipe about intention in the handbook", f.path)
+			w.danger("%s may say what a row wants, a new referral or a stop: a stop that is read as new is the opposite of what was meant; see the recipe about intention in the handbook", f.path)
 		}
 	}
 }

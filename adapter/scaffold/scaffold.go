@@ -209,6 +209,14 @@ func (w *writer) doubt(format string, args ...any) {
 	}
 }
 
+// danger is doubt about what does harm where nobody looks: it comes before the
+// others.
+func (w *writer) danger(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); !slices.Contains(w.first, text) {
+		w.first = append(w.first, text)
+	}
+}
+
 func (w *writer) line(depth int, format string, args ...any) {
 	fmt.Fprintf(&w.b, "%s%s\n", strings.Repeat("  ", depth), fmt.Sprintf(format, args...))
 }

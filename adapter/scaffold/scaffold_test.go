@@ -151,6 +151,21 @@ func TestChecks(t *testing.T) {
 	}
 }
 
+// TestDangers: what a sender means by a status or a consent comes before what is
+// only unsure, and other places of yes and no are no consent.
+func TestDangers(t *testing.T) {
+	p := propose(t, `{"id":"R-1","nhs":"9990000018","name":"Ivy Marsh","sex":"F","status":"Open","maritalStatus":"Closed","preferred":"true","Happy to share with GP?":"No"}`)
+	at := func(text string) int {
+		return slices.IndexFunc(p.Checks, func(c string) bool { return strings.Contains(c, text) })
+	}
+	if share := at("Happy to share with GP?` holds yes and no"); share < 0 || share > at("holds the whole name") {
+		t.Errorf("%q", p.Checks)
+	}
+	if at("; status may say what a message wants") < 0 || at("preferred") >= 0 || at("maritalStatus") >= 0 {
+		t.Errorf("%q", p.Checks)
+	}
+}
+
 // TestColumns: a row without a header is told from a header, and its columns get
 // names by which they are recognised.
 func TestColumns(t *testing.T) {
@@ -266,8 +281,8 @@ func TestPlain(t *testing.T) {
 // another word is seen in the others.
 func TestEveryRecord(t *testing.T) {
 	bodies := []string{
-		`{"a":"N","ref":"R-1","nhs":"9990000018","surname":"Marsh","dob":"14.06.1951","sent":"3 Mar 26","contact":"07700 900123","surgery":"Oak Surgery","ok":"J"}`,
-		`{"a":"N","ref":"R-2","nhs":"9990000026","surname":"Quill","dob":"1 Jun 51","sent":"29 Feb 26","contact":"wife 07700 900124 after 6","surgery":"Oak Surgery (Leeds) (B86002)","ok":"N","colour":"blue"}`,
+		`{"a":"N","ref":"R-1","nhs":"9990000018","surname":"Marsh","dob":"14.06.1951","sent":"3 Mar 26","contact":"07700 900123","surgery":"Oak Surgery","consent":"J","keen":"J"}`,
+		`{"a":"N","ref":"R-2","nhs":"9990000026","surname":"Quill","dob":"1 Jun 51","sent":"29 Feb 26","contact":"wife 07700 900124 after 6","surgery":"Oak Surgery (Leeds) (B86002)","consent":"N","keen":"N","colour":"blue"}`,
 		`{"a":"S","ref":"R-3","nhs":"9990000026","surname":"Quill","dob":"2026-02-03","sent":"12 Mar 26","email":"kim@example.org"}`,
 	}
 	src := scaffold.Source{Name: "acme", Format: "json", Year: 2026}
@@ -285,12 +300,12 @@ func TestEveryRecord(t *testing.T) {
 		t.Errorf("unused %q", p.Unused)
 	}
 	all := strings.Join(p.Checks, "\n")
-	for _, check := range []string{"sent has values that are no dates, or are in a form that is not known here (1 of", "a may say what a row wants", "ok holds yes and no"} {
+	for _, check := range []string{"sent has values that are no dates, or are in a form that is not known here (1 of", "a may say what a row wants", "consent holds yes and no"} {
 		if !strings.Contains(all, check) {
 			t.Errorf("no check %q in\n%s", check, all)
 		}
 	}
-	if strings.Contains(all, "dob has values") || strings.Contains(all, "colour") {
+	if strings.Contains(all, "dob has values") || strings.Contains(all, "colour") || strings.Contains(all, "keen") {
 		t.Errorf("%s", all)
 	}
 	rows := [][]string{{"R-001", "", "9990000018", "N/K"}, {"R-002", "14/06/1951", "", "kim@example.org", "more"}, {"R-003", "03/03/2026"}}
