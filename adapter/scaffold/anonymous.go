@@ -117,7 +117,7 @@ var tokenIn = regexp.MustCompile(`\p{L}+|[0-9]+`)
 // and more of a text, in small letters. Zeros alone tell nothing.
 func marks(text string) []string {
 	var out []string
-	for _, t := range tokenIn.FindAllString(tagIn.ReplaceAllString(text, " "), -1) {
+	for _, t := range tokenIn.FindAllString(text, -1) {
 		if utf8.RuneCountInString(t) >= 3 && strings.Trim(t, "0") != "" {
 			out = append(out, strings.ToLower(t))
 		}
@@ -136,7 +136,7 @@ func (a *anonymiser) look(all []string) {
 		if a.keeps(v) {
 			continue
 		}
-		for _, t := range marks(v) {
+		for _, t := range a.marks(v) {
 			a.input[t] = true
 		}
 		if d := onlyDigits(v); len(d) >= 6 {
@@ -483,7 +483,7 @@ func (a *anonymiser) leaks(text string) bool {
 		return false
 	}
 	if a.units[v] {
-		return slices.ContainsFunc(marks(v), func(t string) bool { return a.input[t] && !hasDigit(t) && !constant[t] })
+		return slices.ContainsFunc(a.marks(v), func(t string) bool { return a.input[t] && !hasDigit(t) && !constant[t] })
 	}
 	if m := reference.FindStringSubmatch(v); m != nil && fhir.Known(m[1]) {
 		v = m[2]
@@ -494,7 +494,7 @@ func (a *anonymiser) leaks(text string) bool {
 			v = strings.ReplaceAll(v, u, " ")
 		}
 	}
-	for _, t := range marks(v) {
+	for _, t := range a.marks(v) {
 		if a.input[t] && !a.plain(t) && (!a.let[t] || a.names[t]) {
 			return true
 		}

@@ -41,6 +41,7 @@ var commonCodes = strings.Fields(`
 	home work mobile mob tel telephone phone landline email e-mail mail fax sms pager old temp temporary usual official nickname maiden
 	routine urgent asap stat soon normal high medium low emergency priority standard
 	active inactive draft proposed order new updated update create created cancel cancelled canceled completed final preliminary
+	open opened closed ended pending waiting discharged
 	requested accepted rejected received ready in-progress on-hold failed entered-in-error error
 	given refused declined withdrawn obtained granted implied verbal written consented agreed
 	mr mrs ms miss mx dr prof professor rev sir dame

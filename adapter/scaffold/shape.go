@@ -20,7 +20,7 @@ var pieces = regexp.MustCompile(`(?P<uuid>\b[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-
 	`|(?P<number>\b[1-9][0-9]{2}[ -]?[0-9]{3}[ -]?[0-9]{4}\b)` +
 	`|(?P<phone>(?:\+44|\(?\b0)[0-9 ()-]{7,14}[0-9])` +
 	`|(?P<postcode>\b[A-Za-z]{1,2}[0-9][A-Za-z0-9]? ?[0-9][A-Za-z]{2}\b)` +
-	`|(?P<tag></?(?:p|br|b|i|u|em|strong|div|span|ul|ol|li|table|tr|td|th|h[1-6]|html|body|head) ?/?>|&(?:amp|lt|gt|quot|apos|nbsp);)` +
+	`|(?P<tag>` + htmlMarkup + `)` +
 	`|(?P<year>\b(?:19|20)[0-9]{2}\b)` +
 	`|(?P<ident>\p{L}*[0-9][\p{L}0-9]*\p{L}[\p{L}0-9]*|\p{L}+[0-9]+)` +
 	`|(?P<word>\p{L}+)` +
@@ -65,7 +65,7 @@ func (a *anonymiser) shaped(v string) string {
 			}
 			return a.ident(s)
 		case "tag":
-			return s
+			return a.tag(s)
 		case "word":
 			w := strings.ToLower(s)
 			switch {
@@ -142,9 +142,6 @@ func (a *anonymiser) uuid(s string) string {
 	a.tokens[key] = made
 	return made
 }
-
-// tagIn finds the tags and entities of HTML, which stay.
-var tagIn = regexp.MustCompile(`</?(?:p|br|b|i|u|em|strong|div|span|ul|ol|li|table|tr|td|th|h[1-6]|html|body|head) ?/?>|&(?:amp|lt|gt|quot|apos|nbsp);`)
 
 // unitIn finds in a text what may have been made up as a whole.
 var unitIn = regexp.MustCompile(pieces.String())

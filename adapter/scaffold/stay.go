@@ -21,6 +21,9 @@ func staying(list []field) map[string]bool {
 		if q != nil && f.below == q.key && !q.words && !q.again && keyLike.MatchString(f.value) {
 			out[f.value] = true
 		}
+		if q != nil && q.describes && q.inside && shortCode.MatchString(f.value) { // F007, of the form and of nobody
+			out[f.value] = true
+		}
 		if len(f.within) > 0 && f.typed() {
 			types[f.path] = append(types[f.path], f.value)
 		}

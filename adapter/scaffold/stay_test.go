@@ -1,12 +1,14 @@
 package scaffold_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/linkloop/linkloop/adapter/inbound/csvdoc"
 	"github.com/linkloop/linkloop/adapter/inbound/hl7v2"
 	"github.com/linkloop/linkloop/adapter/inbound/jsondoc"
+	"github.com/linkloop/linkloop/adapter/inbound/xmldoc"
 	"github.com/linkloop/linkloop/adapter/message"
 	"github.com/linkloop/linkloop/adapter/scaffold"
 )
@@ -111,4 +113,24 @@ func sharesPiece(a, b string) bool {
 		}
 	}
 	return false
+}
+
+// TestMarkupStays: what makes a text HTML stays, but for what its attributes may
+// say of somebody; the code of a question of an XML form stays too.
+func TestMarkupStays(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"notes":"<p>Poor hearing &ndash; caf&eacute; &#8211; <span style=\"color:red\">Quill</span><br/></p>"}`: `^\{"notes":"<p>\pL+ \pL+ &ndash; \pL+&eacute; &#8211; <span style=\\"color:red\\">\pL+</span><br/></p>"\}$`,
+		`{"notes":"See <a href=\"mailto:kim@quill.example\">her &Quill; page</a>"}`:                               `^\{"notes":"\pL+ <a href=\\"[^"]+\\">\pL+ &\pL+; \pL+</a>"\}$`,
+		`{"surname":"Quill","notes":"<p class=\"quill\" id=\"p07700900555\">Lonely &#81;uill</p>"}`:               `^\{"surname":"\pL+","notes":"<p class=\\"\pL+\\" id=\\"[^"]+\\">\pL+ &#[0-9]+;\pL+</p>"\}$`,
+		`{"notes":"<Quill kim=\"Quill\"> and <b quill=\"1\">that</b> is all of it"}`:                              `<b \pL+=`,
+	} {
+		made := anonymous(t, jsondoc.New(), false, in)
+		if !regexp.MustCompile(want).MatchString(made) || regexp.MustCompile(`(?i)quill|kim|07700900555|&#81;`).MatchString(made) {
+			t.Errorf("%s became %s", in, made)
+		}
+	}
+	made := anonymous(t, xmldoc.New(), false, `<P><Field name="F001" label="NHS No.">9990000018</Field><Field name="F002" label="Surname">Quill</Field><Field name="F007" label="Address">14 Quill Court</Field></P>`)
+	if !strings.Contains(made, `name="F007" label="Address"`) || strings.Contains(made, "Quill") {
+		t.Error(made)
+	}
 }
