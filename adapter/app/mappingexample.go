@@ -13,9 +13,9 @@ import (
 
 // ExampleOf cuts one message out of a document or a file, as the mapping takes
 // it apart, and gives an example of it: made anonymous as NewMapping does, with
-// what comes out of it. Number counts from 1. A message that is refused is an
+// what comes out of it. A message that is refused is an
 // example too. The error says what could not be made anonymous.
-func ExampleOf(fsys fs.FS, name string, body []byte, number int) ([]byte, error) {
+func ExampleOf(fsys fs.FS, name string, body []byte, which Which) ([]byte, error) {
 	m, err := CompileMapping(fsys, name)
 	if err != nil {
 		return nil, err
@@ -24,10 +24,11 @@ func ExampleOf(fsys fs.FS, name string, body []byte, number int) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	if number < 1 || number > len(list) {
-		return nil, fmt.Errorf("--message is a number from 1 to %d", len(list))
+	at, err := which.index(list)
+	if err != nil {
+		return nil, err
 	}
-	one, note := list[number-1], ""
+	one, note := list[at].Body, ""
 	if m.Format() == "csv" {
 		one, note = plainRows(one)
 	}
@@ -35,7 +36,7 @@ func ExampleOf(fsys fs.FS, name string, body []byte, number int) ([]byte, error)
 	f := FormatOf(m)
 	msg, err := f.Decode(one)
 	if err != nil {
-		return nil, fmt.Errorf("message %d cannot be read as %s: %w", number, m.Format(), err)
+		return nil, fmt.Errorf("%s cannot be read as %s: %w", list[at], m.Format(), err)
 	}
 	made := map[string]string{}
 	if tree, res, err := apply(m, one, nil); err == nil {

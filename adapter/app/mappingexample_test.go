@@ -46,7 +46,7 @@ resources:
 		"m/vocabulary/needs.json": {Data: []byte(`{"resourceType":"ConceptMap","group":[{"target":"urn:x","element":[{"code":"LON","target":[{"code":"a"}]}]}]}`)},
 	}
 	row := "29 Feb 26;\"QUILL, Zo\xeb\";31.02.1951;\"999 000 0019\";\"12 Larkspur Row\r\nLeeds LS6 2AA\";c/o Mia 07711 222333;LON/XQ7;\"Lonely \x96 says \"\"help\"\".\r\nLikes Zo\xeb\"\r\n"
-	body, err := app.ExampleOf(fsys, "m", []byte(row), 1)
+	body, err := app.ExampleOf(fsys, "m", []byte(row), app.Which{Message: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -182,7 +182,7 @@ func (s *Scaffolded) example(name, format, note string, sample []byte) error {
 	if err != nil {
 		return err
 	}
-	sample = list[0] // an example is one message
+	sample = list[0].Body // an example is one message
 	first := firstExample(format, note, sample)
 	s.Files = append(s.Files, txtar.File{Name: "examples/first.txtar", Data: first})
 	if fsys, err = s.folder(name); err != nil {
@@ -220,7 +220,7 @@ func (s *Scaffolded) overlooked(name string, sample []byte) error {
 	if err != nil {
 		return err
 	}
-	tree, res, err := apply(m, list[0], nil)
+	tree, res, err := apply(m, list[0].Body, nil)
 	if err != nil {
 		s.Checks = append(s.Checks, "this mapping refuses the sample: "+fault.Of(err).Error())
 		return nil

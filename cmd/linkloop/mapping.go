@@ -141,7 +141,7 @@ func testCommand(folder *string) *cobra.Command {
 
 func explainCommand(folder *string) *cobra.Command {
 	var output string
-	var number int
+	var which app.Which
 	cmd := &cobra.Command{Use: "explain NAME MESSAGE", Short: "Show for each element of the result where it came from", Args: cobra.ExactArgs(2),
 		Long: "Show for each element of the result its value, the place of the message it came from and the line of the mapping.\n" +
 			"Of a file with several messages (rows of CSV, a batch of HL7 v2, a document that its mapping takes apart) each is shown,\n" +
@@ -155,21 +155,28 @@ func explainCommand(folder *string) *cobra.Command {
 			if err := embeddedOnly(*folder, args[0]); err != nil {
 				return err
 			}
-			list, err := app.Explain(mappingFiles(*folder), args[0], body)
+			list, err := app.Explain(mappingFiles(*folder), args[0], body, which)
 			if err != nil {
 				return err
-			}
-			if number < 0 || number > len(list) {
-				return fmt.Errorf("--message is a number from 1 to %d", len(list))
-			}
-			if number > 0 {
-				list = list[number-1 : number]
 			}
 			return writeExplained(cmd.OutOrStdout(), list, output)
 		}}
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "text, json, or html for one page that needs nothing else")
-	cmd.Flags().IntVar(&number, "message", 0, "of several messages the number of the one to show, from 1 (default: all)")
+	whichFlags(cmd, &which, "show", "all")
 	return cmd
+}
+
+// whichFlags say which message of a file or a document is meant.
+func whichFlags(cmd *cobra.Command, which *app.Which, what, otherwise string) {
+	cmd.Flags().IntVar(&which.Message, "message", 0, "of several messages the one to "+what+", counted from 1 (default: "+otherwise+")")
+	cmd.Flags().IntVar(&which.Row, "row", 0, "of a file with rows the one to "+what+", by its number in the receipt, where the header and rows passed over count")
+	cmd.MarkFlagsMutuallyExclusive("message", "row")
+}
+
+// place is where a message stands in a file with rows, as in its receipt.
+type place struct {
+	Number int `json:"number,omitempty"`
+	Line   int `json:"line,omitempty"`
 }
 
 // writeExplained prints explanations. A message that is refused says why, and
@@ -181,7 +188,7 @@ func writeExplained(w io.Writer, list []app.Explained, output string) error {
 	var err error
 	switch {
 	case output == "html" && len(list) > 1:
-		return fmt.Errorf("there are %d messages, and a page is of one: say which with --message", len(list))
+		return fmt.Errorf("there are %d messages, and a page is of one: say which with --message or --row", len(list))
 	case output == "html":
 		err = list[0].WriteHTML(w)
 	case output == "json" && len(list) == 1:
@@ -189,11 +196,18 @@ func writeExplained(w io.Writer, list []app.Explained, output string) error {
 	case output == "json":
 		all := make([]any, 0, len(list))
 		for _, e := range list {
+			at := place{e.Of.Number, e.Of.Line}
 			if e.Err != nil {
-				all = append(all, map[string][]mapping.Reason{"refused": {{Text: e.Err.Error()}}})
+				all = append(all, struct {
+					place
+					Refused []mapping.Reason `json:"refused"`
+				}{at, []mapping.Reason{{Text: e.Err.Error()}}})
 				continue
 			}
-			all = append(all, e.Explanation)
+			all = append(all, struct {
+				place
+				mapping.Explanation
+			}{at, e.Explanation})
 		}
 		err = writeJSON(w, all)
 	case output == "text":
@@ -210,11 +224,11 @@ func writeExplained(w io.Writer, list []app.Explained, output string) error {
 func writeExplainedText(w io.Writer, list []app.Explained) error {
 	for i, e := range list {
 		if i == maxShown {
-			fmt.Fprintf(w, "\n... and %d messages more (--message shows one, --output json all)\n", len(list)-maxShown)
+			fmt.Fprintf(w, "\n... and %d messages more (--message or --row shows one, --output json all)\n", len(list)-maxShown)
 			break
 		}
-		if len(list) > 1 {
-			fmt.Fprintf(w, "\nmessage %d of %d\n", i+1, len(list))
+		if e.Of.All > 1 {
+			fmt.Fprintf(w, "\n%s\n", e.Of)
 		}
 		if e.Err != nil {
 			fmt.Fprintf(w, "A message like this would be refused:\n  %v\n", e.Err)

@@ -334,7 +334,7 @@ func TestMappingCoverageByKind(t *testing.T) {
 	if out, err = run(t, "mapping", "coverage", "m", filepath.Join(folder, "a.csv"), "--folder", folder); err != nil {
 		t.Fatal(err)
 	}
-	says(t, out, "     2        2  column Born, a.csv (1)\n")
+	says(t, out, "     2        2  column Born, a.csv (row 2)\n")
 }
 
 // TestMappingUpdateSaysWhatHolds: the last line says how many examples pass, not
@@ -393,9 +393,15 @@ func TestMappingExplainSeveral(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for name, c := range map[string]struct{ body, address string }{
-		"rows":  {"Surname;Ref\nMarsh;1\n;2\n\"Quill\nfeather\";3\n", "column Surname"},
-		"batch": {"<B><R><Surname>Marsh</Surname></R><R/><R><Surname>Quill feather</Surname></R></B>", "/B/R/Surname"},
+	for name, c := range map[string]struct {
+		body, address string
+		names         []string
+		third         string // flag
+	}{
+		"rows": {"Surname;Ref\nMarsh;1\n;;\n;2\n\"Quill\nfeather\";3\n", "column Surname",
+			[]string{"row 2, line 2 (message 1 of 3)\n", "row 4, line 4 (message 2 of 3)\n", "row 5, line 5 (message 3 of 3)\n"}, "--row=5"},
+		"batch": {"<B><R><Surname>Marsh</Surname></R><R/><R><Surname>Quill feather</Surname></R></B>", "/B/R/Surname",
+			[]string{"\nmessage 1 of 3\n", "\nmessage 2 of 3\n", "\nmessage 3 of 3\n"}, "--message=3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "m")
@@ -407,9 +413,15 @@ func TestMappingExplainSeveral(t *testing.T) {
 			if err == nil {
 				t.Error("a refused message passes")
 			}
-			says(t, out, "message 1 of 3", "Marsh", "message 2 of 3\n", "would be refused:\n  Patient.name[0].family: a surname is needed", "message 3 of 3", "Quill feather", c.address)
-			if out, err = run(t, append(args, "--message", "3")...); err != nil || strings.Contains(out, "Marsh") || !strings.Contains(out, "Quill feather") {
-				t.Errorf("%v: %s", err, out)
+			says(t, out, append(c.names, "Marsh", "would be refused:\n  Patient.name[0].family: a surname is needed", "Quill feather", c.address)...)
+			for _, flag := range []string{"--message=3", c.third} {
+				if out, err = run(t, append(args, flag)...); err != nil || strings.Contains(out, "Marsh") || !strings.Contains(out, "Quill feather") || !strings.Contains(out, c.names[2]) {
+					t.Errorf("%s: %v: %s", flag, err, out)
+				}
+			}
+			if _, err := run(t, append(args, "--row=3")...); err == nil || !strings.Contains(err.Error(), map[string]string{
+				"rows": "in row 2 and the last in row 5", "batch": "say --message, a number from 1 to 3"}[name]) {
+				t.Errorf("a row without a message: %v", err)
 			}
 			if out, err = run(t, append(args, "-o", "json")...); err == nil || strings.Count(out, `"mapping"`) != 3 || strings.Count(out, `"refused"`) != 1 || !json.Valid([]byte(out)) {
 				t.Errorf("%v: %s", err, out)

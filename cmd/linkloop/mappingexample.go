@@ -12,7 +12,7 @@ import (
 )
 
 func exampleCommand(folder *string) *cobra.Command {
-	var number int
+	var which app.Which
 	var as string
 	cmd := &cobra.Command{Use: "example NAME MESSAGE", Short: "Make an anonymous example of a message, or of one in a document", Args: cobra.ExactArgs(2),
 		Long: "Cut one message out of a document or a file (a row of CSV, a message of a batch, an item that the mapping takes apart), make it\n" +
@@ -20,11 +20,14 @@ func exampleCommand(folder *string) *cobra.Command {
 			"Read it before you share it: who somebody is may stand where no rule looks. Nothing that exists is overwritten.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := args[0]
+			if which == (app.Which{}) {
+				which.Message = 1
+			}
 			if as == "" {
 				base := strings.TrimSuffix(filepath.Base(args[1]), filepath.Ext(args[1]))
 				as = fmt.Sprintf("%s-%d", strings.Trim(strings.Join(strings.FieldsFunc(strings.ToLower(base), func(r rune) bool {
 					return (r < 'a' || r > 'z') && (r < '0' || r > '9')
-				}), "-"), "-"), number)
+				}), "-"), "-"), max(which.Row, which.Message))
 			}
 			if !mappingName.MatchString(as) || len(as) > 64 {
 				return fmt.Errorf("%q is no name of an example: small letters, digits and hyphens; give it with --as", as)
@@ -36,7 +39,7 @@ func exampleCommand(folder *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			example, err := app.ExampleOf(mappingFiles(*folder), name, body, number)
+			example, err := app.ExampleOf(mappingFiles(*folder), name, body, which)
 			if err != nil {
 				return err
 			}
@@ -63,7 +66,7 @@ func exampleCommand(folder *string) *cobra.Command {
 			}
 			return err
 		}}
-	cmd.Flags().IntVar(&number, "message", 1, "of several messages the number of the one to take, from 1")
+	whichFlags(cmd, &which, "take", "the first")
 	cmd.Flags().StringVar(&as, "as", "", "name of the example (default: that of the file, with the number)")
 	return cmd
 }

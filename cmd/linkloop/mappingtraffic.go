@@ -58,12 +58,12 @@ func (t *traffic) messages(cmd *cobra.Command, m *mapping.Mapping, files []strin
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", filepath.Base(f), err)
 		}
-		for i, one := range list {
+		for _, one := range list {
 			name := filepath.Base(f)
 			if len(list) > 1 {
-				name += " (" + strconv.Itoa(i+1) + ")"
+				name += " (" + one.Short() + ")"
 			}
-			out = append(out, app.Stored{Name: name, Body: one})
+			out = append(out, app.Stored{Name: name, Body: one.Body})
 		}
 	}
 	if len(files) > 0 {
