@@ -1,6 +1,11 @@
 package inbound
 
-import "time"
+import (
+	"slices"
+	"time"
+
+	"github.com/linkloop/linkloop/adapter/fault"
+)
 
 // Envelope is a body that holds several messages of its format.
 type Envelope struct {
@@ -16,6 +21,18 @@ const (
 	MaxEnclosed = 5_000    // messages of one document
 	MaxOpened   = 64 << 20 // bytes of all its messages, each with the rest of the document
 )
+
+// Whole is the fault of a document of messages that could not be taken apart, so
+// that the fault of one of them is that of all. It belongs to the document: no
+// id of a message goes with it.
+func Whole(err error) *fault.Fault {
+	f := *fault.Of(err)
+	f.Issues = slices.Clone(f.Issues)
+	for i := range f.Issues {
+		f.Issues[i].Text = "the whole document is refused, and no message in it was taken: " + f.Issues[i].Text
+	}
+	return &f
+}
 
 // Enveloper is a Format whose messages may come several in one body, and which
 // has an answer of its own for that. Each message has its own fate.

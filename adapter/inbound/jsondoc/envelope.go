@@ -23,13 +23,9 @@ func (f Format) Open(body []byte) (*inbound.Envelope, error) {
 		return nil, nil
 	}
 	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
-	r, err := inbound.NewJSONReader(body, f.o.Limits)
-	if err != nil {
-		return nil, nil // Decode says so
-	}
-	l := listing{r: r}
-	if l.find(f.each) != nil || r.End() != nil || len(l.items) == 0 {
-		return nil, nil
+	l, err := f.list(body)
+	if err != nil || len(l.items) == 0 {
+		return nil, nil // Decode says what is wrong
 	}
 	around := len(body) - (l.to - l.from)
 	if n := len(l.items); n > inbound.MaxEnclosed {
@@ -96,6 +92,37 @@ func (l *listing) find(names []string) error {
 		})
 	}
 	return l.r.Skip()
+}
+
+// list finds the items of Options.Each in a document.
+func (f Format) list(body []byte) (*listing, error) {
+	r, err := inbound.NewJSONReader(body, f.o.Limits)
+	if err != nil {
+		return nil, err
+	}
+	l := &listing{r: r}
+	if err := l.find(f.each); err != nil {
+		return nil, err
+	}
+	return l, r.End()
+}
+
+// single reports a document that is one message, as those are that Open makes:
+// what is wrong with it is wrong with nothing else, and its id is its own.
+func (f Format) single(body []byte) bool {
+	if len(f.each) == 0 {
+		return true
+	}
+	l, err := f.list(body)
+	return err == nil && len(l.items) <= 1
+}
+
+// whole is a fault of what cannot be read, where that may hold several messages.
+func (f Format) whole(err error) error {
+	if len(f.each) == 0 {
+		return err
+	}
+	return inbound.Whole(err)
 }
 
 // alone refuses a document of several messages: whoever hands it over whole

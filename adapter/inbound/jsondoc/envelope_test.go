@@ -70,6 +70,31 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// TestWholeDocument: what is wrong with one item and keeps the document from being
+// taken apart is not under the id of another; what does not is under its own.
+func TestWholeDocument(t *testing.T) {
+	f := jsondoc.New(jsondoc.Options{Each: path(t, "items")})
+	for name, doc := range map[string]string{
+		"syntax":    `{"items":[{"id":"1"},{"id":"2","a":}]}`,
+		"truncated": `{"items":[{"id":"1"},{"id":"2"`,
+		"encoding":  "{\"items\":[{\"id\":\"1\"},{\"id\":\"2\",\"a\":\"\xe9\"}]}",
+		"several":   `{"items":[{"id":"1"},{"id":"2"}]}`,
+	} {
+		m, err := f.Decode([]byte(doc))
+		if m != nil || err == nil || !strings.Contains(err.Error(), "the whole document is refused") || fault.Of(err).Issues[0].Place == "" {
+			t.Errorf("%s: %+v, %v", name, m, err)
+		}
+	}
+	env, err := f.Open([]byte(`{"items":[{"id":"1"},{"id":"2","a":1,"a":2}]}`))
+	if err != nil || len(env.Messages) != 2 {
+		t.Fatalf("%+v, %v", env, err)
+	}
+	m, err := f.Decode(env.Messages[1])
+	if m == nil || m.ID != "2" || err == nil || strings.Contains(err.Error(), "whole document") {
+		t.Errorf("one item: %+v, %v", m, err)
+	}
+}
+
 func TestAnswerForAll(t *testing.T) {
 	f := jsondoc.New(jsondoc.Options{Each: path(t, "items")})
 	env, err := f.Open([]byte(`{"items":[{},{}]}`))

@@ -71,7 +71,7 @@ func New(options ...Options) Format {
 func (f Format) Decode(body []byte) (*inbound.Message, error) {
 	r, err := inbound.NewJSONReader(body, f.o.Limits)
 	if err != nil {
-		return nil, err
+		return nil, f.whole(err)
 	}
 	if r.Kind() != message.Object {
 		return nil, fault.New(fault.Malformed, r.Where(), "a referral is one JSON object")
@@ -87,6 +87,9 @@ func (f Format) Decode(body []byte) (*inbound.Message, error) {
 	}
 	if err == nil {
 		err = f.alone(tree)
+	}
+	if err != nil && !f.single(body) {
+		m.ID, err = "", f.whole(err)
 	}
 	if err != nil && m.ID == "" {
 		m = nil

@@ -220,6 +220,14 @@ func (f Format) item(t *message.Tree) message.Node {
 	return n
 }
 
+// whole is a fault of what cannot be read, where that may hold several messages.
+func (f Format) whole(err error) error {
+	if len(f.each) == 0 {
+		return err
+	}
+	return inbound.Whole(err)
+}
+
 // alone refuses a document of several messages: whoever hands it over whole
 // would have the first taken for all.
 func (f Format) alone(t *message.Tree) error {

@@ -78,6 +78,30 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// TestWholeDocument: what is wrong with one element and keeps the document from
+// being taken apart is not under the id of another.
+func TestWholeDocument(t *testing.T) {
+	f := xmldoc.New(xmldoc.Options{Each: path(t, "B.R"), ID: []message.Path{path(t, "B.R.@id")}})
+	for name, doc := range map[string]string{
+		"entity":    "<B><R id='1'/>\n<R id='2'>&nbsp;</R></B>",
+		"truncated": "<B><R id='1'/>\n<R id='2'><n>a",
+		"encoding":  "<B><R id='1'/>\n<R id='2'>\xe9</R></B>",
+		"several":   "<B><R id='1'/>\n<R id='2'/></B>",
+	} {
+		m, err := f.Decode([]byte(doc))
+		if m != nil || err == nil || !strings.Contains(err.Error(), "the whole document is refused") || fault.Of(err).Issues[0].Place == "" {
+			t.Errorf("%s: %+v, %v", name, m, err)
+		}
+	}
+	m, err := f.Decode(enveloped(soap11, "<B><R id='1'/><R id='2'>&nbsp;</R></B>"))
+	if m == nil || m.ID != "" {
+		t.Fatalf("in SOAP: %+v, %v", m, err)
+	}
+	if s := string(f.Reply(m, inbound.Answer{Fault: fault.Of(err)}).Body); !strings.Contains(s, "<soap:Fault>") || strings.Contains(s, "messageId") || wellFormed(s) != nil {
+		t.Errorf("in SOAP: %s", s)
+	}
+}
+
 // TestOpenEncodings: offsets are those of the bytes as received.
 func TestOpenEncodings(t *testing.T) {
 	f := xmldoc.New(xmldoc.Options{Each: path(t, "B.R")})

@@ -85,21 +85,22 @@ func New(options ...Options) Format {
 // Decode reads one XML document. Its faults are Malformed, located by line and
 // column or by the element at fault, TooLarge, and Unsupported: an encoding
 // that is not UTF-8, ISO-8859-1 or Windows-1252. What was read before the fault
-// comes with it when a message id is among it.
+// comes with it when a message id or the envelope of SOAP is among it.
 func (f Format) Decode(body []byte) (*inbound.Message, error) {
 	text, err := f.text(body)
 	if err != nil {
-		return nil, err
+		return nil, f.whole(err)
 	}
 	s, err := markup.NewScanner(text, f.o.Limits)
 	if err != nil {
-		return nil, err
+		return nil, f.whole(err)
 	}
 	r := &reader{s: s, prefixes: f.o.Prefixes, left: f.o.Limits.Bytes}
 	err = r.read()
 	if len(r.items) == 0 {
-		return nil, err
+		return nil, f.whole(err)
 	}
+	whole := err != nil
 	m := &inbound.Message{}
 	var emitted error
 	if m.Tree, m.Echo, emitted = r.tree(); err == nil {
@@ -109,10 +110,16 @@ func (f Format) Decode(body []byte) (*inbound.Message, error) {
 	if err == nil {
 		err = envelope
 	}
-	if err == nil {
-		err = f.alone(m.Tree)
+	if several := f.alone(m.Tree); several != nil {
+		whole = true
+		if err == nil {
+			err = several
+		}
 	}
-	if err != nil && m.ID == "" {
+	if whole && len(f.each) > 0 {
+		m.ID, err = "", inbound.Whole(err)
+	}
+	if err != nil && m.ID == "" && m.Echo == nil {
 		m = nil
 	}
 	return m, err

@@ -82,7 +82,7 @@ func TestContract(t *testing.T) {
 			{Name: "document type", Body: []byte(`<!DOCTYPE a SYSTEM "http://example.org/a.dtd"><a/>`), Kind: fault.Malformed, Place: "line 1, column 1"},
 			{Name: "billion laughs", Body: []byte(`<!DOCTYPE a [<!ENTITY x "ha"><!ENTITY y "&x;&x;">]><a>&y;</a>`), Kind: fault.Malformed, Place: "line 1, column 1"},
 			{Name: "id too long", Body: []byte(`<a><id>` + strings.Repeat("x", 201) + `</id></a>`), Kind: fault.Malformed, Place: "/a/id"},
-			{Name: "empty body of an envelope", Body: enveloped(soap11, ""), Kind: fault.Malformed, Place: "/Envelope/Body"},
+			{Name: "empty body of an envelope", Body: enveloped(soap11, ""), Kind: fault.Malformed, Place: "/Envelope/Body", Partial: true},
 			{Name: "too many bytes", Body: []byte(`<a>` + strings.Repeat("x", 5<<20) + `</a>`), Kind: fault.TooLarge},
 			{Name: "too deep", Body: []byte(strings.Repeat("<a>", 350_000)), Kind: fault.Malformed, Place: "line 1, column 193"},
 			{Name: "too many elements", Body: []byte("<a>" + strings.Repeat("<b/>", 300_000) + "</a>"), Kind: fault.TooLarge, Place: "*"},
