@@ -20,6 +20,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/inbound/csvdoc"
 	"github.com/linkloop/linkloop/adapter/inbound/jsondoc"
 	"github.com/linkloop/linkloop/adapter/intake"
+	"github.com/linkloop/linkloop/adapter/message"
 )
 
 // house is an intake that does as it is told.
@@ -180,6 +181,37 @@ func TestWhatEndsAFile(t *testing.T) {
 	}
 	if c := batch.New(batch.Config{Intake: &house{}, Now: time.Now}).Take(t.Context(), batch.File{Sender: "x"}); c.Status != batch.Refused || c.HTTP() != 404 {
 		t.Errorf("unknown sender: %+v", c)
+	}
+}
+
+// TestADocumentWithoutMessages is accepted and noted, and nothing is taken in.
+func TestADocumentWithoutMessages(t *testing.T) {
+	items, err := message.ParsePath("items")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &house{format: jsondoc.New(jsondoc.Options{Each: items})}
+	if c := take(t.Context(), h, strings.NewReader(`{"items":[]}`)); !c.Taken() || c.Messages != 0 || len(c.Notes) != 1 || !strings.Contains(c.Notes[0], "no message") {
+		t.Errorf("%+v", c)
+	}
+	x := batch.New(batch.Config{Intake: h, Now: time.Now})
+	r, err := x.Message(t.Context(), intake.Submission{Sender: "s", Body: []byte(`{"items":[]}`)}, func(context.Context, func(context.Context) error) error { return errors.New("no turn is needed") })
+	if err != nil || r.Status != 200 || !strings.Contains(string(r.Body), "no message") || len(h.bodies) > 0 {
+		t.Errorf("%d %s, %v, %d taken in", r.Status, r.Body, err, len(h.bodies))
+	}
+}
+
+// TestARepeatedReferralIsRepeated: what made nothing is not counted as accepted.
+func TestARepeatedReferralIsRepeated(t *testing.T) {
+	h := &house{format: csvdoc.New(), accept: func(_ context.Context, _ string, nth int) (intake.Result, error) {
+		kind := "accepted"
+		if nth > 1 {
+			kind = fault.Duplicate.String()
+		}
+		return intake.Result{Kind: kind, MessageID: int64(nth)}, nil
+	}}
+	if c := take(t.Context(), h, strings.NewReader(many(3))); c.Accepted != 1 || c.Repeated != 2 || c.HTTP() != 200 || c.Status != batch.Complete {
+		t.Errorf("%+v", c)
 	}
 }
 

@@ -9,12 +9,17 @@ import (
 
 // Envelope is a body that holds several messages of its format.
 type Envelope struct {
-	Messages [][]byte // each by itself, as Decode takes it, in the order of the body; parts of it where they stand there whole
+	// Messages are each by itself, as Decode takes it, in the order of the body;
+	// parts of it where they stand there whole. There may be none.
+	Messages [][]byte
 
 	// Answer puts the answers, one for each message and in their order, into
 	// the answer for the whole. at is when it is given.
 	Answer func(at time.Time, replies []Reply) Reply
 }
+
+// NoMessages says of a document that it is one of messages and holds none.
+const NoMessages = "there is no message in the document, and nothing was taken; if one was expected, ask the sender"
 
 // Bounds on the envelopes of documents that are taken apart.
 const (

@@ -14,17 +14,18 @@ var _ inbound.Enveloper = Format{}
 
 // Open takes the list of Options.Each apart. Each item is a message: the
 // document as it is, with that item alone in the list, so that what stands
-// around the list is kept with it and paths are those of the whole. A document
-// without items is one message.
+// around the list is kept with it and paths are those of the whole. A list that
+// is empty or null holds no message; a document without the list is one message.
 //
-// The answer is {"messages": [...]}, the receipts in the order of the list.
+// The answer is {"messages": [...]}, the receipts in the order of the list, or
+// {"messages": [], "note": "..."}.
 func (f Format) Open(body []byte) (*inbound.Envelope, error) {
 	if len(f.each) == 0 {
 		return nil, nil
 	}
 	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
 	l, err := f.list(body)
-	if err != nil || len(l.items) == 0 {
+	if err != nil || !l.found {
 		return nil, nil // Decode says what is wrong
 	}
 	around := len(body) - (l.to - l.from)
@@ -42,8 +43,13 @@ func (f Format) Open(body []byte) (*inbound.Envelope, error) {
 	return env, nil
 }
 
+const jsonType = "application/json; charset=utf-8"
+
 // answer puts the receipts of the messages into one document.
 func answer(_ time.Time, replies []inbound.Reply) inbound.Reply {
+	if len(replies) == 0 {
+		return inbound.Reply{ContentType: jsonType, Body: []byte(`{"messages":[],"note":"` + inbound.NoMessages + "\"}\n")}
+	}
 	out := []byte(`{"messages":[`)
 	for i, r := range replies {
 		if i > 0 {
@@ -51,7 +57,7 @@ func answer(_ time.Time, replies []inbound.Reply) inbound.Reply {
 		}
 		out = append(append(out, '\n'), bytes.TrimSpace(r.Body)...)
 	}
-	return inbound.Reply{ContentType: "application/json; charset=utf-8", Body: append(out, "\n]}\n"...)}
+	return inbound.Reply{ContentType: jsonType, Body: append(out, "\n]}\n"...)}
 }
 
 // span is a part of the text.
@@ -83,6 +89,8 @@ func (l *listing) find(names []string) error {
 		})
 		l.to = l.r.Offset() - 1
 		return err
+	case len(names) == 0 && l.r.Kind() == message.Null:
+		l.found = true
 	case len(names) > 0 && l.r.Kind() == message.Object:
 		return l.r.Members(func(name string) error {
 			if name == names[0] {

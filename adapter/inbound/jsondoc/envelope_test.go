@@ -95,6 +95,27 @@ func TestWholeDocument(t *testing.T) {
 	}
 }
 
+// TestNoMessages: a list without items is no fault; a document without the list is
+// not taken for that.
+func TestNoMessages(t *testing.T) {
+	f := jsondoc.New(jsondoc.Options{Each: path(t, "export.items")})
+	for _, doc := range []string{`{"export":{"items":[]}}`, `{"a":{"b":[1]},"export":{"items": [ ],"n":0}}`, `{"export":{"items":null}}`} {
+		env, err := f.Open([]byte(doc))
+		if err != nil || env == nil || len(env.Messages) != 0 {
+			t.Errorf("%s: %+v, %v", doc, env, err)
+			continue
+		}
+		if r := env.Answer(time.Time{}, nil); !json.Valid(r.Body) || !strings.Contains(string(r.Body), `{"messages":[],"note":"there is no message`) {
+			t.Errorf("%s: %s", doc, r.Body)
+		}
+	}
+	for _, doc := range []string{`{}`, `[]`, `{"items":[]}`, `{"export":{}}`, `{"export":[]}`, `{"export":{"items":{}}}`, `{"export":{"items":""}}`, `{"export":{"items":[]}`, `{"export":{"items":nul}}`, `{"export":{"items":null,"items":[]}}`} {
+		if env, err := f.Open([]byte(doc)); env != nil || err != nil {
+			t.Errorf("%s: %+v, %v", doc, env, err)
+		}
+	}
+}
+
 func TestAnswerForAll(t *testing.T) {
 	f := jsondoc.New(jsondoc.Options{Each: path(t, "items")})
 	env, err := f.Open([]byte(`{"items":[{},{}]}`))

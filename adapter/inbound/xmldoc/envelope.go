@@ -2,6 +2,7 @@ package xmldoc
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -16,12 +17,15 @@ var _ inbound.Enveloper = Format{}
 
 // Open takes the elements of Options.Each apart. Each is a message: the document
 // as it is without the others, so that what stands around them, declarations of
-// namespaces above all, is kept with it and paths are those of the whole. A
-// document without such an element is one message. A SOAP envelope around the
-// document stays around each.
+// namespaces above all, is kept with it and paths are those of the whole. A SOAP
+// envelope around the document stays around each.
+//
+// A document without such an element holds no message when it begins as one of
+// messages does and has nothing in their place that could be one, see quiet;
+// any other is one message.
 //
 // The answer is <receipts>, with a <receipt> for each in the order of the
-// document.
+// document, or with a <note>.
 func (f Format) Open(body []byte) (*inbound.Envelope, error) {
 	if len(f.each) == 0 {
 		return nil, nil
@@ -38,7 +42,7 @@ func (f Format) Open(body []byte) (*inbound.Envelope, error) {
 		return nil, nil
 	}
 	l := listing{s: s, r: reader{prefixes: f.o.Prefixes}, names: f.each, text: text, body: body, wide: len(text) != len(body)}
-	if l.find() != nil || l.items == 0 {
+	if l.find() != nil || l.items == 0 && (len(l.root.kids) == 0 || !l.root.quiet()) {
 		return nil, nil
 	}
 	if l.items > inbound.MaxEnclosed {
@@ -66,6 +70,9 @@ func answer(soap string) func(time.Time, []inbound.Reply) inbound.Reply {
 	return func(_ time.Time, replies []inbound.Reply) inbound.Reply {
 		out, kind, end := opening(soap)
 		out = append(out, "<receipts>"...)
+		if len(replies) == 0 {
+			out = append(markup.AppendText(append(out, "<note>"...), inbound.NoMessages), "</note>"...)
+		}
 		for _, r := range replies {
 			from, to := bytes.Index(r.Body, []byte("<receipt>")), bytes.LastIndex(r.Body, []byte("</receipt>"))
 			if from >= 0 && to > from {
@@ -83,6 +90,7 @@ type branch struct {
 	from, to int
 	kids     []*branch
 	gaps     []gap
+	full     bool // there is more beside the kids than elements with nothing but a text
 }
 
 // gap is what stands between two of the kids and is more than white space.
@@ -99,6 +107,17 @@ func (b *branch) each(chain []int, depth int, visit func([]int) bool) bool {
 		}
 	}
 	return true
+}
+
+// quiet reports a document that goes the way to the messages from its root on
+// and ends before them: where they would be, or the element around them, there
+// is nothing but single values, such as a date. Anything else there may be a
+// message under another name.
+func (b *branch) quiet() bool {
+	if len(b.kids) == 0 {
+		return !b.full
+	}
+	return !slices.ContainsFunc(b.kids, func(k *branch) bool { return !k.quiet() })
 }
 
 // only writes a branch with the kids of one chain and no other.
@@ -149,6 +168,8 @@ func (l *listing) find() error {
 		case markup.Done:
 			l.root.to = l.offset(len(l.text))
 			return nil
+		case markup.Text:
+			top.full = top.full || !markup.Blank(l.s.Value())
 		case markup.Stop:
 			if len(open) > 1 {
 				top.to = l.offset(l.s.Offset())
@@ -164,9 +185,11 @@ func (l *listing) find() error {
 				envelope = 2
 				continue
 			case envelope == 1, l.r.name("", name, nil) != l.names[len(open)-1]:
-				if err := l.s.Skip(); err != nil {
+				plain, err := l.pass()
+				if err != nil {
 					return err
 				}
+				top.full = top.full || !plain
 				continue
 			}
 			b := &branch{from: l.offset(l.s.At())}
@@ -181,6 +204,23 @@ func (l *listing) find() error {
 			}
 			b.to = l.offset(l.s.Offset())
 			l.items++
+		}
+	}
+}
+
+// pass reads on to the end of an element that is on no way to a message; plain:
+// nothing but a text is in it.
+func (l *listing) pass() (plain bool, err error) {
+	plain = len(l.s.Attributes()) == 0
+	for depth := l.s.Depth(); ; {
+		kind, err := l.s.Next()
+		switch {
+		case err != nil:
+			return false, err
+		case kind == markup.Start:
+			plain = false
+		case kind == markup.Stop && l.s.Depth() < depth:
+			return plain, nil
 		}
 	}
 }

@@ -102,6 +102,34 @@ func TestWholeDocument(t *testing.T) {
 	}
 }
 
+// TestNoMessages: a document of messages without one is no fault; a document in
+// whose place for messages something else stands is not taken for that.
+func TestNoMessages(t *testing.T) {
+	f := xmldoc.New(xmldoc.Options{Each: path(t, "B.G.R")})
+	for _, doc := range []string{
+		"<B/>", "<B xmlns='urn:b' a='1'></B>", "<B><made>2026-03-02</made>\n<G>\n</G></B>", "<B><G><count>0</count></G></B>", "<B><h a='1'><d/></h><G/></B>", "<B><G/><G/></B>",
+		string(enveloped(soap11, "<B><G/></B>")),
+	} {
+		env, err := f.Open([]byte(doc))
+		if err != nil || env == nil || len(env.Messages) != 0 {
+			t.Errorf("%s: %+v, %v", doc, env, err)
+			continue
+		}
+		r := env.Answer(time.Time{}, nil)
+		if s := string(r.Body); !strings.Contains(s, "<receipts><note>there is no message") || wellFormed(s) != nil {
+			t.Errorf("%s: %s", doc, s)
+		}
+	}
+	for _, doc := range []string{
+		"<G/>", "<R/>", "<B", "<B/>x", "<B><G><Q><n>a</n></Q></G></B>", "<B><G><Q n='a'/></G></B>", "<B><G>a</G></B>", "<B><G/><G><![CDATA[a]]></G></B>", "<B><Q><R/></Q></B>",
+		string(enveloped(soap11, "<G/>")), string(enveloped(soap11, "")),
+	} {
+		if env, err := f.Open([]byte(doc)); env != nil || err != nil {
+			t.Errorf("%s: %+v, %v", doc, env, err)
+		}
+	}
+}
+
 // TestOpenEncodings: offsets are those of the bytes as received.
 func TestOpenEncodings(t *testing.T) {
 	f := xmldoc.New(xmldoc.Options{Each: path(t, "B.R")})
