@@ -15,9 +15,9 @@ var zebedee = []string{"nhs", "9990000379", "family", "Canarybird", "given", "Ze
 // says is what a message says of somebody, with more behind it.
 func says(person []string, more ...string) []string { return append(slices.Clone(person), more...) }
 
-// TestLatestWordOfThePerson: how to reach somebody is what the message says that
+// TestHazardOvertakenPerson: how to reach somebody is what the message says that
 // was made last, in whatever order messages of several referrals come.
-func TestLatestWordOfThePerson(t *testing.T) {
+func TestHazardOvertakenPerson(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		words [2]string // when they were made, in the order in which they come; the phone number is the place
@@ -47,9 +47,9 @@ func TestLatestWordOfThePerson(t *testing.T) {
 	}
 }
 
-// TestWordOverTheAPI: what was written over the API since the last message is
+// TestHazardOvertakenOverTheAPI: what was written over the API since the last message is
 // older than a message made after it only.
-func TestWordOverTheAPI(t *testing.T) {
+func TestHazardOvertakenOverTheAPI(t *testing.T) {
 	h := atDay(t)
 	h.want(h.from("A", says(zebedee, "phone", "07700900121")...), 200)
 	p := h.one("Patient")
@@ -65,9 +65,9 @@ func TestWordOverTheAPI(t *testing.T) {
 	}
 }
 
-// TestReplayUndoesNothing: an update that failed is not laid over one that came
+// TestHazardOvertakenReplay: an update that failed is not laid over one that came
 // after it, where both say the day only or nothing.
-func TestReplayUndoesNothing(t *testing.T) {
+func TestHazardOvertakenReplay(t *testing.T) {
 	for _, at := range []string{"2026-03-03", ""} {
 		h := atDay(t)
 		first := h.from("A", says(zebedee, "phone", "07700900121", "wants", "modify", "at", at)...)
@@ -94,9 +94,9 @@ func atDay(t *testing.T) *house {
 	return at(t, strings.ReplaceAll(hospital, "authoredOn: <- at | dateTime", `authoredOn: "2026-03-01"`))
 }
 
-// TestMadeInTheFuture: a message whose clock is wrong counts as made when it
+// TestHazardOvertakenClock: a message whose clock is wrong counts as made when it
 // came, says so, and an older one does not pass it.
-func TestMadeInTheFuture(t *testing.T) {
+func TestHazardOvertakenClock(t *testing.T) {
 	h := atDay(t)
 	h.want(h.from("A", says(zebedee, "at", "2026-03-01T10:00:00Z")...), 200)
 	ahead := h.want(h.from("A", says(zebedee, "phone", "07700900122", "wants", "modify", "at", "2126-03-01T10:00:00Z")...), 200)
@@ -154,9 +154,9 @@ const consenting = `  consent:
     policyRule: {text: As the sender says}
 `
 
-// TestConsentOfACancellation: who takes a referral back may take back with it
+// TestHazardDisclosureCancelled: who takes a referral back may take back with it
 // that its outcome is shared, also when the referral is over already.
-func TestConsentOfACancellation(t *testing.T) {
+func TestHazardDisclosureCancelled(t *testing.T) {
 	for _, first := range []string{"active", ""} {
 		h := at(t, hospital+consenting)
 		h.want(h.from("A", says(zebedee, "consent", first)...), 200)
@@ -178,9 +178,9 @@ func TestConsentOfACancellation(t *testing.T) {
 	}
 }
 
-// TestOrderOfAFile: rows go side by side, and what the later of two rows says of
+// TestHazardOvertakenRows: rows go side by side, and what the later of two rows says of
 // a person stands all the same, of one referral and of two.
-func TestOrderOfAFile(t *testing.T) {
+func TestHazardOvertakenRows(t *testing.T) {
 	text := strings.NewReplacer("format: json", "format: csv\ncsv: {order: ref}",
 		"authoredOn: <- at | dateTime", `authoredOn: "2026-03-01"`).Replace(hospital)
 	h := at(t, text)
