@@ -260,6 +260,21 @@ func (g *Gateway) timeline(c *gin.Context) {
 	g.answer(c, events, err)
 }
 
+// tasksOf: GET /admin/tasks?of=… lists the Tasks of a referral, by a reference to
+// its ServiceRequest or an identifier of it.
+func (g *Gateway) tasksOf(c *gin.Context) {
+	of := c.Query("of")
+	if of == "" || len(of) > maxOf {
+		g.fail(c, fault.New(fault.Malformed, "of", "a reference such as ServiceRequest/ID or an identifier of a referral is expected, of at most %d bytes", maxOf))
+		return
+	}
+	found, err := g.cfg.Worklist.Find(c.Request.Context(), of)
+	g.answer(c, found, err)
+}
+
+// maxOf bounds what a referral is looked for by, in bytes.
+const maxOf = 1000
+
 func (g *Gateway) answer(c *gin.Context, v any, err error) {
 	if err != nil {
 		g.fail(c, err)

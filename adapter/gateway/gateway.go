@@ -197,6 +197,7 @@ func (g *Gateway) routes(r *gin.Engine) {
 	a.GET("/deliveries/:id", g.delivery)
 	a.POST("/deliveries/:id/retry", g.release(store.Owed))
 	a.POST("/deliveries/:id/hold", g.release(store.Held))
+	a.GET("/tasks", g.tasksOf)
 	g.outgoingRoutes(a)
 	r.Group("/referrals", g.authenticate, g.follower, g.share).GET("/:task/timeline", g.timeline)
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -68,18 +67,27 @@ func (c *client) send(ctx context.Context, method, path string, in, out any) err
 		return err
 	}
 	if res.StatusCode >= 300 {
-		return answerError(res.Status, answer)
+		return answerError(res, answer)
 	}
 	return json.Unmarshal(answer, out)
 }
 
+// refusedError is an answer that is no success.
+type refusedError struct {
+	code int
+	text string
+}
+
+func (e *refusedError) Error() string { return e.text }
+
 // answerError words the OperationOutcome of a refusal.
-func answerError(status string, body []byte) error {
+func answerError(res *http.Response, body []byte) error {
 	var outcome struct {
 		Issue []struct{ Diagnostics string }
 	}
+	text := res.Status
 	if json.Unmarshal(body, &outcome) == nil && len(outcome.Issue) > 0 {
-		return fmt.Errorf("%s: %s", status, outcome.Issue[0].Diagnostics)
+		text += ": " + outcome.Issue[0].Diagnostics
 	}
-	return errors.New(status)
+	return &refusedError{res.StatusCode, text}
 }

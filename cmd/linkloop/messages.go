@@ -14,7 +14,6 @@ import (
 	"github.com/linkloop/linkloop/adapter/gateway"
 	"github.com/linkloop/linkloop/adapter/intake"
 	"github.com/linkloop/linkloop/adapter/mapping"
-	"github.com/linkloop/linkloop/adapter/referral"
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
@@ -196,23 +195,4 @@ func reasonText(r fault.Issue) string {
 		}
 	}
 	return strings.Join(append(parts, r.Text), ": ")
-}
-
-func timelineCommand() *cobra.Command {
-	c := &client{}
-	cmd := &cobra.Command{Use: "timeline TASK", Short: "Tell what happened to one referral", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			var events []referral.Event
-			id := strings.TrimPrefix(args[0], "Task/")
-			if err := c.call(cmd.Context(), http.MethodGet, "/referrals/"+url.PathEscape(id)+"/timeline", &events); err != nil {
-				return err
-			}
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
-			for _, e := range events {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", e.At.Format("2006-01-02 15:04:05.000"), e.What, e.Who, e.Ref)
-			}
-			return w.Flush()
-		}}
-	c.flags(cmd)
-	return cmd
 }
