@@ -78,7 +78,7 @@ func TestOperatorsDay(t *testing.T) {
 	if _, err = run(t, "deliveries", "retry", "999", server); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("retry of nothing: %v", err)
 	}
-	if _, err = run(t, "timeline", "none", server); err == nil || !strings.Contains(err.Error(), "404") {
+	if _, err = run(t, "timeline", "none", server); err == nil || !strings.Contains(err.Error(), "neither the id of a Task") {
 		t.Errorf("timeline of nothing: %v", err)
 	}
 }
