@@ -79,6 +79,9 @@ func (f Format) positions(names []string) *header {
 // header reads the record that names the columns. Names are never repeated in
 // a fault: where a file has no header they are somebody's data.
 func (f Format) header(record []byte, separator byte) (*header, error) {
+	if err := f.dividedOtherwise(record); err != nil {
+		return nil, err
+	}
 	h := &header{separator: separator}
 	cells, err := f.cells(record, h.separator)
 	if err != nil {

@@ -17,13 +17,23 @@ const firstRead = 64 << 10
 
 // Split reads a file row by row. Blank rows are passed over; they count all the
 // same, so that Part.Number is the row that a spreadsheet shows. A header that
-// cannot be used ends the file, because no row could be understood without it.
+// cannot be used ends the file, because no row could be understood without it,
+// and so does what is not text, or not divided as the header is.
 func (f Format) Split(r io.Reader) iter.Seq2[inbound.Part, error] {
 	return func(yield func(inbound.Part, error) bool) {
 		s := splitter{f: f, r: r, line: 1}
 		err := s.open()
 		for i := 0; err == nil && i < len(s.before); i++ {
 			if !yield(s.before[i], nil) {
+				return
+			}
+		}
+		var held []inbound.Part
+		if err == nil {
+			held, err = s.probe()
+		}
+		for _, p := range held {
+			if !yield(p, nil) {
 				return
 			}
 		}
@@ -53,6 +63,7 @@ type splitter struct {
 
 	window    []byte // what was read and not yet taken
 	end       bool
+	failed    error // of the reader, behind the window
 	row, line int
 	rowLine   int
 	order     []int          // positions of the columns that keep rows in order
@@ -61,6 +72,12 @@ type splitter struct {
 
 // open finds the separator and reads the header.
 func (s *splitter) open() error {
+	for !s.end && s.failed == nil && len(s.window) < sniffed {
+		s.failed = s.fill()
+	}
+	if err := foreign(s.window[:min(len(s.window), sniffed)]); err != nil {
+		return err
+	}
 	for !s.end && len(s.window) < firstRead && bytes.IndexByte(s.window, '\n') < 0 {
 		if err := s.fill(); err != nil {
 			return err
@@ -78,9 +95,6 @@ func (s *splitter) open() error {
 		}
 	}
 	s.window = bytes.TrimPrefix(s.window, []byte(byteOrderMark))
-	if bytes.HasPrefix(s.window, []byte("\xff\xfe")) || bytes.HasPrefix(s.window, []byte("\xfe\xff")) {
-		return fault.New(fault.Unsupported, "", "the file is UTF-16; save it as UTF-8")
-	}
 	s.lexer = s.f.lexer(s.window)
 	if s.f.o.Header == None {
 		s.header = s.f.positions(s.f.o.Columns)
@@ -109,6 +123,9 @@ func (s *splitter) open() error {
 	case err != nil:
 		return err
 	case state == broken:
+		if err := s.f.dividedOtherwise(record); err != nil {
+			return err
+		}
 		return fault.New(fault.Malformed, "header", "%s", brokenQuotes)
 	case state == more:
 		return fault.New(fault.TooLarge, "header", "the first row has more than %d bytes", s.f.o.Limits.Row)
@@ -251,6 +268,9 @@ func (s *splitter) skipLine() error {
 
 // fill reads on.
 func (s *splitter) fill() error {
+	if s.failed != nil {
+		return s.failed
+	}
 	if cap(s.window)-len(s.window) < firstRead/4 {
 		// Records point into the old window until the next one is asked for.
 		next := make([]byte, len(s.window), 2*len(s.window)+firstRead)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
@@ -120,12 +121,26 @@ func TestFilesThatAreNone(t *testing.T) {
 		{"empty", strings.NewReader(""), csvdoc.Options{}, fault.Malformed, "empty"},
 		{"blank", strings.NewReader("\n\r\n"), csvdoc.Options{}, fault.Malformed, "empty"},
 		{"UTF-16", strings.NewReader("\xff\xfeA\x00,\x00B\x00"), csvdoc.Options{}, fault.Unsupported, "UTF-16"},
+		{"UTF-16 without a mark", strings.NewReader(strings.Join(strings.Split(plainRows, ""), "\x00")), csvdoc.Options{Header: csvdoc.None}, fault.Unsupported, "zero bytes"},
+		{"gzip", strings.NewReader("\x1f\x8b\x08\x00\n\n"), csvdoc.Options{Header: csvdoc.None}, fault.Unsupported, "gzip, and rows of text are expected; unpack it"},
+		{"a workbook", iotest.OneByteReader(strings.NewReader("PK\x03\x04\n\r\n")), csvdoc.Options{Header: csvdoc.Ignored}, fault.Unsupported, "workbook"},
+		{"an old workbook", strings.NewReader("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\n"), csvdoc.Options{}, fault.Unsupported, "Office"},
+		{"noise", bytes.NewReader(noise(4096)), csvdoc.Options{Header: csvdoc.None}, fault.Unsupported, "not text"},
+		{"commas for bars", strings.NewReader("A|B|C\n" + plainRows), csvdoc.Options{}, fault.Malformed, "the first 20 rows have one column each, and 3 are expected, with bars between them; there are commas in them"},
+		{"commas for bars, without a header", strings.NewReader(plainRows), csvdoc.Options{Header: csvdoc.None, Separator: '|', Columns: []string{"A", "B", "C"}}, fault.Malformed, "3 are expected"},
+		{"commas for bars, without names", strings.NewReader(plainRows), csvdoc.Options{Header: csvdoc.None, Separator: '|'}, fault.Malformed, "several are expected"},
+		{"commas for bars, with quotation marks", strings.NewReader("h\n\"1, a\",2\n\"3\",4\n"), csvdoc.Options{Header: csvdoc.Ignored, Separator: '|', Columns: []string{"A", "B"}}, fault.Malformed, "the first 2 rows"},
+		{"semicolons for commas, with short rows", strings.NewReader("1;2\n3;4\n"), csvdoc.Options{Header: csvdoc.None, Pad: true, Columns: []string{"A", "B"}}, fault.Malformed, "semicolons in them"},
+		{"commas for bars in the header", strings.NewReader("A,B,C\n" + plainRows), csvdoc.Options{Separator: '|', Columns: []string{"A", "B"}}, fault.Malformed, "the header has one column, and several are expected, with bars between them; there are commas in it"},
+		{"commas for bars in a header with quotation marks", strings.NewReader("\"A\",\"B\"\n" + plainRows), csvdoc.Options{Separator: '|'}, fault.Malformed, "there are commas in it"},
+		{"lines of words", strings.NewReader("A,B\n" + strings.Repeat("Testperson\n", 30)), csvdoc.Options{}, fault.Malformed, "csv.passes"},
 		{"a column is missing", strings.NewReader("A,B\n1,2\n"), csvdoc.Options{Columns: []string{"C"}}, fault.Malformed, "C is missing"},
 		{"no end of the header", io.LimitReader(zeros{}, 64<<20), csvdoc.Options{}, fault.TooLarge, "first row"},
 		{"nothing but a preamble", strings.NewReader("HDR,1\nTRL\n"), csvdoc.Options{Passes: []string{"HDR", "TRL"}}, fault.Malformed, "the header is missing"},
 		{"open quotation mark in the header", strings.NewReader("A,\"B\n1,2\n"), csvdoc.Options{}, fault.Malformed, "quotation marks"},
 	} {
 		ps, err := parts(t, csvdoc.New(c.o), c.r)
+		ps = slices.DeleteFunc(ps, func(p inbound.Part) bool { return p.Note != "" })
 		if len(ps) > 0 || fault.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.word) {
 			t.Errorf("%s: %d rows, %v", c.name, len(ps), err)
 		}
@@ -136,6 +151,42 @@ func TestFilesThatAreNone(t *testing.T) {
 	}
 	if _, err = parts(t, csvdoc.New(), stuck{}); !errors.Is(err, io.ErrNoProgress) {
 		t.Errorf("a reader that gives nothing: %v", err)
+	}
+}
+
+// plainRows are rows of three columns.
+var plainRows = strings.Repeat("1,2,3\n", 30)
+
+// noise is what a file that is compressed or encrypted looks like.
+func noise(n int) []byte {
+	out := make([]byte, n)
+	r := rand.NewChaCha8([32]byte{})
+	_, _ = r.Read(out)
+	return out
+}
+
+// TestFilesThatAreSome: a row that is not divided does not end a file of which
+// others are, or which has no other.
+func TestFilesThatAreSome(t *testing.T) {
+	for _, c := range []struct {
+		name, file string
+		o          csvdoc.Options
+		rows       int
+	}{
+		{"one column", "A\n1\n2\n", csvdoc.Options{}, 2},
+		{"one column of words with commas", "A\n1;2\n2;3\n", csvdoc.Options{Separator: ','}, 2},
+		{"a trailer alone", "A,B\nEND\n", csvdoc.Options{}, 1},
+		{"a row behind others", "A,B\n" + strings.Repeat("x\n", 19) + "1,2\n", csvdoc.Options{}, 20},
+		{"short rows", "A,B\n1\n2\n", csvdoc.Options{Pad: true}, 2},
+		{"a separator that nobody named", "1\n2\n", csvdoc.Options{Header: csvdoc.None}, 2},
+		{"control characters", "A,B\n\x01\x02\x03\xeb,2\n", csvdoc.Options{}, 1},
+		{"filled up", "A,B\n1,2\n" + strings.Repeat("\x00", 600), csvdoc.Options{}, 1},
+	} {
+		ps, err := parts(t, csvdoc.New(c.o), strings.NewReader(c.file))
+		ps = slices.DeleteFunc(ps, func(p inbound.Part) bool { return p.Note != "" })
+		if err != nil || len(ps) != c.rows {
+			t.Errorf("%s: %d rows, %v", c.name, len(ps), err)
+		}
 	}
 }
 
