@@ -43,6 +43,14 @@ func (f field) tells() bool {
 	return f.says(kindNames...) && len(f.value) <= 24 && strings.Count(f.value, " ") < 3 && !hasDigit(f.value)
 }
 
+// values are what the records of a sample have in this place.
+func (f field) values() []string {
+	if slices.Contains(f.others, f.value) {
+		return f.others
+	}
+	return append([]string{f.value}, f.others...)
+}
+
 // kindNames are names of members that say of what kind their neighbours are.
 var kindNames = []string{"kind", "type", "code", "status", "urgency", "priority", "consent", "scheme", "system", "use", "category", "label", "state"}
 
@@ -429,20 +437,20 @@ func kindOf(f field) kind {
 }
 
 // layouts are the forms of dates that are known by their looks: as mappings
-// write them, and as Go does. The empty one is read without a layout.
+// write them, and as Go does. A day of one digit is read by d, and so is one of two. The empty one is read without a layout.
 var layouts = []struct{ mapping, golang string }{
 	{"", "2006-01-02"}, {"", time.RFC3339}, {"", "2006-01-02T15:04:05"}, {"", "2006-01-02T15:04"},
 	{"", "20060102"}, {"", "20060102150405"},
 	{"dd/MM/yyyy", "02/01/2006"}, {"dd-MM-yyyy", "02-01-2006"}, {"dd.MM.yyyy", "02.01.2006"},
-	{"dd MMM yyyy", "02 Jan 2006"}, {"dd-MMM-yyyy", "02-Jan-2006"},
+	{"d MMM yyyy", "02 Jan 2006"}, {"d-MMM-yyyy", "02-Jan-2006"},
 	{"dd/MM/yyyy H:mm", "02/01/2006 15:04"}, {"dd/MM/yyyy H:mm:ss", "02/01/2006 15:04:05"},
 	{"yyyy-MM-dd H:mm:ss", "2006-01-02 15:04:05"}, {"yyyy-MM-dd H:mm", "2006-01-02 15:04"},
-	{"dd MMM yyyy H:mm", "02 Jan 2006 15:04"},
+	{"d MMM yyyy H:mm", "02 Jan 2006 15:04"},
 	{"d/M/yyyy", "2/1/2006"}, {"d.M.yyyy", "2.1.2006"}, {"d MMM yyyy", "2 Jan 2006"}, {"d MMMM yyyy", "2 January 2006"},
 	{"dd/MM/yy", "02/01/06"}, {"dd-MM-yy", "02-01-06"}, {"dd.MM.yy", "02.01.06"}, {"d/M/yy", "2/1/06"}, {"d.M.yy", "2.1.06"},
-	{"dd MMM yy", "02 Jan 06"}, {"dd-MMM-yy", "02-Jan-06"}, {"d MMM yy", "2 Jan 06"},
+	{"d MMM yy", "02 Jan 06"}, {"d-MMM-yy", "02-Jan-06"}, {"d MMM yy", "2 Jan 06"},
 	{"do MMM yyyy", "2 Jan 2006"}, {"do MMMM yyyy", "2 January 2006"}, // the ordinal is cut
-	{"dd/MM/yy H:mm", "02/01/06 15:04"}, {"dd.MM.yy H:mm", "02.01.06 15:04"}, {"dd-MMM-yy H:mm", "02-Jan-06 15:04"},
+	{"dd/MM/yy H:mm", "02/01/06 15:04"}, {"dd.MM.yy H:mm", "02.01.06 15:04"}, {"d-MMM-yy H:mm", "02-Jan-06 15:04"},
 }
 
 var ordinalDay = regexp.MustCompile(`^([0-9]{1,2})(?:st|nd|rd|th)\b`)
@@ -476,11 +484,8 @@ func dateOf(text string) (layout int, at time.Time, ok bool) {
 // layoutsOf are the layouts of all values of a field, as mappings write them;
 // none where all are read without. Strange is how many values fit none.
 func layoutsOf(f field) (list []string, strange int) {
-	values, iso := f.others, false
-	if !slices.Contains(values, f.value) {
-		values = append([]string{f.value}, values...)
-	}
-	for _, v := range values {
+	iso := false
+	for _, v := range f.values() {
 		i, ok := layoutOf(v)
 		l := layouts[i].mapping
 		switch {

@@ -155,7 +155,7 @@ func TestFormsOfElements(t *testing.T) {
 			[]string{"xml:\n  each: X.Case\n  id: 'X.Case.@id'\n", `X.Case.Person.Field[where @label = "NHS No."].$text | nhsNumber`, "X.Case.Person.Field[where @label = Surname].$text | trim", "X.Case.Person.Field[where @label = DOB].$text | date("}, nil},
 		{`<X><Case id="A-1"><Priority>2 - Soon</Priority><Status>Updated</Status>` + coded + `<Referrer><Field name="R005" label="Tel">01632 960222</Field></Referrer><Phone type="mobile">07700 900123</Phone><Phone type="home">01632 960111</Phone></Case>
 			<Case id="A-2"><Priority>1 - Urgent</Priority><Status>Open</Status>` + number + `<Referrer><Field name="R001" label="Name">Pat Thistle</Field><Field name="R005" label="Tel">01632 960222</Field></Referrer><Phone type="home">01632 960112</Phone></Case></X>`,
-			[]string{"each: X.Case\n", `X.Case.Person.Field[where @label = "Forename(s)"].$text | trim`, "X.Case.Referrer.Field[where @label = Tel].$text | trim", "X.Case.Referrer.Field[where @label = Name].$text | trim",
+			[]string{"each: X.Case\n", `X.Case.Person.Field[where @label = "Forename(s)"].$text | trim`, "X.Case.Referrer.Field[where @label = Tel].$text | phone", "X.Case.Referrer.Field[where @label = Name].$text | trim",
 				`X.Case.Phone[where @type = "home"].$text`, "  - 'X.Case.Person.Field.@name'\n"}, []string{"].@name", "where Status", "where Priority", "X.Case.Phone.$text", "#   X.Case.Person.Field"}},
 		{`<X><Case id="A-1">` + coded + `<Referrer><Field name="R005" label="Tel">01632 960222</Field></Referrer></Case></X>`,
 			[]string{"#   X.Case.Referrer.Field[where @label = Tel].$text\n", "X.Case.Person.Field[where @label = Address].$text"}, []string{"].@name", "  each: X", "SEVERAL ITEMS"}},

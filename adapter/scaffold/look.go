@@ -173,7 +173,7 @@ func (f field) mayWant() bool {
 	if !f.says(wishNames...) || f.says("marital", "employment", "immigration", "smoking", "housing") {
 		return false
 	}
-	return slices.ContainsFunc(append([]string{f.value}, f.others...), func(v string) bool {
+	return slices.ContainsFunc(f.values(), func(v string) bool {
 		return wish.MatchString(v) || f.says("status", "state") && len(v) <= maxStatus && caseStatus.MatchString(v)
 	})
 }
@@ -210,7 +210,7 @@ func (w *writer) hints() {
 		if w.used[f.path] {
 			continue
 		}
-		all := append([]string{f.value}, f.others...)
+		all := f.values()
 		some := func(list ...[]string) bool {
 			return slices.ContainsFunc(all, func(v string) bool { return slices.Contains(slices.Concat(list...), strings.ToLower(v)) })
 		}

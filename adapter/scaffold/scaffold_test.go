@@ -97,7 +97,7 @@ func TestRules(t *testing.T) {
 		{`{"tel":"E:kim@example.org"}`, `<- tel | replace("E:", "") | trim`},
 		{`{"x":"12 Larkspur Row, Leeds, LS6 2AA"}`, "postalCode: <- x | addressPostcode"},
 		{`{"why":"<p>Lonely since May &amp; tired</p>"}`, "- text: <- why | html"},
-		{`{"subj":{"n":"9990000018","name":"Ivy Marsh"},"usr":{"name":"Pat Thistle","tel":"01632 960001"},"tel":"07700 900123"}`, "value: <- tel | trim"},
+		{`{"subj":{"n":"9990000018","name":"Ivy Marsh"},"usr":{"name":"Pat Thistle","tel":"01632 960001"},"tel":"07700 900123"}`, "value: <- tel | phone"},
 		{`{"dob":"1951-06-14"}`, "birthDate: <- dob | date\n"},
 		{`{"gp":{"surgery":"Beeston Hill Practice (Leeds) (B86002)"}}`, "value: <- gp.surgery | bracketed(ods)\n"},
 		{`{"gp":{"surgery":"Beeston Hill Practice (Leeds) (B86002)"}}`, "name: <- gp.surgery | bracketed(ods, rest)\n"},
@@ -123,7 +123,7 @@ func TestElementsWithAttributes(t *testing.T) {
 	}
 	p := scaffold.Propose(scaffold.Source{Name: "acme", Format: "xml", Year: 2026}, m.Tree)
 	for _, rule := range []string{"xml:\n  each: X.Case\n  id: 'X.Case.@no'\n", "X.Case.Client.Addr | addressPostcode", "<- X.Case.@raised | dateTime(", "<- X.@site | ods",
-		"X.Case.Client.Tel.$text | trim", "display: <- .$text | trim", "#   X.Case.Client.Colour.$text\n"} {
+		"X.Case.Client.Tel.$text | phone", "display: <- .$text | trim", "#   X.Case.Client.Colour.$text\n"} {
 		if !strings.Contains(string(p.Mapping), rule) {
 			t.Errorf("no %s in\n%s", rule, p.Mapping)
 		}
@@ -163,6 +163,29 @@ func TestDangers(t *testing.T) {
 	}
 	if at("; status may say what a message wants") < 0 || at("preferred") >= 0 || at("maritalStatus") >= 0 {
 		t.Errorf("%q", p.Checks)
+	}
+}
+
+// TestColumnsOfRecords: what some records have in another column, among words or
+// as another code is not lost.
+func TestColumnsOfRecords(t *testing.T) {
+	src := scaffold.Source{Name: "acme", Format: "csv", Year: 2026}
+	for _, b := range []string{
+		`{"ref":"R-1","nhs":"9990000018","name":"Marsh, Ivy","referred":"03 Nov 2026","sex":"F","priority":"R","address":"12 Mill Lane, Leeds, LS6 2AA","tel":"07700 900123","tel2":"07700 900124"}`,
+		`{"ref":"R-2","nhs":"9990000026","name":"Quill, Tom","referred":"4 Nov 2026","sex":"X","priority":"Soon","address":"9 The Green","postcode":"LS6 2AB","tel":"01632 960123","tel2":"ask for Kim"}`,
+		`{"ref":"R-3","nhs":"9990000034","name":"Day, Zoe","referred":"5 Nov 2026","sex":"Zoe Day","priority":"U","address":"9 The Green","postcode":"LS6 2AB"}`,
+	} {
+		src.Records = append(src.Records, tree(t, b))
+	}
+	got := string(scaffold.Propose(src, src.Records[0]).Mapping)
+	for _, want := range []string{
+		`postalCode: '= has("postcode") ? postcode(src("postcode")) : addressPostcode(src("address"))'`, `text: '<- address and postcode | text | lines | join(", ")'`,
+		"value: <- tel | phone\n", "- $each: tel2 | phones\n", `<- tel2 | phones(rest) | join("; ")`, `dateTime("d MMM yyyy")`,
+		`sex.json: what this sender means by its codes (the numbers are those of the NHS Data Dictionary); it does not have "x", so`, `words in priority; it does not have "soon", so`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %s in\n%s", want, got)
+		}
 	}
 }
 

@@ -120,19 +120,22 @@ func codesIn(values []string) map[string]bool {
 	return shared
 }
 
+// namesOfAll are the words of names in all records of a sample.
+func (w *writer) namesOfAll() map[string]bool {
+	var people []field
+	for _, f := range w.all {
+		for _, v := range f.values() {
+			f.value = v
+			people = append(people, f)
+		}
+	}
+	return nameWords(people)
+}
+
 // sharedCodes are the codes, in small letters, in the lists that the records of
 // a sample have in places that are not about a person.
 func (w *writer) sharedCodes() map[string]bool {
-	out, people := map[string]bool{}, []field{}
-	for _, f := range w.all {
-		people = append(people, f)
-		for _, v := range f.others {
-			g := f
-			g.value = v
-			people = append(people, g)
-		}
-	}
-	names := nameWords(people)
+	out, names := map[string]bool{}, w.namesOfAll()
 	for _, f := range w.all {
 		if k := kindOf(f); slices.Contains(ofPerson, k) || f.says("name", "surname", "forename", "child", "children", "family", "household", "relatives", "kin", "carer", "contact") {
 			continue

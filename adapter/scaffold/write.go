@@ -79,7 +79,7 @@ func (w *writer) patient() {
 		}
 		w.tables["sex.json"] = table("sex", "http://hl7.org/fhir/administrative-gender", codes)
 		w.line(2, "gender: %s", rule(f.path+" | lower | code(sex)"))
-		w.unsure = append(w.unsure, "vocabulary/sex.json: what this sender means by its codes (the numbers are those of the NHS Data Dictionary)")
+		w.unsure = append(w.unsure, "vocabulary/sex.json: what this sender means by its codes (the numbers are those of the NHS Data Dictionary)"+w.strange(f, codes))
 	}
 	if f, ok := w.take(birthDate, ofPatient); ok {
 		w.line(2, "birthDate: %s", rule(f.path+w.dated(f, "date")))
@@ -116,6 +116,28 @@ func (w *writer) patient() {
 		w.doubt("%s was taken for the practice that refers and for the one where the person is registered too: into the record of the latter goes the outcome", f.path)
 	}
 }
+
+// strange names the values of a coded field that a table does not have. What
+// may be somebody's is not repeated.
+func (w *writer) strange(f field, codes [][2]string) string {
+	names := w.namesOfAll()
+	var out []string
+	for _, v := range f.values() {
+		v = strings.ToLower(v)
+		known := slices.ContainsFunc(codes, func(c [2]string) bool { return c[0] == v })
+		if known || MeansNothing(v) || len(v) > maxStatus || longDigits.MatchString(v) || named(v, names) || slices.Contains(out, strconv.Quote(v)) || len(out) == maxStrange {
+			continue
+		}
+		out = append(out, strconv.Quote(v))
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return "; it does not have " + strings.Join(out, ", ") + ", so that nothing comes of them"
+}
+
+// maxStrange bounds the values that are named.
+const maxStrange = 8
 
 // birthParts are the paths of year, month and day of a birth date that stands in
 // three members.
@@ -246,8 +268,12 @@ func (w *writer) telecom(depth int, who about) {
 		w.several(depth+1, f)
 	}
 	for _, f := range phones {
+		if slices.ContainsFunc(f.values(), worded) {
+			w.worded(depth+1, f)
+			continue
+		}
 		w.line(depth+1, "- system: phone")
-		w.line(depth+1, "  value: %s", rule(f.path+" | trim"))
+		w.line(depth+1, "  value: %s", rule(f.path+" | phone"))
 		if f.says("mobile", "cell") {
 			w.line(depth+1, "  use: mobile")
 		}
@@ -270,16 +296,7 @@ var mailPrefix = regexp.MustCompile(`^(?i:e|em|email|e-mail|mail|mailto):`)
 // each that the sample has.
 func (w *writer) several(depth int, f field) {
 	if !strings.Contains(f.value, "@") {
-		w.line(depth, "- $each: %s", flowed(f.path+" | phones"))
-		w.line(depth, "  system: phone")
-		w.line(depth, "  value: <- . | phone")
-		w.line(depth, "  use: <- . | contactUse")
-		if f.list == "" {
-			w.rests = append(w.rests, f.path)
-		} else {
-			w.rests = append(w.rests, "each "+f.path)
-		}
-		w.doubt("%s holds telephone numbers among words; the numbers are taken but for those of other people, and the words are put into a note", f.path)
+		w.worded(depth, f)
 		return
 	}
 	separator := ""
@@ -316,6 +333,29 @@ func (w *writer) several(depth int, f field) {
 	w.unsure = append(w.unsure, f.path+" holds several ways to reach somebody in one text; it is taken apart as in the sample, and more or others that come are lost: read telecom")
 }
 
+// wordIn is a word that stands beside a telephone number, or in place of one.
+var wordIn = regexp.MustCompile(`(?i)[\p{L}]{3,}`)
+
+// worded reports a text of a telephone number with words that say more than that
+// it is one.
+func worded(v string) bool {
+	return !MeansNothing(v) && slices.ContainsFunc(wordIn.FindAllString(v, -1), func(s string) bool { return !strings.EqualFold(s, "tel") && !strings.EqualFold(s, "ext") })
+}
+
+// worded writes the telephone numbers of a text with words among them.
+func (w *writer) worded(depth int, f field) {
+	w.line(depth, "- $each: %s", flowed(f.path+" | phones"))
+	w.line(depth, "  system: phone")
+	w.line(depth, "  value: <- . | phone")
+	w.line(depth, "  use: <- . | contactUse")
+	if f.list == "" {
+		w.rests = append(w.rests, f.path)
+	} else {
+		w.rests = append(w.rests, "each "+f.path)
+	}
+	w.doubt("%s holds telephone numbers among words; the numbers are taken but for those of other people, and the words are put into a note", f.path)
+}
+
 func (w *writer) address() {
 	lines := w.takeAll(addressLine, ofPatient)
 	place, hasPlace := w.take(town, ofPatient)
@@ -336,8 +376,15 @@ func (w *writer) address() {
 		w.unsure = append(w.unsure, at+" holds the whole address; lines, town and postcode are taken apart by rule")
 		return
 	}
-	if len(lines) == 1 && lines[0].list == "" && strings.ContainsAny(lines[0].value, ",\n") {
-		at := lines[0].path
+	inOne := len(lines) == 1 && lines[0].list == "" && slices.ContainsFunc(lines[0].values(), func(v string) bool { return strings.ContainsAny(v, ",\n") })
+	if inOne {
+		at, all := lines[0].path, lines[0].path
+		for _, f := range []field{place, shire, code} {
+			if f.path != "" {
+				all += " and " + f.path
+			}
+		}
+		w.line(3, "  text: %s", rule(all+` | text | lines | join(", ")`))
 		w.line(3, "  line: %s", rule(at+" | addressLines"))
 		if !hasPlace {
 			w.line(3, "  city: %s", rule(at+" | addressTown"))
@@ -366,8 +413,11 @@ func (w *writer) address() {
 	if hasShire {
 		w.line(3, "  district: %s", rule(shire.path+" | trim"))
 	}
-	if hasCode {
-		w.line(3, "  postalCode: %s", rule(code.path+" | upper | trim"))
+	switch {
+	case hasCode && inOne: // where it stands in the address, its own place is empty
+		w.line(3, "  postalCode: '%s'", strings.ReplaceAll(fmt.Sprintf("= has(%q) ? postcode(src(%[1]q)) : addressPostcode(src(%q))", code.path, lines[0].path), "'", "''"))
+	case hasCode:
+		w.line(3, "  postalCode: %s", rule(code.path+" | postcode"))
 	}
 }
 
@@ -386,7 +436,7 @@ func (w *writer) request(requester string, provider bool) {
 			codes = append(codes, [][2]string{{"true", "urgent"}, {"yes", "urgent"}, {"y", "urgent"}, {"false", "routine"}, {"no", "routine"}, {"n", "routine"}}...)
 		}
 		w.tables["priority.json"] = table("priority", "http://hl7.org/fhir/request-priority", codes)
-		w.unsure = append(w.unsure, "vocabulary/priority.json: what this sender means by its words in "+how.path)
+		w.unsure = append(w.unsure, "vocabulary/priority.json: what this sender means by its words in "+how.path+w.strange(how, codes))
 	}
 	w.line(1, "request:")
 	w.line(2, "resourceType: ServiceRequest")

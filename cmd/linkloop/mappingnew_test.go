@@ -48,7 +48,7 @@ func TestMappingNewSaysWhatIsDangerous(t *testing.T) {
 // said to be no more than that. The help says where the mapping is written.
 func TestMappingNewOfTwoDigitYears(t *testing.T) {
 	rules, example, out, folder := propose(t, `{"ref":"N-1","referredOn":"3/2/26","who":{"surname":"Quill","nhs":"9990000018","dob":"14-Jun-51"}}`)
-	says(t, rules, fmt.Sprintf(`who.dob | date("dd-MMM-yy", "yy from %d")`, time.Now().Year()-99), fmt.Sprintf(`referredOn | dateTime("d/M/yy", "yy from %d")`, time.Now().Year()/100*100),
+	says(t, rules, fmt.Sprintf(`who.dob | date("d-MMM-yy", "yy from %d")`, time.Now().Year()-99), fmt.Sprintf(`referredOn | dateTime("d/M/yy", "yy from %d")`, time.Now().Year()/100*100),
 		"# CHECK: who.dob has years of two digits", "# CHECK: referredOn has years of two digits")
 	says(t, out, "CHECK: who.dob has years of two digits")
 	says(t, example, `"birthDate": "19`, `"authoredOn": "20`)
