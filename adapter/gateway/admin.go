@@ -98,20 +98,6 @@ func (g *Gateway) message(c *gin.Context) {
 	g.answer(c, messageView(m), err)
 }
 
-// replay: POST /admin/messages/{id}/replay
-func (g *Gateway) replay(c *gin.Context) {
-	id, err := number(c)
-	if err != nil {
-		g.fail(c, err)
-		return
-	}
-	res, err := g.cfg.Intake.Replay(c.Request.Context(), id)
-	if err == nil {
-		err = g.audit(c, "replay", "message", id, res.Kind)
-	}
-	g.answer(c, map[string]any{"id": id, "result": res.Kind, "task": res.Task}, err)
-}
-
 // closeMessage: POST /admin/messages/{id}/close with {"reason": …}: it will never
 // be right, and nobody needs it.
 func (g *Gateway) closeMessage(c *gin.Context) {

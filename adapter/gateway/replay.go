@@ -30,6 +30,41 @@ type ReplayView struct {
 	Flags   []string      `json:"flags,omitempty"` // codes of what an accepted one is flagged with
 }
 
+func replayView(r intake.Replayed) ReplayView {
+	return ReplayView{r.ID, r.Kind, r.Task, r.Reasons, r.Flags}
+}
+
+// replay: POST /admin/messages/{id}/replay?dry=true
+func (g *Gateway) replay(c *gin.Context) {
+	id, err := number(c)
+	var dry bool
+	if err == nil {
+		dry, err = dryOf(c)
+	}
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	r, err := g.cfg.Intake.ReplayOne(c.Request.Context(), id, dry)
+	if err == nil {
+		action := "replay"
+		if dry {
+			action = "replay, tried only"
+		}
+		err = g.audit(c, action, "message", id, r.Kind)
+	}
+	g.answer(c, replayView(r), err)
+}
+
+// dryOf reads whether something is only to be tried.
+func dryOf(c *gin.Context) (bool, error) {
+	dry := c.Query("dry")
+	if dry != "" && dry != "true" && dry != "false" {
+		return false, fault.New(fault.Malformed, "dry", "true or false is expected")
+	}
+	return dry == "true", nil
+}
+
 // replaySet: POST /admin/messages/replay?sender=…&kind=…&since=…&until=…&after=…&limit=…&dry=true
 // takes one page of failed messages through the house again, oldest first.
 func (g *Gateway) replaySet(c *gin.Context) {
@@ -49,7 +84,7 @@ func (g *Gateway) replaySet(c *gin.Context) {
 	}
 	failed := 0
 	for _, r := range list {
-		page.Replayed = append(page.Replayed, ReplayView{r.ID, r.Kind, r.Task, r.Reasons, r.Flags})
+		page.Replayed = append(page.Replayed, replayView(r))
 		if !r.Done() {
 			failed++
 		}
@@ -77,7 +112,7 @@ func (g *Gateway) auditSet(c *gin.Context, set intake.ReplaySet, list []intake.R
 }
 
 func replayQuery(c *gin.Context) (set intake.ReplaySet, err error) {
-	set = intake.ReplaySet{Sender: c.Query("sender"), Kind: c.Query("kind"), Dry: c.Query("dry") == "true"}
+	set = intake.ReplaySet{Sender: c.Query("sender"), Kind: c.Query("kind")}
 	for key := range c.Request.URL.Query() {
 		switch key {
 		case "sender", "kind", "since", "until", "after", "limit", "dry":
@@ -86,8 +121,8 @@ func replayQuery(c *gin.Context) (set intake.ReplaySet, err error) {
 			return set, fault.New(fault.Malformed, "", "only sender, kind, since, until, after, limit and dry are understood")
 		}
 	}
-	if dry := c.Query("dry"); dry != "" && dry != "true" && dry != "false" {
-		return set, fault.New(fault.Malformed, "dry", "true or false is expected")
+	if set.Dry, err = dryOf(c); err != nil {
+		return set, err
 	}
 	if set.Since, err = moment(c, "since"); err != nil {
 		return set, err

@@ -132,33 +132,41 @@ func (set *ReplaySet) picks(m store.Message) bool {
 		(set.Since.IsZero() || !m.Received.Before(set.Since)) && (set.Until.IsZero() || m.Received.Before(set.Until))
 }
 
-// replayOne replays one message. The error is the store's: it says nothing
-// about the message, and the set stops there.
+// replayOne replays one message of a set. The error is the store's: it says
+// nothing about the message, and the set stops there.
 func (s *Service) replayOne(ctx context.Context, id int64, dry bool) (Replayed, error) {
+	out, err := s.ReplayOne(ctx, id, dry)
+	if fault.KindOf(err) == fault.NotFound { // the sender is gone, or the message was pruned
+		return Replayed{ID: id, Kind: fault.NotFound.String(), Reasons: fault.Of(err).Issues}, nil
+	}
+	return out, err
+}
+
+// ReplayOne is Replay that says why the message still fails, or with what it is
+// flagged; dry only says what would come of it. Errors: fault.NotFound as of
+// Replay, and those of the store.
+func (s *Service) ReplayOne(ctx context.Context, id int64, dry bool) (Replayed, error) {
 	run := s.Replay
 	if dry {
 		run = s.tryOut
 	}
 	res, err := run(ctx, id)
-	switch kind := fault.KindOf(err); {
-	case err == nil && res.Kind == fault.Transient.String():
-		return Replayed{}, fault.New(fault.Transient, "", "the store cannot take the replay now; go on later from where it stopped")
-	case err == nil:
-		out := Replayed{ID: id, Kind: res.Kind, Task: res.Task}
-		switch {
-		case res.Refused != "":
-			out.Kind, out.Reasons = res.Refused, res.Issues()
-		case res.Kind == string(store.Accepted):
-			for _, is := range res.Issues() {
-				out.Flags = append(out.Flags, is.Code)
-			}
-		}
-		return out, nil
-	case kind == fault.NotFound: // the sender is gone, or the message was pruned
-		return Replayed{ID: id, Kind: kind.String(), Reasons: fault.Of(err).Issues}, nil
-	default:
+	if err != nil {
 		return Replayed{}, err
 	}
+	if res.Kind == fault.Transient.String() {
+		return Replayed{}, fault.New(fault.Transient, "", "the store cannot take the replay now; go on later from where it stopped")
+	}
+	out := Replayed{ID: id, Kind: res.Kind, Task: res.Task}
+	switch {
+	case res.Refused != "":
+		out.Kind, out.Reasons = res.Refused, res.Issues()
+	case res.Kind == string(store.Accepted):
+		for _, is := range res.Issues() {
+			out.Flags = append(out.Flags, is.Code)
+		}
+	}
+	return out, nil
 }
 
 // errDry undoes a decision that was only tried.

@@ -45,12 +45,12 @@ func replayCommand(c *client) *cobra.Command {
 			case len(ids) == 0:
 				return errors.New("say which messages: their ids, or --failed for a set")
 			}
-			for _, name := range []string{"sender", "kind", "since", "until", "after", "all", "dry-run"} {
+			for _, name := range []string{"sender", "kind", "since", "until", "after", "all"} {
 				if cmd.Flags().Changed(name) {
 					return fmt.Errorf("--%s selects from the failed messages: add --failed and leave the ids out", name)
 				}
 			}
-			return replayIDs(cmd, c, ids)
+			return replayIDs(cmd, c, ids, set.dry)
 		}}
 	f := cmd.Flags()
 	f.BoolVar(&set.failed, "failed", false, "replay failed messages; the flags below select among them")
@@ -65,23 +65,43 @@ func replayCommand(c *client) *cobra.Command {
 	return cmd
 }
 
-func replayIDs(cmd *cobra.Command, c *client, ids []string) error {
+func replayIDs(cmd *cobra.Command, c *client, ids []string, dry bool) error {
+	query := ""
+	if dry {
+		query = "?dry=true"
+	}
 	var failing error
 	for _, id := range ids {
-		var out struct{ Result, Task string }
-		if err := c.call(cmd.Context(), http.MethodPost, "/admin/messages/"+url.PathEscape(id)+"/replay", &out); err != nil {
+		var r gateway.ReplayView
+		if err := c.call(cmd.Context(), http.MethodPost, "/admin/messages/"+url.PathEscape(id)+"/replay"+query, &r); err != nil {
 			return fmt.Errorf("message %s: %w", id, err)
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s", id, out.Result)
-		if out.Task != "" {
-			fmt.Fprintf(cmd.OutOrStdout(), ", Task/%s", out.Task)
+		fmt.Fprintln(cmd.OutOrStdout(), replayed(r, dry))
+		for _, more := range r.Reasons[min(1, len(r.Reasons)):] {
+			fmt.Fprintf(cmd.OutOrStdout(), "    %s\n", reasonText(more))
 		}
-		fmt.Fprintln(cmd.OutOrStdout())
-		if out.Result != string(store.Accepted) && out.Result != fault.Duplicate.String() {
+		if r.Result != string(store.Accepted) && r.Result != fault.Duplicate.String() {
 			failing = quietError{}
 		}
 	}
 	return failing
+}
+
+// replayed words what came of a message, with the first reason of a failure.
+func replayed(r gateway.ReplayView, dry bool) string {
+	switch {
+	case r.Result == string(store.Accepted) && dry:
+		return fmt.Sprintf("%d: would be accepted%s", r.ID, flagged(r.Flags))
+	case r.Result == string(store.Accepted) || r.Result == fault.Duplicate.String():
+		line := fmt.Sprintf("%d: %s", r.ID, r.Result)
+		if r.Task != "" {
+			line += ", Task/" + r.Task
+		}
+		return line + flagged(r.Flags)
+	case len(r.Reasons) > 0:
+		return fmt.Sprintf("%d: %s: %s", r.ID, r.Result, reasonText(r.Reasons[0]))
+	}
+	return fmt.Sprintf("%d: %s", r.ID, r.Result)
 }
 
 // shown bounds how many messages of one kind are listed with their reason,
@@ -138,22 +158,14 @@ func (s *replaySummary) add(w io.Writer, r gateway.ReplayView) {
 	switch r.Result {
 	case string(store.Accepted):
 		s.accepted++
-		word := ": accepted, Task/" + r.Task
-		if s.dry {
-			word = ": would be accepted"
-		}
-		fmt.Fprintf(w, "%d%s%s\n", r.ID, word, flagged(r.Flags))
+		fmt.Fprintln(w, replayed(r, s.dry))
 	case fault.Duplicate.String():
 		s.before++
 	default:
 		if s.failing[r.Result]++; s.failing[r.Result] > shown && !s.all {
 			return
 		}
-		reason := ""
-		if len(r.Reasons) > 0 {
-			reason = ": " + reasonText(r.Reasons[0])
-		}
-		fmt.Fprintf(w, "%d: %s%s\n", r.ID, r.Result, reason)
+		fmt.Fprintln(w, replayed(r, s.dry))
 	}
 }
 

@@ -52,6 +52,13 @@ func TestReplayOfASet(t *testing.T) {
 	if n := strings.Count(out, ": not-found: "); n != 5 || strings.Contains(out, "more") {
 		t.Errorf("--all names %d of not-found:\n%s", n, out)
 	}
+	// By id the reason stands there as well, and --dry-run changes nothing.
+	out, err = run(t, "messages", "replay", "1", "6", "--dry-run", server)
+	failing(err)
+	says(t, out, "1: not-found: ", "no referral", "6: unmappable: ", "PID-5")
+	out, err = run(t, "messages", "replay", "1", server)
+	failing(err)
+	says(t, out, "1: not-found: ", "no referral")
 	for n := range 4 {
 		post("gp", fmt.Sprintf("MSH|^~\\&|GP|Z00001|B|C|20260302||REF^I12|N-%d|P|2.4\nRF1||||||R-%d\nPID|1||||Quill^Jo\n", n, n))
 	}
@@ -60,6 +67,11 @@ func TestReplayOfASet(t *testing.T) {
 	says(t, out, "5 tried", "4 would be accepted", "1 not-found")
 	if n := strings.Count(out, ": would be accepted\n"); n != 4 {
 		t.Errorf("%d are named that would be accepted:\n%s", n, out)
+	}
+	for range 2 {
+		if out, err = run(t, "messages", "replay", "1", "--dry-run", server); err != nil || out != "1: would be accepted\n" {
+			t.Errorf("tried: %v: %s", err, out)
+		}
 	}
 	out, err = run(t, set...)
 	failing(err)
