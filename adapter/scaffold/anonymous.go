@@ -209,6 +209,8 @@ func (a *anonymiser) harmless(v string) bool {
 	}
 	_, isDate := layoutOf(v)
 	switch {
+	case noPlace.FindString(v) == v, noAddress.MatchString(v):
+		return true
 	case fewDigits.MatchString(v) && !isDate && !slices.ContainsFunc(fields, func(f field) bool { return kindOf(f) == addressLine }), MeansNothing(v), a.known.holds(v), a.stay[v], a.fhir && ofFHIR()[v]:
 		return true
 	case slices.ContainsFunc(fields, func(f field) bool { return f.tells() && speaksOfKinds(f.value) }):
@@ -285,7 +287,7 @@ func (a *anonymiser) make(v string) string {
 		if strings.Trim(v, "0123456789") == "" {
 			return a.ident(v)
 		}
-		if !strings.ContainsAny(v, ",\n") {
+		if !strings.ContainsAny(v, ",\n") && !careOf.MatchString(v) {
 			return a.whole(func(n int) string { return fmt.Sprintf("%d Quetzal Lane", n+1) }, k)
 		}
 	case town:
@@ -343,6 +345,12 @@ func (a *anonymiser) keptCodes(v string) string {
 func separates(r rune) bool { return strings.ContainsRune("/;,|\n", r) }
 
 var (
+	// noPlace is a postcode of the NHS for people without one: no fixed abode, or
+	// not known.
+	noPlace   = regexp.MustCompile(`(?i)\bZZ99 ?3[VW]Z\b`)
+	noAddress = regexp.MustCompile(`(?i)^(?:nfa|no fixed (?:abode|address)|homeless|of no fixed abode)$`)
+	careOf    = regexp.MustCompile(`(?i)^(?:c/o|care of)\b`)
+
 	towns     = []string{"Otley", "Ilkley", "Whitby", "Malton"}
 	postcodes = []string{"LS21 9ZZ", "YO26 9ZZ", "HX7 9ZZ", "BD23 9ZZ"}
 )

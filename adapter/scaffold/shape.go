@@ -60,6 +60,9 @@ func (a *anonymiser) shaped(v string) string {
 		case "phone":
 			return a.once(s, func(n int) string { return madePhone(s, n) }, phone)
 		case "postcode":
+			if noPlace.MatchString(s) {
+				return s
+			}
 			if made := a.postcodeFor(s); made != "" {
 				return made
 			}
@@ -178,7 +181,8 @@ func cased(word, as string) string {
 var nameWord = regexp.MustCompile(`[\p{L}'’-]+`)
 
 // madePhone is a telephone number of those that Ofcom keeps for drama, a mobile
-// one for a mobile one, in the layout of v where it has as many digits.
+// one for a mobile one, in the layout of v where it has as many digits. A number
+// with too many digits becomes another such number.
 func madePhone(v string, n int) string {
 	digits := onlyDigits(v)
 	mobile := strings.HasPrefix(digits, "07") || strings.HasPrefix(digits, "447") || strings.HasPrefix(digits, "4407")
@@ -192,7 +196,10 @@ func madePhone(v string, n int) string {
 	case strings.HasPrefix(digits, "44"):
 		made = "44" + made[1:]
 	}
-	if len(digits) != len(made) {
+	switch more := len(digits) - len(made); {
+	case more > 0 && !strings.HasPrefix(v, "+"): // too long to be one, and so it stays
+		made += strings.Repeat("9", more)
+	case more != 0:
 		return made
 	}
 	return laid(v, made)

@@ -134,3 +134,19 @@ func TestMarkupStays(t *testing.T) {
 		t.Error(made)
 	}
 }
+
+// TestMistakesAndNoPlaceStay: a telephone number that is none becomes none, and
+// that somebody has no address, or the address of somebody else, is still seen.
+func TestMistakesAndNoPlaceStay(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"tel":"01482 555 0101"}`:                       `^\{"tel":"01632 960 \d{4}"\}$`,
+		`{"postcode":"ZZ99 3VZ"}`:                        `^\{"postcode":"ZZ99 3VZ"\}$`,
+		`{"address":"NFA"}`:                              `^\{"address":"NFA"\}$`,
+		`{"address":"c/o Quill Centre"}`:                 `^\{"address":"c/o \pL+ Centre"\}$`,
+		`{"address":"c/o 12 Quill Row, Leeds, zz993vz"}`: `^\{"address":"c/o \d+ \pL+ \pL+, \pL+, zz993vz"\}$`,
+	} {
+		if made := anonymous(t, jsondoc.New(), false, in); !regexp.MustCompile(want).MatchString(made) || strings.Contains(made, "Quill") {
+			t.Errorf("%s became %s", in, made)
+		}
+	}
+}

@@ -67,8 +67,10 @@ func looksOnly(attr, value string) bool {
 	return lookAttr.MatchString(attr) && styled.MatchString(value)
 }
 
-// marks are those of a text but for its tags.
-func (a *anonymiser) marks(text string) []string { return marks(a.withoutTags(text)) }
+// marks are those of a text but for its tags and postcodes of no place.
+func (a *anonymiser) marks(text string) []string {
+	return marks(a.withoutTags(noPlace.ReplaceAllString(text, " ")))
+}
 
 // isEntity reports an entity of HTML that is no letter or digit of ASCII.
 func isEntity(s string) bool {
