@@ -263,7 +263,9 @@ func TestUnknownUpdateIsNew(t *testing.T) {
 			h := open(t, func(c *config.Config) {
 				c.Senders = []config.Sender{{Name: w.sender, Mapping: w.sender, UnknownUpdate: config.UpdateNew}}
 			})
-			h.want(h.send(w, w.message("modify", 1, tuesday, "urgent")), 200)
+			if r := h.want(h.send(w, w.message("modify", 1, tuesday, "urgent")), 200); bytes.Contains(r.body, []byte("modify")) {
+				t.Errorf("a referral was made, and the answer is %s", r.body)
+			}
 			if v := h.one("Task?_id=" + h.task(1)); v.Str("status") != "requested" || v.Str("priority") != "urgent" {
 				t.Errorf("the Task is %s, %s", v.Str("status"), v.Str("priority"))
 			}

@@ -62,8 +62,8 @@ type Answer struct {
 	Task      string        // id of the Task made, empty when refused
 	Request   string        // id of the ServiceRequest made
 	Flags     []fault.Issue // data-quality remarks on an accepted message
-	// Intention is what the message was taken to want; empty when the message
-	// was refused before that was known.
+	// Intention is what the message was taken to want, and New of an update that
+	// made a referral; empty when the message was refused before that was known.
 	Intention referral.Intention
 	// State is how the referral stands after this decision: of a message that
 	// asks, the answer; of a cancellation that came twice, what the first made

@@ -261,6 +261,9 @@ func (s *Service) decide(tx store.Tx, sender Sender, sub Submission, msg *inboun
 	if d != nil {
 		answer.Intention = d.intention
 	}
+	if v.created {
+		answer.Intention = referral.New // an update of what is not here may be taken as that
+	}
 	row.State, row.Kind, row.Task, row.Request = store.Failed, "", v.task, v.request
 	if f == nil {
 		row.State, answer.Task, answer.Request = store.Accepted, row.Task, row.Request
@@ -286,6 +289,7 @@ type verdict struct {
 	task, request string // ids
 	state         *inbound.State
 	owes          bool // a delivery became due
+	created       bool // a referral was made
 	again         bool // it was here already, and nothing was changed
 }
 
@@ -321,7 +325,7 @@ func (s *Service) made(tx store.Tx, d *draft, p *plan) (*verdict, error) {
 	if err := p.write(tx); err != nil {
 		return nil, err
 	}
-	v := &verdict{flags: p.flags, task: d.task, request: d.request}
+	v := &verdict{flags: p.flags, task: d.task, request: d.request, created: true}
 	var task, request *element.Value
 	for _, r := range d.resources {
 		switch r.key.Type {
