@@ -163,7 +163,7 @@ var functionList = []function{
 		try: [3]string{"addressCounty", "12 Mill Lane, Leeds, West Yorkshire LS13 2AB", "West Yorkshire"}},
 	{name: "addressPostcode", says: "the UK postcode in an address of one text", one: plain(func(s string) string { return parseAddress(s).postcode }),
 		try: [3]string{"addressPostcode", "12 Mill Lane, Leeds ls132ab", "LS13 2AB"}},
-	{name: "phone", says: "a telephone number, digits only: 07700900123, +33123456789, 01632960001 ext. 12; with other words beside it the text stays as it is, and one without a number, or with more digits than a UK number has, is reported", one: phone,
+	{name: "phone", says: "a telephone number, digits only: 07700900123, +33123456789, 01632960001 ext. 12; with other words beside it the text stays as it is, and one without a number, or with more or fewer digits than a UK number has, is reported", one: phone,
 		try: [3]string{"phone", "+44 (0)7700 900123", "07700900123"}},
 	{name: "phones", max: 1, shape: toMany, says: "the telephone numbers in a text, each with the word for its kind, as phone and contactUse read it; what is left over is reported, unless phones(rest) of the same place takes it. A number that words tie to somebody else (wife, c/o, neighbour) is reported, and stands in phones(rest) with its words and in phones(others)", many: phones, check: oneOf("rest", "others"),
 		try: [3]string{"phones", "home 01632 960123, mob 07700 900123 (m)", "home 01632 960123 · mobile 07700 900123"}},

@@ -8,6 +8,7 @@ import (
 const (
 	noNumber    = "there is no telephone number in the text"
 	tooManyOfUK = "a telephone number of the United Kingdom has at most 11 digits, the leading zero among them"
+	tooFewOfUK  = "a telephone number of the United Kingdom has at least 10 digits, the leading zero among them"
 )
 
 // normalPhone writes a telephone number so that two ways to write it compare
@@ -41,8 +42,12 @@ func normalPhone(s string) (number, why string) {
 	case len(digits) == 10 && digits[0] != '0':
 		digits = "0" + digits
 	}
-	if digits[0] == '0' && len(digits) > maxUKDigits {
+	switch {
+	case digits[0] != '0':
+	case len(digits) > maxUKDigits:
 		return s, tooManyOfUK
+	case len(digits) < minUKDigits && digits != childline:
+		return s, tooFewOfUK
 	}
 	if ext != "" {
 		digits += " ext. " + ext
@@ -52,7 +57,13 @@ func normalPhone(s string) (number, why string) {
 
 // maxUKDigits is the length of most UK numbers with their leading zero; some
 // have one digit less (Ofcom, National Telephone Numbering Plan).
-const maxUKDigits = 11
+const (
+	maxUKDigits = 11
+	minUKDigits = maxUKDigits - 1
+)
+
+// childline is shorter than all others with a leading zero: 0800 1111.
+const childline = "08001111"
 
 // unlabelled takes a label off a number: "Mob: 07700 900123".
 func unlabelled(s string) string {
