@@ -6,14 +6,17 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/linkloop/linkloop/adapter/app"
 	"github.com/linkloop/linkloop/adapter/mapping"
+	"github.com/linkloop/linkloop/adapter/spelling"
 	"github.com/linkloop/linkloop/config"
 )
 
@@ -152,7 +155,7 @@ func explainCommand(folder *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := embeddedOnly(*folder, args[0]); err != nil {
+			if err := mappingThere(*folder, args[0]); err != nil {
 				return err
 			}
 			list, err := app.Explain(mappingFiles(*folder), args[0], body, which)
@@ -282,19 +285,46 @@ func listCommand(folder *string) *cobra.Command {
 // mappingFiles is the folder of mappings; empty means the embedded ones.
 func mappingFiles(folder string) fs.FS { return app.MappingFiles(config.Mappings{Folder: folder}) }
 
-// embeddedOnly says what to do about a name that is no shipped mapping when no
-// folder was named.
-func embeddedOnly(folder, name string) error {
-	names, err := app.MappingNames(mappingFiles(""))
-	if folder != "" || err != nil || slices.Contains(names, name) {
+// mappingThere says what to do about a name that is no mapping of the folder;
+// empty: of those that are shipped.
+func mappingThere(folder, name string) error {
+	names, err := app.MappingNames(mappingFiles(folder))
+	if err != nil || slices.Contains(names, name) {
 		return err
 	}
-	return fmt.Errorf("no mapping %q is shipped: name the folder it is in with --folder", name)
+	var text string
+	switch _, missing := os.Stat(folder); {
+	case folder == "":
+		text = fmt.Sprintf("no mapping %q is shipped: name the folder it is in with --folder", name)
+	case missing != nil:
+		return fmt.Errorf("there is no folder %s: --folder is the folder in which each mapping has its own", folder)
+	case len(names) == 0:
+		return fmt.Errorf("there is no mapping %q in %s, and no other: --folder is the folder in which each mapping has its own", name, folder)
+	default:
+		text = fmt.Sprintf("there is no mapping %q in %s", name, folder)
+	}
+	if near, distance := spelling.Nearest(name, names); near != "" && distance <= maxMisspelt {
+		text += fmt.Sprintf("; did you mean %s?", near)
+	}
+	if more := len(names) - maxListed; more > 0 {
+		names = append(names[:maxListed:maxListed], fmt.Sprintf("%d more", more))
+	}
+	return fmt.Errorf("%s\nThere: %s", text, strings.Join(names, ", "))
 }
+
+const (
+	maxMisspelt = 3  // letters
+	maxListed   = 30 // mappings
+)
 
 // mappingNames is the folder and the mappings that were named, or all.
 func mappingNames(folder string, names []string) (fs.FS, []string, error) {
 	fsys := mappingFiles(folder)
+	for _, name := range names {
+		if err := mappingThere(folder, name); err != nil {
+			return nil, nil, err
+		}
+	}
 	if len(names) == 0 {
 		var err error
 		if names, err = app.MappingNames(fsys); err != nil {

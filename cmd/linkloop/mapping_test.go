@@ -191,7 +191,7 @@ func TestMappingExplainNotShipped(t *testing.T) {
 	if _, err := run(t, "mapping", "explain", "northshire-pas", file); err == nil || !strings.Contains(err.Error(), `no mapping "northshire-pas" is shipped: name the folder it is in with --folder`) {
 		t.Errorf("%v", err)
 	}
-	if _, err := run(t, "mapping", "explain", "northshire-pas", file, "--folder", folder); err == nil || !strings.Contains(err.Error(), "mapping.yaml") || strings.Contains(err.Error(), folder) {
+	if _, err := run(t, "mapping", "explain", "northshire-pas", file, "--folder", folder); err == nil || !strings.Contains(err.Error(), `there is no mapping "northshire-pas" in `+folder) {
 		t.Errorf("%v", err)
 	}
 	if _, err := run(t, "mapping", "explain", "hl7v2-ref", filepath.Join(folder, "none.hl7")); !os.IsNotExist(err) {
@@ -372,7 +372,7 @@ func TestMappingDiffNamesTheFolder(t *testing.T) {
 	folder := writeMapping(t, "json", referralOf("s"), map[string]string{"1.json": `{"s": "Marsh"}`})
 	wrong := filepath.Join(folder, "last-week")
 	_, err := run(t, "mapping", "diff", "m", filepath.Join(folder, "1.json"), "--folder", folder, "--old-folder", wrong)
-	if err == nil || !strings.Contains(err.Error(), filepath.Join(wrong, "m")+": mapping.yaml: the file cannot be read") {
+	if err == nil || !strings.Contains(err.Error(), "the older mapping: there is no folder "+wrong) {
 		t.Errorf("%v", err)
 	}
 }
@@ -472,5 +472,32 @@ func TestMappingOutputs(t *testing.T) {
 	says(t, out, "hl7v2-ref", "generic-json")
 	if _, err = run(t, "mapping", "test", "hl7v2-ref", "--min-coverage", "101"); err == nil {
 		t.Error("more than everything is covered")
+	}
+}
+
+// TestMappingOfNoName: a name that is no mapping is said with the folder, what
+// is there and what it is near to.
+func TestMappingOfNoName(t *testing.T) {
+	folder := writeMapping(t, "csv", referralOf("Surname"), map[string]string{"kestrel/mapping.yaml": "mapping: kestrel\n", "a.csv": "Surname\nMarsh\n"})
+	file := filepath.Join(folder, "a.csv")
+	for _, args := range [][]string{
+		{"explain", "kestrl", file}, {"example", "kestrl", file}, {"coverage", "kestrl", file}, {"diff", "kestrl", file, "--old-folder", folder},
+		{"lint", "kestrl"}, {"test", "kestrl"}, {"diff", "hl7v2-re", file, "--folder="},
+	} {
+		name := args[1]
+		want := []string{`no mapping "kestrl" in ` + folder, "did you mean kestrel?", "There: kestrel, m"}
+		if name != "kestrl" {
+			want = []string{`no mapping "hl7v2-re" is shipped`, "did you mean hl7v2-ref?", "There: "}
+		}
+		_, err := run(t, append([]string{"mapping", "--folder", folder}, args...)...)
+		if err == nil {
+			t.Fatalf("%v: there is one", args)
+		}
+		says(t, err.Error(), want...)
+	}
+	for wrong, want := range map[string]string{filepath.Join(folder, "none"): "there is no folder ", filepath.Join(folder, "m"): "and no other"} {
+		if _, err := run(t, "mapping", "lint", "m", "--folder", wrong); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", wrong, err)
+		}
 	}
 }

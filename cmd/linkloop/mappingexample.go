@@ -32,7 +32,7 @@ func exampleCommand(folder *string) *cobra.Command {
 			if !mappingName.MatchString(as) || len(as) > 64 {
 				return fmt.Errorf("%q is no name of an example: small letters, digits and hyphens; give it with --as", as)
 			}
-			if err := embeddedOnly(*folder, name); err != nil {
+			if err := mappingThere(*folder, name); err != nil {
 				return err
 			}
 			body, err := readSample(args[1])

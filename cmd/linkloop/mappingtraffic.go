@@ -115,6 +115,9 @@ func diffCommand(folder *string) *cobra.Command {
 			"or that in --old-folder. A message that the checks of the intake would refuse counts as refused. Nothing is written. The command fails when anything differs.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name, files := args[0], args[1:]
+			if err := mappingThere(*folder, name); err != nil {
+				return err
+			}
 			newer, err := app.CompileMapping(mappingFiles(*folder), name)
 			if err != nil {
 				return err
@@ -127,6 +130,9 @@ func diffCommand(folder *string) *cobra.Command {
 				}
 			}
 			if older != "" {
+				if err := mappingThere(older, name); err != nil {
+					return fmt.Errorf("the older mapping: %w", err)
+				}
 				if old, err = app.CompileMapping(mappingFiles(older), name); err != nil {
 					return fmt.Errorf("the older mapping, %s: %w", filepath.Join(older, name), err)
 				}
@@ -229,6 +235,9 @@ func coverageCommand(folder *string) *cobra.Command {
 				}
 			}
 			if *folder != "" || m == nil {
+				if err := mappingThere(*folder, name); err != nil {
+					return err
+				}
 				if m, err = app.CompileMapping(mappingFiles(*folder), name); err != nil {
 					return err
 				}
