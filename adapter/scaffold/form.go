@@ -112,6 +112,11 @@ func (f *field) word(key, title []string) {
 	if slices.Contains(codeNames, f.last()) {
 		return
 	}
+	if f.asked.apart && !slices.ContainsFunc(slices.Concat(answerNames, carriers), func(n string) bool {
+		return strings.HasPrefix(strings.ToLower(strings.TrimLeft(f.below, ".@"))+".", n+".") || f.last() == n
+	}) {
+		return // beside the answer
+	}
 	own = slices.DeleteFunc(slices.Clone(own), func(w string) bool { return slices.Contains(carriers, w) })
 	if f.below == "." && len(own) == 0 || slices.Equal(own, key) {
 		own = nil

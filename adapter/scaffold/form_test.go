@@ -139,6 +139,19 @@ func TestNumber(t *testing.T) {
 	}
 }
 
+// TestBesideAnswers: what stands beside an answer is not taken for it.
+func TestBesideAnswers(t *testing.T) {
+	p := propose(t, `{"q":[{"no":"1","question":"NHS number","answer":"9990000018"},{"no":"2","question":"Surname","answer":"Marsh"},{"no":"3","question":"Phone","answer":"07700 900123"}]}`)
+	for _, g := range p.Found {
+		if strings.HasSuffix(g.Path, "].no") {
+			t.Errorf("%s was taken for %s", g.Path, g.As)
+		}
+	}
+	if got := string(p.Mapping); !strings.Contains(got, "q[where question = Phone].answer | phone") {
+		t.Error(got)
+	}
+}
+
 // TestFormsOfElements: persons whose data are elements with a label each. The
 // referral is what holds a whole person, a label tells what an element is, and
 // what an element is called beside that is no content.
