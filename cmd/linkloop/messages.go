@@ -77,24 +77,6 @@ func messagesCommand() *cobra.Command {
 	return cmd
 }
 
-func closeMessages(c *client) *cobra.Command {
-	var reason string
-	cmd := &cobra.Command{Use: "close ID...", Short: "Say of failed messages that they will never be right and need nobody, such as a test", Args: cobra.MinimumNArgs(1),
-		Long: "Say of failed messages that they will never be right and need nobody, such as a test or the last row of a file with totals.\n" +
-			"They stay and can be read, but are not among the failed ones and not replayed with them. replay ID opens one again.",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			for _, id := range args {
-				var out struct{ Status string }
-				if err := c.send(cmd.Context(), http.MethodPost, "/admin/messages/"+url.PathEscape(id)+"/close", map[string]string{"reason": reason}, &out); err != nil {
-					return fmt.Errorf("message %s: %w", id, err)
-				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", id, out.Status)
-			}
-			return nil
-		}}
-	return reasoned(cmd, &reason, "why nobody needs them")
-}
-
 func showMessage(cmd *cobra.Command, c *client, id string, explain, content bool) error {
 	out := cmd.OutOrStdout()
 	var m gateway.MessageView

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/linkloop/linkloop/config"
 )
 
 // TestFailedAndSentAgain: a failed message says that a later one of its id was
@@ -112,4 +114,50 @@ func TestMessagesClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	says(t, out, "message/1")
+}
+
+// TestCloseASet: failed messages are closed by what they have in common, tried
+// first; others stay.
+func TestCloseASet(t *testing.T) {
+	a := house(t, func(c *config.Config) {
+		c.Senders = []config.Sender{{Name: "gp", Mapping: "hl7v2-ref"}, {Name: "other", Mapping: "hl7v2-ref"}}
+	})
+	send(t, a, "gp", refused)
+	send(t, a, "gp", strings.Replace(refused, "M-1", "M-2", 1))
+	send(t, a, "other", refused)
+	send(t, a, "gp", strings.NewReplacer("REF^I12", "REF^I14").Replace(samples["hl7"].body))
+	closing := func(args ...string) (string, error) {
+		t.Helper()
+		return run(t, append([]string{"messages", "close", "--reason", "a test", "--server=" + a.BaseURL()}, args...)...)
+	}
+	set := []string{"--failed", "--sender", "gp", "--kind", "unmappable", "--since", "2026-01-01"}
+	for _, tc := range []struct {
+		args []string
+		says []string
+	}{
+		{append(set, "--dry-run"), []string{"2: would be closed: unmappable: ", "1: would be closed", "\n      2 would be closed, nothing was changed\n"}},
+		{append(set, "--until", "2026-01-02"), []string{"      0 closed"}},
+		{set, []string{"2: closed\n1: closed\n      2 closed\n"}},
+		{set, []string{"      0 closed"}},
+		{[]string{"--failed", "--dry-run"}, []string{"4: would be closed: not-found", "3: would be closed", "      2 would"}},
+	} {
+		out, err := closing(tc.args...)
+		if err != nil {
+			t.Fatalf("%v: %v", tc.args, err)
+		}
+		says(t, out, tc.says...)
+	}
+	for _, tc := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "or --failed for a set"},
+		{[]string{"--failed", "3"}, "not both"},
+		{[]string{"--dry-run", "3"}, "add --failed"},
+		{[]string{"--failed", "--since", "yesterday"}, "2026-11-01"},
+	} {
+		if _, err := closing(tc.args...); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%v: %v", tc.args, err)
+		}
+	}
 }
