@@ -141,7 +141,11 @@ func (w *writer) unsplit(every []field) {
 				some++
 			}
 		}
-		if some > 1 || whole && numbers[list] > 1 {
+		outside := slices.ContainsFunc(every, func(f field) bool { // of whom the items are the family
+			item, _ := f.itemOf(list)
+			return item == "" && kindOf(f) == nhsNumber
+		})
+		if !outside && (some > 1 || whole && numbers[list] > 1) {
 			w.first = append(w.first, "SEVERAL ITEMS STAND IN "+list+", and the document is read as one referral. If each of them is a referral by itself, say so with each under "+w.Format+" (see the handbook)")
 			return
 		}
