@@ -145,6 +145,7 @@ func testCommand(folder *string) *cobra.Command {
 func explainCommand(folder *string) *cobra.Command {
 	var output string
 	var which app.Which
+	var findings bool
 	cmd := &cobra.Command{Use: "explain NAME MESSAGE", Short: "Show for each element of the result where it came from", Args: cobra.ExactArgs(2),
 		Long: "Show for each element of the result its value, the place of the message it came from and the line of the mapping.\n" +
 			"Of a file with several messages (rows of CSV, a batch of HL7 v2, a document that its mapping takes apart) each is shown,\n" +
@@ -162,9 +163,23 @@ func explainCommand(folder *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return writeExplained(cmd.OutOrStdout(), list, output)
+			all := len(list)
+			if !findings {
+				return writeExplained(cmd.OutOrStdout(), list, output, all > 1)
+			}
+			list = slices.DeleteFunc(list, func(e app.Explained) bool {
+				return e.Err == nil && len(e.Findings)+len(e.Refused)+len(e.Flags) == 0
+			})
+			if len(list) > 0 || output == "json" {
+				err = writeExplained(cmd.OutOrStdout(), list, output, true)
+			}
+			if output == "text" {
+				fmt.Fprintf(cmd.OutOrStdout(), "\n%d of %d messages without findings, flags and refusal are not shown\n", all-len(list), all)
+			}
+			return err
 		}}
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "text, json, or html for one page that needs nothing else")
+	cmd.Flags().BoolVar(&findings, "findings", false, "show only messages that have findings, are flagged or would be refused, and count the others")
 	whichFlags(cmd, &which, "show", "all")
 	return cmd
 }
@@ -183,9 +198,9 @@ type place struct {
 }
 
 // writeExplained prints explanations. A message that is refused says why, and
-// the others follow; the command fails.
-func writeExplained(w io.Writer, list []app.Explained, output string) error {
-	if len(list) == 1 && list[0].Err != nil {
+// the others follow; the command fails. Several is a list also where it is of one.
+func writeExplained(w io.Writer, list []app.Explained, output string, several bool) error {
+	if !several && list[0].Err != nil {
 		return list[0].Err
 	}
 	var err error
@@ -194,7 +209,7 @@ func writeExplained(w io.Writer, list []app.Explained, output string) error {
 		return fmt.Errorf("there are %d messages, and a page is of one: say which with --message or --row", len(list))
 	case output == "html":
 		err = list[0].WriteHTML(w)
-	case output == "json" && len(list) == 1:
+	case output == "json" && !several:
 		err = list[0].WriteJSON(w)
 	case output == "json":
 		all := make([]any, 0, len(list))

@@ -501,3 +501,34 @@ func TestMappingOfNoName(t *testing.T) {
 		}
 	}
 }
+
+// TestMappingExplainFindings: of a file only rows are shown of which there is
+// something to be said, and the others are counted.
+func TestMappingExplainFindings(t *testing.T) {
+	folder := writeMapping(t, "csv", strings.Replace(referralOf("Surname"), "  o: ", "    birthDate: <- Born | date(\"dd/MM/yyyy\")\n  o: ", 1), nil)
+	file := filepath.Join(t.TempDir(), "a.csv")
+	args := []string{"mapping", "explain", "m", file, "--folder", folder, "--findings"}
+	for _, tc := range []struct {
+		rows    string
+		refused bool
+		says    []string
+		not     string
+	}{
+		{"Marsh,14/02/1951\nFenn,31/02/1951\n,14/02/1951\nSedge,14/02/1951\n", true,
+			[]string{"row 3, line 3 (message 2 of 4)", "not-a-date", "row 4, line 4 (message 3 of 4)", "\n2 of 4 messages without"}, "row 2"},
+		{"Marsh,14/02/1951\nFenn,31/02/1951\n", false, []string{"row 3, line 3 (message 2 of 2)", "\n1 of 2 messages without"}, "row 2"},
+		{"Marsh,14/02/1951\nSedge,14/02/1951\n", false, []string{"\n2 of 2 messages without"}, "row"},
+	} {
+		if err := os.WriteFile(file, []byte("Surname,Born\n"+tc.rows), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := run(t, args...)
+		if (err != nil) != tc.refused || strings.Contains(out, tc.not) {
+			t.Errorf("%v:\n%s", err, out)
+		}
+		says(t, out, tc.says...)
+		if out, err = run(t, append(args, "-o", "json")...); (err != nil) != tc.refused || !json.Valid([]byte(out)) || strings.Contains(out, "Sedge") || out[0] != '[' {
+			t.Errorf("%v:\n%s", err, out)
+		}
+	}
+}
