@@ -209,15 +209,21 @@ func (c counting) each(nodes []message.Node, visit func(*Field)) {
 	seen := map[string]bool{}
 	for _, n := range nodes {
 		place := mapping.Place(n, c.kinds)
-		if seen[place] {
-			continue
-		}
-		seen[place] = true
-		f := c.fields[place]
+		// An element that stands once in one message and several times in another
+		// is one field, known by the form that says that it may repeat.
+		field := strings.ReplaceAll(place, "[]", "")
+		f := c.fields[field]
 		if f == nil {
 			f = &Field{Address: place}
-			c.fields[place] = f
+			c.fields[field] = f
 		}
+		if len(place) > len(f.Address) {
+			f.Address = place
+		}
+		if seen[field] {
+			continue
+		}
+		seen[field] = true
 		visit(f)
 		if f.Unmapped > 0 && f.Example == "" {
 			f.Example = c.message.Name

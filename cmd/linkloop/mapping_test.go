@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -530,5 +531,27 @@ func TestMappingExplainFindings(t *testing.T) {
 		if out, err = run(t, append(args, "-o", "json")...); (err != nil) != tc.refused || !json.Valid([]byte(out)) || strings.Contains(out, "Sedge") || out[0] != '[' {
 			t.Errorf("%v:\n%s", err, out)
 		}
+	}
+}
+
+// TestMappingCoverageOfRepetitions: an element that one message has once and
+// another has several times is one field.
+func TestMappingCoverageOfRepetitions(t *testing.T) {
+	folder := writeMapping(t, "xml", "  p: {resourceType: Patient, name: [{family: <- Needs.Surname}]}\n", nil)
+	args := []string{"mapping", "coverage", "m", "--folder", folder}
+	for i, options := range []string{`<Option code="a"/>`, `<Option code="a"/><Option code="b"/>`, `<Option code="c"/>`} {
+		file := filepath.Join(folder, fmt.Sprintf("%d.xml", i))
+		if err := os.WriteFile(file, []byte("<Needs><Surname>Marsh</Surname>"+options+"</Needs>"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, file)
+	}
+	out, err := run(t, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	says(t, out, "     3        3  /Needs/Option[]/@code, 0.xml")
+	if strings.Count(out, "/@code, ") != 1 {
+		t.Errorf("one field is counted more than once:\n%s", out)
 	}
 }
