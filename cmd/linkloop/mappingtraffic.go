@@ -1,7 +1,7 @@
 package main
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -82,7 +83,11 @@ func (t *traffic) messages(cmd *cobra.Command, m *mapping.Mapping, files []strin
 		out = append(out, list...)
 	}
 	if !known {
-		return nil, errors.New("no sender of this name uses the mapping")
+		var names []string
+		for _, s := range v.Senders {
+			names = append(names, s.Name)
+		}
+		return nil, fmt.Errorf("no sender of this name uses the mapping; those that do: %s", cmp.Or(strings.Join(names, ", "), "none"))
 	}
 	return out, nil
 }
