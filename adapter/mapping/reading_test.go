@@ -51,6 +51,7 @@ func TestItemsLeftOver(t *testing.T) {
 		{"second by a condition in an expression", `gender: = src("items[where x = d].n")`, `{"items":[{"n":"a","x":"d"},{"n":"c","x":"d"}]}`, "items[1]"},
 		{"asked for by a condition only", "gender: male\n$when: <- items[where x = d]", `{"items":[{"n":"a","x":"d"},{"n":"c","x":"d"}]}`, ""},
 		{"two conditions on one list", "gender: <- items[where x = d].n\nlanguage: <- items[where n = a].y", `{"items":[{"n":"a","x":"d"},{"n":"c","x":"d"},{"n":"a","y":"1"}]}`, "items[1] items[2]"},
+		{"one item passed over by two rules", "gender: <- items[where x = d].n\nlanguage: <- items[where n != z].x", `{"items":[{"n":"a","x":"d"},{"n":"c","x":"d"}]}`, "items[1]"},
 		{"one item", "gender: <- items.n", `{"items":[{"n":"a"}]}`, ""},
 		{"blank item", "gender: <- items.n", `{"items":[{"n":"a"},{"n":" "},{}]}`, ""},
 		{"asked for only", "gender: male\n$when: <- items", two, ""},
