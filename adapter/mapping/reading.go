@@ -98,7 +98,6 @@ func (e *eval) leftOver(res *Result) {
 	taken, ignored := make([]bool, e.tree.Len()), make([]bool, e.tree.Len())
 	e.m.markTaken(e.tree, res, taken)
 	e.m.markIgnored(e.tree, ignored)
-	told := map[int32]bool{} // of an item that two rules passed over, one is enough
 	for _, p := range e.passed {
 		reason := "nothing was taken from this item of the list: the rule takes one, and no other rule takes the rest"
 		if p.choice.Conditional() {
@@ -110,10 +109,6 @@ func (e *eval) leftOver(res *Result) {
 			if anyUsed(item, taken) || !e.tells(item, func(id int32) bool { return ignored[id] || slices.Contains(named, id) }) {
 				return true
 			}
-			if told[item.ID()] {
-				return false
-			}
-			told[item.ID()] = true
 			e.rule = p.rule
 			e.report(item.ID()+1, "items-unused", reason)
 			return false
