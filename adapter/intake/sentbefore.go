@@ -74,6 +74,5 @@ func (x Sender) makesSame(body []byte, sub Submission) bool {
 		}
 		return out.Resources
 	}
-	was, now := made(body), made(sub.Body)
-	return sameResources(was, now)
+	return sameResources(made(body), made(sub.Body))
 }
