@@ -39,6 +39,7 @@ type Result struct {
 	Reason     string        // public, without patient data
 	Status     int           // protocol status where there is one
 	Unsent     bool          // of Retry: it is certain that nothing reached the peer
+	Arrived    bool          // of Dead: the peer took it all the same, so that no other channel may send it
 	Stage      Stage         // how far it has come, where State alone does not say
 	Await      time.Duration // of Sent: how long the next acknowledgement may take
 	References []string      // names by which acknowledgements will know it

@@ -232,7 +232,7 @@ func (g *Gate) Next(tx store.Tx, d store.Delivery, res outbound.Result, made []s
 	if !g.Outcome(d) || outbound.IsCorrection(d.Key) {
 		return "", nil
 	}
-	if res.State == outbound.Dead && strings.HasPrefix(res.Reason, outbound.NotSent) {
+	if res.State == outbound.Dead && (res.Arrived || strings.HasPrefix(res.Reason, outbound.NotSent)) {
 		return "", nil // it was not the channel that refused it
 	}
 	reason := Refused

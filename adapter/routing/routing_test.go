@@ -298,6 +298,7 @@ func TestHazardDoubledByFallBack(t *testing.T) {
 		{"a", outbound.Result{State: outbound.Dead}, nil, ""},
 		{"b", outbound.Result{State: outbound.Dead}, nil, "c"},
 		{"b", outbound.Result{State: outbound.Dead}, []store.Attempt{tried}, ""},
+		{"b", outbound.Result{State: outbound.Dead, Arrived: true}, nil, ""},
 		{"b", outbound.Result{State: outbound.Retry, Unsent: true}, nil, "c"},
 		{"b", outbound.Result{State: outbound.Retry}, nil, ""},
 		{"b", outbound.Result{State: outbound.Retry, Unsent: true}, []store.Attempt{tried}, ""},

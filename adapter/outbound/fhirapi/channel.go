@@ -12,11 +12,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/exchange"
+	"github.com/linkloop/linkloop/adapter/nhs"
 	"github.com/linkloop/linkloop/adapter/outbound"
 )
 
@@ -143,8 +146,9 @@ func checkAnswer(a exchange.Answer, entries int) (outbound.Result, bool) {
 	return outbound.Result{}, false
 }
 
-// prove reads every entry back by its identifier and wants exactly one. What
-// the peer will never let us see is delivered, and not proven.
+// prove reads every entry back by its identifier and wants exactly one, which
+// says what was sent. What the peer will never let us see is delivered, and not
+// proven.
 func (c *Channel) prove(ctx context.Context, sent *element.Value, a exchange.Answer) outbound.Result {
 	for i, e := range sent.List("entry") {
 		r := e.Get("resource")
@@ -170,43 +174,77 @@ func (c *Channel) prove(ctx context.Context, sent *element.Value, a exchange.Ans
 			return outbound.Result{State: outbound.Retry, Status: found.Status, Evidence: found.Evidence(),
 				Reason: "written, and the answer to reading it back is no searchset"}
 		}
-		want := ""
-		if e.TextAt("request.method") == http.MethodPut {
-			want = r.Str("status")
-		}
-		n, right := matches(v, r.ResourceType(), system, value, want)
-		switch {
-		case n == 1 && !right:
-			return outbound.Result{State: outbound.Retry, Status: found.Status, Evidence: found.Evidence(),
-				Reason: fmt.Sprintf("the peer accepted the change of entry %d and still has it as it was", i)}
+		there := matches(v, r.ResourceType(), system, value)
+		switch n := len(there); {
 		case n == 0:
 			return outbound.Result{State: outbound.Retry, Status: found.Status, Evidence: a.Evidence(),
 				Reason: fmt.Sprintf("the peer accepted entry %d and does not find it", i)}
 		case n > 1:
-			return outbound.Result{State: outbound.Dead, Status: found.Status, Evidence: found.Evidence(),
+			return outbound.Result{State: outbound.Dead, Arrived: true, Status: found.Status, Evidence: found.Evidence(),
 				Reason: fmt.Sprintf("entry %d stands %d times in the record", i, n)}
+		}
+		change := e.TextAt("request.method") == http.MethodPut
+		switch other := differs(r, there[0], change); {
+		case other == "":
+		case change:
+			return outbound.Result{State: outbound.Retry, Status: found.Status, Evidence: found.Evidence(),
+				Reason: fmt.Sprintf("the peer accepted the change of entry %d and still has it as it was", i)}
+		default:
+			// A conditional create leaves what stands there, so sending it again cannot help.
+			return outbound.Result{State: outbound.Dead, Arrived: true, Status: found.Status, Evidence: found.Evidence(),
+				Reason: fmt.Sprintf("entry %d stands in the record with another %s than was sent", i, other)}
 		}
 	}
 	return outbound.Result{State: outbound.Proven, Status: a.Status, Evidence: a.Evidence()}
 }
 
-// matches counts what carries the identifier itself: a peer that does not know
-// the search parameter answers with everything it has. right is whether all of it
-// has the status that is wanted; empty wants none.
-func matches(bundle *element.Value, typ, system, value, status string) (n int, right bool) {
-	right = true
+// matches is what carries the identifier itself: a peer that does not know the
+// search parameter answers with everything it has.
+func matches(bundle *element.Value, typ, system, value string) (out []*element.Value) {
 	for _, e := range bundle.List("entry") {
 		r := e.Get("resource")
 		if r.ResourceType() != typ {
 			continue
 		}
-		for _, id := range r.List("identifier") {
-			if id.Str("system") == system && id.Str("value") == value {
-				n++
-				right = right && (status == "" || r.Str("status") == status)
-				break
-			}
+		if slices.ContainsFunc(r.List("identifier"), func(id *element.Value) bool { return id.Str("system") == system && id.Str("value") == value }) {
+			out = append(out, r)
 		}
 	}
-	return n, right
+	return out
+}
+
+// differs names what the record says otherwise than was sent, "" for nothing: the
+// status, a code of SNOMED CT that is not among those there, a number. Somebody
+// may have worked on what is not a change of ours, so of its status only that it
+// was entered in error counts.
+func differs(sent, there *element.Value, change bool) string {
+	const inError = "entered-in-error"
+	switch was, is := sent.Str("status"), there.Str("status"); {
+	case was == inError && is == inError:
+		return "" // what else it says counts for nothing
+	case change && was != is, is == inError:
+		return "status"
+	}
+	have := snomed(there)
+	if slices.ContainsFunc(snomed(sent), func(c string) bool { return !slices.Contains(have, c) }) {
+		return "code"
+	}
+	if was := sent.TextAt("valueQuantity.value"); was != "" {
+		a, err1 := strconv.ParseFloat(was, 64)
+		b, err2 := strconv.ParseFloat(there.TextAt("valueQuantity.value"), 64)
+		if err1 != nil || err2 != nil || a != b {
+			return "number"
+		}
+	}
+	return ""
+}
+
+// snomed are the codes of SNOMED CT that a resource is coded with.
+func snomed(r *element.Value) (codes []string) {
+	for _, c := range r.All("code.coding") {
+		if c.Str("system") == nhs.SystemSNOMED {
+			codes = append(codes, c.Str("code"))
+		}
+	}
+	return codes
 }

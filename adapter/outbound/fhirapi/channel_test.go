@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/outbound"
 	"github.com/linkloop/linkloop/adapter/outbound/fhirapi"
 	"github.com/linkloop/linkloop/adapter/outbound/outboundtest"
@@ -125,12 +126,67 @@ func TestReadBack(t *testing.T) {
 				if res.State != c.want || !strings.Contains(res.Reason, c.reason) {
 					t.Errorf("%s (%s), want %s (… %s …)", res.State, res.Reason, c.want, c.reason)
 				}
+				if res.Arrived != (res.State == outbound.Dead) {
+					t.Errorf("%s, arrived %t", res.State, res.Arrived)
+				}
 				if res.State == outbound.Proven && (res.Status != 200 || len(res.Evidence) == 0) {
 					t.Errorf("proven with status %d and %d bytes of evidence", res.Status, len(res.Evidence))
 				}
 			}
 			if n := p.posts.Load(); n != 2 {
 				t.Errorf("%d transactions for 2 attempts", n)
+			}
+		})
+	}
+}
+
+// TestHazardFalseProofOfAnotherEntry: what carries our identifier and says
+// something else is no proof, and nothing that another channel may send again.
+func TestHazardFalseProofOfAnotherEntry(t *testing.T) {
+	const sct = "http://snomed.info/sct"
+	score := func(method, status, code, value string) *element.Value {
+		r := element.NewObject(element.S("resourceType", "Observation"), element.S("status", status),
+			element.F("code", element.NewObject(element.F("coding", element.NewArray(
+				element.NewObject(element.S("system", "urn:local"), element.S("code", "x")),
+				element.NewObject(element.S("system", sct), element.S("code", code)))))),
+			element.F("valueQuantity", element.NewObject(element.F("value", element.NewNumber(value)))))
+		e := outboundtest.Create("t1.score", r)
+		if method == http.MethodPut {
+			e.Set("request", element.NewObject(element.S("method", method), element.S("url", "Observation?identifier=urn%3Alinkloop%3Atest%7Ct1.score")))
+		}
+		return e
+	}
+	for _, c := range []struct {
+		name        string
+		sent, there *element.Value
+		want        outbound.State
+		arrived     bool
+		reason      string
+	}{
+		{"as it was sent", score("POST", "final", "718466001", "21"), score("", "final", "718466001", "21.0"), outbound.Proven, false, ""},
+		{"worked on there", score("POST", "final", "718466001", "21"), score("", "amended", "718466001", "21"), outbound.Proven, false, ""},
+		{"another code", score("POST", "final", "718466001", "21"), score("", "final", "77386006", "21"), outbound.Dead, true, "another code"},
+		{"another number", score("POST", "final", "718466001", "21"), score("", "final", "718466001", "12"), outbound.Dead, true, "another number"},
+		{"no code", score("POST", "final", "718466001", "21"), element.NewObject(element.F("resource", element.NewObject(
+			element.S("resourceType", "Observation"), element.S("status", "final"),
+			element.F("identifier", score("", "final", "", "1").At("resource.identifier"))))), outbound.Dead, true, "another code"},
+		{"entered in error there", score("POST", "final", "718466001", "21"), score("", "entered-in-error", "718466001", "21"), outbound.Dead, true, "another status"},
+		{"taken back", score("PUT", "entered-in-error", "718466001", "21"), score("", "entered-in-error", "718466001", "12"), outbound.Proven, false, ""},
+		{"not yet taken back", score("PUT", "entered-in-error", "718466001", "21"), score("", "final", "718466001", "21"), outbound.Retry, false, "as it was"},
+		{"not yet replaced", score("PUT", "final", "718426000", "21"), score("", "final", "718466001", "21"), outbound.Retry, false, "as it was"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+				if q.Method == http.MethodPost {
+					fmt.Fprint(w, `{"resourceType":"Bundle","type":"transaction-response","entry":[{"response":{"status":"200 OK"}}]}`)
+					return
+				}
+				searchset(w, string(c.there.Get("resource").JSON()))
+			}))
+			defer srv.Close()
+			res := open(t, srv.URL).Deliver(t.Context(), outbound.Delivery{Payload: outboundtest.Transaction(c.sent)})
+			if res.State != c.want || res.Arrived != c.arrived || !strings.Contains(res.Reason, c.reason) {
+				t.Errorf("%s, arrived %t (%s)", res.State, res.Arrived, res.Reason)
 			}
 		})
 	}
