@@ -95,7 +95,7 @@ chaos: ## Owe CHAOS (10000) deliveries to peers that break every promise, for tw
 	$(GO) test -run '^$$' -bench '^Benchmark(Deliveries|Added)' ./adapter/relay
 
 .PHONY: growth
-growth: ## Measure a store (STORE=postgres, else the embedded one) at SIZES (10000,100000,1000000) referrals: 13 GB and half an hour
+growth: ## Measure a store (STORE=postgres, else the embedded one) at SIZES (10000,100000,1000000) referrals, in turns: 16 GB and half an hour
 	$(GO) test -count=1 -v -timeout 3h -run '^TestGrowth$$' ./adapter/app -growth $(SIZES) -growth-store '$(STORE)'
 
 .PHONY: together
