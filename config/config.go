@@ -315,6 +315,8 @@ type Client struct {
 	Organization string   `mapstructure:"organization"`
 	// Validation is ValidationRefuse or ValidationFlag; empty: ValidationRefuse.
 	Validation string `mapstructure:"validation"`
+	// Content lets an operator read what messages and deliveries hold of patients.
+	Content bool `mapstructure:"content"`
 }
 
 // AnyPractice is Record.ODS of the record used when no other one matches.

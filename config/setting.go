@@ -235,6 +235,9 @@ var settings = []Setting{
 	{Key: "clients[].validation", Choices: "refuse, flag", Example: "flag", Reload: true,
 		Doc: "What becomes of a resource that the client writes and that breaks a profile of validation.profiles, or has codes or numbers that fail their checks. refuse, which empty means too: it is answered 422 with the places and the reasons. flag: it is taken, what cannot be trusted is made harmless, and its meta.tag says so; with Prefer: return=OperationOutcome the answer says what. What is no FHIR is refused always."},
 
+	{Key: "clients[].content", Example: "true", Reload: true,
+		Doc: "Lets a client of role operator read what messages and deliveries hold of patients: messages as they came, what is sent, what peers answered, and letters. Each look is in the audit trail. Empty: no; it sees states and reasons, and can retry, stop and recall. Without any client configured everybody may."},
+
 	{Key: "records", Reload: true,
 		Doc: "FHIR endpoints of the practices' patient records, where outcomes are delivered."},
 	{Key: "records[].ods", Example: "A81001", Reload: true,

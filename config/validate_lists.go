@@ -59,6 +59,9 @@ func (k *checker) clients() {
 		if c.Validation != "" {
 			k.choice(at+".validation", c.Validation, ValidationRefuse, ValidationFlag)
 		}
+		if c.Content && c.Role != RoleOperator {
+			k.add(at+".content", "is set for a client that is no operator", "remove it; what a client of another role may read follows from its role")
+		}
 		k.clientSenders(at+".senders", c)
 	}
 }

@@ -110,6 +110,7 @@ func TestValidate(t *testing.T) {
 		{"link worker of nobody", func(c *config.Config) { c.Clients[1].Organization = "" }, []string{"clients[2].organization"}},
 		{"sender of nothing", func(c *config.Config) { c.Clients[0].Senders = nil }, []string{"clients[1].senders"}},
 		{"sender of an unknown", func(c *config.Config) { c.Clients[0].Senders = []string{"pms", "pmz", "pms"} }, []string{"clients[1].senders[2]", "clients[1].senders[3]"}},
+		{"content for a link worker", func(c *config.Config) { c.Clients[1].Content = true }, []string{"clients[2].content"}},
 		{"link worker with senders", func(c *config.Config) { c.Clients[1].Senders = []string{"pms"} }, []string{"clients[2].senders"}},
 		{"MLLP on this machine", func(c *config.Config) {
 			c.MLLP.Listeners = []config.Listener{{Listen: "127.0.0.1:2575", Sender: "pms"}, {Listen: "127.0.0.1:0", Sender: "pms"}, {Listen: "127.0.0.1:0", Sender: "pms"}}

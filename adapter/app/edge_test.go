@@ -48,7 +48,7 @@ func TestReadingByRole(t *testing.T) {
 			{Name: "gp", Role: config.RoleSender, Senders: []string{"hl7v2-ref"}, TokenSHA256: sha("gp")},
 			{Name: "lw", Role: config.RoleLinkWorker, Organization: "Z00009", TokenSHA256: sha("lw")},
 			{Name: "practice", Role: config.RolePractice, Organization: "Z00001", TokenSHA256: sha("practice")},
-			{Name: "op", Role: config.RoleOperator, TokenSHA256: sha("op")},
+			{Name: "op", Role: config.RoleOperator, Content: true, TokenSHA256: sha("op")},
 		}
 	})
 	get := func(token, path string) response { return h.call("GET", path, nil, "Authorization", "Bearer "+token) }

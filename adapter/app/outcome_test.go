@@ -36,7 +36,7 @@ func (h *house) deliveries(task string) []*element.Value {
 	h.t.Helper()
 	var out []*element.Value
 	for _, d := range h.want(h.call("GET", "/admin/deliveries?task="+task, nil), 200).value(h.t).Items {
-		out = append([]*element.Value{h.want(h.call("GET", "/admin/deliveries/"+d.TextAt("id"), nil), 200).value(h.t)}, out...)
+		out = append([]*element.Value{h.want(h.call("GET", "/admin/deliveries/"+d.TextAt("id")+"?content=true", nil), 200).value(h.t)}, out...)
 	}
 	return out
 }

@@ -12,8 +12,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
-// MessageView is a message in the operator's API. The content is there only
-// in the single view, for those whose work it is to repair it.
+// MessageView is a message in the operator's API. Body and reply are content.
 type MessageView struct {
 	ID        int64           `json:"id"`
 	Sender    string          `json:"sender"`
@@ -71,18 +70,30 @@ func (g *Gateway) messages(c *gin.Context) {
 	g.answer(c, views, err)
 }
 
-// message: GET /admin/messages/{id}, with ?explain=true how each element of
-// the resources came out of it.
+// message: GET /admin/messages/{id}, with ?content=true as it came and was
+// answered, with ?explain=true how each element of the resources came out of it.
 func (g *Gateway) message(c *gin.Context) {
 	id, err := number(c)
+	var content, explain bool
+	if err == nil {
+		content, err = wantsContent(c)
+	}
+	if err == nil {
+		explain, err = truth(c, "explain")
+	}
+	action := "read message"
+	if err == nil && (content || explain) {
+		action = "read message content"
+		err = g.mayReadContent(c, action, entity("message", id))
+	}
 	if err != nil {
 		g.fail(c, err)
 		return
 	}
-	if c.Query("explain") == "true" {
+	if explain {
 		e, err := g.cfg.Intake.Explain(c.Request.Context(), id)
 		if err == nil {
-			err = g.audit(c, "read message", "message", id, "success")
+			err = g.audit(c, action, "message", id, "success")
 		}
 		g.answer(c, map[string]any{"message": messageView(e.Message), "steps": e.Steps, "unmapped": e.Unmapped}, err)
 		return
@@ -93,7 +104,10 @@ func (g *Gateway) message(c *gin.Context) {
 		return err
 	})
 	if err == nil {
-		err = g.audit(c, "read message", "message", id, "success")
+		err = g.audit(c, action, "message", id, "success")
+	}
+	if !content {
+		m.Body, m.Reply = nil, nil
 	}
 	g.answer(c, messageView(m), err)
 }
@@ -113,8 +127,8 @@ func (g *Gateway) closeMessage(c *gin.Context) {
 	g.answer(c, map[string]any{"id": id, "status": store.ClosedMessage}, err)
 }
 
-// DeliveryView is a delivery in the operator's API. Payload and evidence hold
-// patient data and are there only in the single view.
+// DeliveryView is a delivery in the operator's API. Payload and evidence are
+// content.
 type DeliveryView struct {
 	ID       int64           `json:"id"`
 	Key      string          `json:"key"`
@@ -182,9 +196,19 @@ func (g *Gateway) deliveries(c *gin.Context) {
 	g.answer(c, views, err)
 }
 
-// delivery: GET /admin/deliveries/{id}
+// delivery: GET /admin/deliveries/{id}, with ?content=true what leaves and what
+// the peers answered.
 func (g *Gateway) delivery(c *gin.Context) {
 	id, err := number(c)
+	var content bool
+	if err == nil {
+		content, err = wantsContent(c)
+	}
+	action := "read delivery"
+	if err == nil && content {
+		action = "read delivery content"
+		err = g.mayReadContent(c, action, entity("delivery", id))
+	}
 	if err != nil {
 		g.fail(c, err)
 		return
@@ -199,11 +223,17 @@ func (g *Gateway) delivery(c *gin.Context) {
 		if err != nil {
 			return err
 		}
+		if !content {
+			d.Payload = nil
+			for i := range attempts {
+				attempts[i].Evidence = nil
+			}
+		}
 		view[0] = deliveryView(d, attempts)
 		return waits(r.Switches(), view)
 	})
 	if err == nil {
-		err = g.audit(c, "read delivery", "delivery", id, "success")
+		err = g.audit(c, action, "delivery", id, "success")
 	}
 	g.answer(c, view[0], err)
 }
@@ -233,8 +263,13 @@ func (g *Gateway) release(to store.DeliveryState) gin.HandlerFunc {
 // audit writes down who saw or did what. What cannot be written down is not
 // shown: the caller fails the request on an error.
 func (g *Gateway) audit(c *gin.Context, action, kind string, id int64, outcome string) error {
+	return g.note(c, action, entity(kind, id), outcome)
+}
+
+// note is audit about what has no number.
+func (g *Gateway) note(c *gin.Context, action, entity, outcome string) error {
 	return g.cfg.Store.Decide(c.Request.Context(), func(tx store.Tx) error {
-		return tx.Ledger().Audit(store.AuditEvent{At: tx.Time(), Agent: caller(c).Name, Action: action, Entity: entity(kind, id), Outcome: outcome})
+		return tx.Ledger().Audit(store.AuditEvent{At: tx.Time(), Agent: caller(c).Name, Action: action, Entity: entity, Outcome: outcome})
 	})
 }
 

@@ -37,6 +37,7 @@ type Client struct {
 	Senders        []string // which /intake/{sender} it may use
 	OrganizationID string   // id of its Organization resource
 	Lenient        bool     // what breaks a profile is flagged, not refused
+	Content        bool     // may read what messages and deliveries hold of patients
 }
 
 // authenticator finds the client of a token.

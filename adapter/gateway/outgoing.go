@@ -242,6 +242,9 @@ func (g *Gateway) closeDelivery(c *gin.Context) {
 // fault.Forbidden when nothing may leave.
 func (g *Gateway) leaving(c *gin.Context) {
 	id, err := number(c)
+	if err == nil {
+		err = g.mayReadContent(c, "read what leaves", entity("delivery", id))
+	}
 	if err != nil {
 		g.fail(c, err)
 		return
@@ -287,15 +290,23 @@ func (g *Gateway) acknowledge(c *gin.Context) {
 	g.answer(c, map[string]string{"id": in.ID}, g.cfg.Acknowledge(c.Request.Context(), c.Param("channel"), in.ID, in.Status, body))
 }
 
-// recall: POST /admin/recalls with a recall.Order.
+// recall: POST /admin/recalls with a recall.Order. Its letters are content.
 func (g *Gateway) recall(c *gin.Context) {
+	const read = "read letters of recall"
 	var o recall.Order
-	if err := g.decode(c, &o); err != nil {
+	err := g.decode(c, &o)
+	if err == nil && o.Letters {
+		err = g.mayReadContent(c, read, "recall")
+	}
+	if err != nil {
 		g.fail(c, err)
 		return
 	}
 	o.By = caller(c).Name
 	rep, err := g.cfg.Recall.Run(c.Request.Context(), o)
+	if err == nil && o.Letters {
+		err = g.note(c, read, "recall/"+o.ID, "success")
+	}
 	g.answer(c, rep, err)
 }
 

@@ -72,6 +72,15 @@ func (c *client) send(ctx context.Context, method, path string, in, out any) err
 	return json.Unmarshal(answer, out)
 }
 
+// asContent is the query by which content is asked for, which not every operator
+// may read.
+func asContent(content bool) string {
+	if content {
+		return "?content=true"
+	}
+	return ""
+}
+
 // refusedError is an answer that is no success.
 type refusedError struct {
 	code int

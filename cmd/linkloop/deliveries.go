@@ -76,7 +76,7 @@ func deliveriesCommand() *cobra.Command {
 
 func showDelivery(cmd *cobra.Command, c *client, id string, content bool) error {
 	var d gateway.DeliveryView
-	if err := c.call(cmd.Context(), http.MethodGet, "/admin/deliveries/"+url.PathEscape(id), &d); err != nil {
+	if err := c.call(cmd.Context(), http.MethodGet, "/admin/deliveries/"+url.PathEscape(id)+asContent(content), &d); err != nil {
 		return err
 	}
 	out := cmd.OutOrStdout()

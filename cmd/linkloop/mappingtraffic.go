@@ -103,7 +103,7 @@ func (t *traffic) stored(cmd *cobra.Command, s gateway.MappingUser) ([]app.Store
 	for _, m := range list {
 		id := strconv.FormatInt(m.ID, 10)
 		var one gateway.MessageView
-		if err := t.call(cmd.Context(), http.MethodGet, "/admin/messages/"+id, &one); err != nil {
+		if err := t.call(cmd.Context(), http.MethodGet, "/admin/messages/"+id+"?content=true", &one); err != nil {
 			return nil, fmt.Errorf("message %s: %w", id, err)
 		}
 		out = append(out, app.Stored{Name: id, Body: []byte(one.Body), Constants: s.Constants, Strict: s.Strict})

@@ -92,7 +92,7 @@ func showMessage(cmd *cobra.Command, c *client, id string, explain, content bool
 			return err
 		}
 		m, steps, unmapped = e.Message, e.Steps, e.Unmapped
-	} else if err := c.call(cmd.Context(), http.MethodGet, "/admin/messages/"+url.PathEscape(id), &m); err != nil {
+	} else if err := c.call(cmd.Context(), http.MethodGet, "/admin/messages/"+url.PathEscape(id)+asContent(content), &m); err != nil {
 		return err
 	}
 	name := m.MessageID

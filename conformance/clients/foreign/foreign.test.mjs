@@ -52,7 +52,7 @@ async function atRest(task, deliveries) {
     const owed = (await raw(`${house.origin}/admin/deliveries?task=${task}`)).json();
     if (owed.length >= deliveries && owed.every((d) => !['owed', 'leased', 'sent'].includes(d.state))) {
       assert.equal(owed.length, deliveries);
-      return (await raw(`${house.origin}/admin/deliveries/${owed[0].id}`)).json();
+      return (await raw(`${house.origin}/admin/deliveries/${owed[0].id}?content=true`)).json();
     }
     await sleep(100);
   }
