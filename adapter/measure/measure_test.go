@@ -89,7 +89,10 @@ func TestScore(t *testing.T) {
 		"a code alone":        {response(t, short, `"valueCoding":{"code":"often"}`, "2", "3", "4", "5", "1", "1"), "", "QuestionnaireResponse.item[0].answer[0]: ordinal"},
 		"answered twice":      {response(t, short, `"valueInteger":1},{"valueInteger":5`, "2", "3", "4", "5", "1", "1"), "", "QuestionnaireResponse.item[0].answer[0]: answered once"},
 		"a remark twice":      {parse(t, strings.Replace(nested, `[{"valueString":"x"}]`, `[{"valueString":"x"},{"valueString":"y"}]`, 1)), "12", ""},
-		"text":                {response(t, short, `"valueString":"5"`, "2", "3", "4", "5", "1", "1"), "", ""},
+		"words":               {response(t, short, `"valueString":"rather not say"`, "2", "3", "4", "5", "1", "1"), "", ""},
+		"a number as text":    {response(t, short, `"valueString":" 5"`, "2", "3", "4", "5", "1", "1"), "", "QuestionnaireResponse.item[0].answer[0]: valueInteger"},
+		"a quantity":          {response(t, short, `"valueQuantity":{"value":5}`, "2", "3", "4", "5", "1", "1"), "", "QuestionnaireResponse.item[0].answer[0]: valueInteger"},
+		"another's items":     {parse(t, strings.ReplaceAll(nested, `"linkId":"`, `"linkId":"q`)), "", "QuestionnaireResponse.item.linkId: swemwbs"},
 		"not finished":        {parse(t, strings.Replace(nested, "amended", "in-progress", 1)), "", "QuestionnaireResponse.status: completed or amended"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,6 +17,7 @@ type Answers struct {
 	Codes   map[string]string // coded answers that carry no number of their own
 	places  map[string]string // FHIRPath within the response, for a refusal
 	twice   map[string]bool   // linkIds with several answers
+	other   map[string]bool   // linkIds with a number in a form that is not read
 }
 
 // Result is what came of one Score. Value is "" when too many answers were
@@ -75,7 +76,7 @@ var ordinals = []string{
 // valueDecimal, or a valueCoding with its ordinal value or its code. Faults
 // (Unmappable) name the element: a number that is none, or too many answers.
 func Read(response *element.Value) (Answers, error) {
-	a := Answers{Numbers: map[string]float64{}, Codes: map[string]string{}, places: map[string]string{}, twice: map[string]bool{}}
+	a := Answers{Numbers: map[string]float64{}, Codes: map[string]string{}, places: map[string]string{}, twice: map[string]bool{}, other: map[string]bool{}}
 	if status := response.Str("status"); status != "completed" && status != "amended" {
 		return a, refused("QuestionnaireResponse.status", "a response that is scored is completed or amended")
 	}
@@ -137,7 +138,12 @@ func (a *Answers) item(it *element.Value, at string) error {
 	}
 	if code := coding.Str("code"); code != "" {
 		a.Codes[id] = code
+		return nil
 	}
+	// Words such as "rather not say" are no answer; a number in another form is
+	// one, and must not count as missing.
+	_, err := strconv.ParseFloat(strings.TrimSpace(given[0].Str("valueString")), 64)
+	a.other[id] = err == nil || given[0].Get("valueQuantity") != nil
 	return nil
 }
 
@@ -146,14 +152,20 @@ func refused(at, format string, args ...any) error {
 }
 
 // Score gives a Result for each Score of the measure. Faults (Unmappable) name
-// each answer that is no number of its range; then there is no result at all.
+// each answer that is no number of its range, and answers of which the measure
+// has none; then there is no result at all.
 func (m Measure) Score(a Answers) ([]Result, error) {
 	var out []Result
 	var issues []fault.Issue
+	var items []string
 	for _, s := range m.Scores {
 		r, wrong := s.of(a)
 		issues = append(issues, wrong...)
 		out = append(out, r)
+		items = append(items, s.Items...)
+	}
+	if len(a.places) > 0 && !slices.ContainsFunc(items, func(id string) bool { return a.places[id] != "" }) {
+		return nil, refused("QuestionnaireResponse.item.linkId", "no answer has a linkId of the measure %s, so nothing can be scored: %s", m.Name, strings.Join(items, ", "))
 	}
 	if len(issues) > 0 {
 		return nil, &fault.Fault{Kind: fault.Unmappable, Issues: issues}
@@ -177,6 +189,9 @@ func (s Score) of(a Answers) (Result, []fault.Issue) {
 			}
 		}
 		if !ok {
+			if a.other[id] {
+				issues = append(issues, a.issue(id, "a number that is scored is given as valueInteger, valueDecimal or valueCoding"))
+			}
 			continue
 		}
 		if step := math.Pow10(s.ItemDecimals); n < s.ItemMinimum || n > s.ItemMaximum || math.Abs(n*step-math.Round(n*step)) > 1e-9 {
