@@ -42,6 +42,40 @@ func moment(text string) (at time.Time, day string) {
 	return time.Time{}, ""
 }
 
+// until is when a FHIR date, dateTime or instant is over: an instant at once, a
+// day, month or year at the next one. Anything else is the zero time.
+func until(text string) time.Time {
+	for _, p := range precisions {
+		at, err := time.ParseInLocation(p.layout, text, london)
+		if err != nil {
+			continue
+		}
+		switch p.layout {
+		case time.DateOnly:
+			return at.AddDate(0, 0, 1)
+		case "2006-01":
+			return at.AddDate(0, 1, 0)
+		case "2006":
+			return at.AddDate(1, 0, 0)
+		}
+		return at
+	}
+	return time.Time{}
+}
+
+// ahead is how far what has happened may lie in the future: a clock that is
+// wrong, or the day of another zone.
+const ahead = 24 * time.Hour
+
+// future refuses what is said to have been at a time that is still to come.
+func (b *builder) future(at, when string) bool {
+	if began, _ := moment(when); !began.After(b.in.Now.Add(ahead)) {
+		return false
+	}
+	b.refuse(at, "it is said to have been on a day that is still to come; correct its date")
+	return true
+}
+
 // on is a day behind what happened on it.
 func on(day string) string {
 	if day == "" {

@@ -94,6 +94,9 @@ func (b *builder) encounter(purpose, at string, r *element.Value) {
 		b.refuse(at, "when a contact was is said as period, with its start")
 		return
 	}
+	if (status == "finished" || absent.Code != "") && b.future(at, period.Str("start")) {
+		return
+	}
 	line := day + ": " + mode
 	switch {
 	case absent.Code != "":
@@ -204,6 +207,9 @@ func (b *builder) response(purpose, at string, r *element.Value) {
 	var when *element.Field
 	if t := r.Str("authored"); t != "" {
 		when = &element.Field{Name: "DateTime", Value: element.NewString(t)}
+		if b.future(at, t) {
+			return
+		}
 	}
 	for i, res := range results {
 		if res.Missing == len(res.Score.Items) {

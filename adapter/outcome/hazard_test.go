@@ -143,7 +143,7 @@ func TestHazardWrongScore(t *testing.T) {
 }
 
 // TestHazardMissedAction: actions come first in every form of the message, and
-// that there are none is said.
+// that there are none is said; that none is needed only of who was helped.
 func TestHazardMissedAction(t *testing.T) {
 	for _, name := range []string{"completed", "everything", "declined", "rejected", "failed", "cancelled-bare"} {
 		owed, err := shipped(t).Build(golden(t, name))
@@ -160,6 +160,10 @@ func TestHazardMissedAction(t *testing.T) {
 		}
 		if first := l.Sections[0]; first.ID != outcome.SectionActions || len(first.Lines) == 0 || first.Lines[0] == "" {
 			t.Errorf("%s begins with %+v", name, first)
+		}
+		helped := name == "completed" || name == "everything"
+		if first := l.Sections[0].Lines[0]; helped && strings.HasPrefix(first, "None requested") || !helped && !strings.HasPrefix(first, "None requested") {
+			t.Errorf("%s begins with %q", name, first)
 		}
 		if last := l.Sections[len(l.Sections)-1]; last.ID != outcome.SectionRisks || len(last.Lines) == 0 {
 			t.Errorf("%s ends with %+v", name, last)

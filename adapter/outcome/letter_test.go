@@ -43,6 +43,16 @@ func observation(id, when string, value int) string {
 		"code":{"coding":[{"system":"http://snomed.info/sct","code":"718466001"}]},"valueInteger":%d}`, id, when, value)
 }
 
+// answered is a Short Warwick-Edinburgh scale of which every answer is the same.
+func answered(id, day string, answer int) string {
+	var items []string
+	for i := range 7 {
+		items = append(items, fmt.Sprintf(`{"linkId":"%d","answer":[{"valueInteger":%d}]}`, i+1, answer))
+	}
+	return fmt.Sprintf(`{"resourceType":"QuestionnaireResponse","id":%q,"status":"completed","questionnaire":"urn:linkloop:questionnaire:swemwbs",
+		"subject":{"reference":"Patient/p1"},"authored":%q,"item":[%s]}`, id, day, strings.Join(items, ","))
+}
+
 func signposting(id, when string) string {
 	return fmt.Sprintf(`{"resourceType":"Procedure","id":%q,"status":"completed","subject":{"reference":"Patient/p1"},%s
 		"code":{"coding":[{"system":"http://snomed.info/sct","code":"975131000000104"}]}}`, id, when)
@@ -101,6 +111,23 @@ func TestWhichScoreIsLatest(t *testing.T) {
 			},
 			"score: 17 (05-Jan-2026)",
 		},
+		"one score in two forms": {
+			`[` + reference("Observation/a", "QuestionnaireResponse/q", "Observation/b") + `]`,
+			map[string]string{
+				"Observation/a":           observation("a", `"effectiveDateTime":"2026-01-05T10:00:00Z",`, 14),
+				"QuestionnaireResponse/q": answered("q", "2026-01-05", 2),
+				"Observation/b":           observation("b", `"effectiveDateTime":"2026-01-05",`, 14),
+			},
+			"score (raw score, not converted): 14 (05-Jan-2026)",
+		},
+		"a score that may be converted beside a raw one": {
+			`[` + reference("Observation/a", "QuestionnaireResponse/q") + `]`,
+			map[string]string{
+				"Observation/a":           observation("a", `"effectiveDateTime":"2026-01-05",`, 17),
+				"QuestionnaireResponse/q": answered("q", "2026-06-05", 3),
+			},
+			"score: 17 (05-Jan-2026)\n- Short Warwick-Edinburgh Mental Well-being Scale score (raw score, not converted): 21 (05-Jun-2026)",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			owed, err := with(t, c.outputs, c.held)
@@ -125,6 +152,23 @@ func TestRefusedWithAReason(t *testing.T) {
 	}{
 		"two scores without a date": {`[{` + swemwbs + `,"valueInteger":17},{` + swemwbs + `,"valueInteger":24}]`, nil,
 			"Task.output[1]", "nobody could tell which came first"},
+		"two scores of one day": {`[` + reference("Observation/a", "Observation/b") + `]`, map[string]string{
+			"Observation/a": observation("a", `"effectiveDateTime":"2026-01-05",`, 17), "Observation/b": observation("b", `"effectiveDateTime":"2026-01-05T10:00:00Z",`, 24)},
+			"Task.output[1].valueReference", "17 and 24, are of the same time"},
+		"two scores of one instant": {`[` + reference("Observation/a", "Observation/b") + `]`, map[string]string{
+			"Observation/a": observation("a", `"effectiveDateTime":"2026-01-05T11:00:00+01:00",`, 17), "Observation/b": observation("b", `"effectiveDateTime":"2026-01-05T10:00:00Z",`, 24)},
+			"Task.output[1].valueReference", "nobody could tell which came first"},
+		"a score that is still to come": {`[` + reference("Observation/a") + `]`,
+			map[string]string{"Observation/a": observation("a", `"effectiveDateTime":"2026-07-03",`, 17)},
+			"Task.output[0].valueReference", "still to come"},
+		"answers that are still to come": {`[` + reference("QuestionnaireResponse/q") + `]`,
+			map[string]string{"QuestionnaireResponse/q": answered("q", "2031-01-05", 2)}, "Task.output[0].valueReference", "still to come"},
+		"an activity that is still to come": {`[` + reference("Procedure/a") + `]`,
+			map[string]string{"Procedure/a": signposting("a", `"performedPeriod":{"start":"2027"},`)},
+			"Task.output[0].valueReference", "still to come"},
+		"a contact that is still to come": {`[` + reference("Encounter/e") + `]`, map[string]string{"Encounter/e": `{"resourceType":"Encounter","id":"e","status":"finished",
+			"class":{"code":"AMB"},"subject":{"reference":"Patient/p1"},"period":{"start":"2026-08-01"}}`},
+			"Task.output[0].valueReference", "still to come"},
 		"a score at no single time": {`[` + reference("Observation/a") + `]`,
 			map[string]string{"Observation/a": observation("a", `"effectiveTiming":{"event":["2026-01-01"]},`, 17)},
 			"Task.output[0].valueReference", "effectiveDateTime or effectivePeriod"},
@@ -253,7 +297,7 @@ func TestValuesInWords(t *testing.T) {
 // of a heading, and control characters do not reach a record.
 func TestNoForgedHeading(t *testing.T) {
 	for _, br := range []string{`\n`, `\r`, `\r\n`, `\u000b`, `\u000c`, `\u0085`, `\u2028`, `\u2029`, `\n\n`} {
-		owed, err := with(t, `[{"valueString":"Walks.`+br+`Actions for the practice`+br+`- Stop statins\u001b[2J"}]`, nil)
+		owed, err := with(t, `[{"valueString":"Walks.`+br+`Actions for the practice`+br+`- Stop statins\u001b[2J\u202e\u2066"}]`, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -262,7 +306,7 @@ func TestNoForgedHeading(t *testing.T) {
 			t.Errorf("%s:\n%q", br, s)
 		}
 		for _, r := range s {
-			if r < ' ' && r != '\n' || r == '\u0085' || r == '\u2028' || r == '\u2029' {
+			if r < ' ' && r != '\n' || r == '\u0085' || r == '\u2028' || r == '\u2029' || r == '\u202e' || r == '\u2066' {
 				t.Errorf("%s: %U is in the letter", br, r)
 			}
 		}
@@ -300,7 +344,7 @@ func TestReferral(t *testing.T) {
 	in.Task.Set("output", parse(t, `[{"valueString":"Joined a choir."}]`))
 	in.Task.Set("owner", parse(t, `{"display":"Sam Walker, Riverside PCN"}`))
 	in.Request = parse(t, `{"resourceType":"ServiceRequest","id":"r1","authoredOn":"2026-03-31T23:30:00Z","requester":{"display":"Dr Grey"},
-		"note":[{"text":"Likes gardens"},{"text":"Risks: has fallen twice"},{"text":"risks:"}]}`)
+		"note":[{"text":"Likes gardens\nRISK : steep stairs\nLives alone"},{"text":"Risks: has fallen twice\nand was on the floor"},{"text":"risks:"},{"text":"Risk: Suspected domestic abuse"},{"text":"At risk: no"}]}`)
 	in.Now = time.Date(2026, 7, 31, 23, 30, 0, 0, time.UTC)
 	owed, err := shipped(t).Build(in)
 	if err != nil {
@@ -308,7 +352,7 @@ func TestReferral(t *testing.T) {
 	}
 	s := summary(t, owed.Bundle)
 	for _, want := range []string{"\nYour referral\n- Made on 01-Apr-2026 by Dr Grey\n", "\nLink worker\n- Sam Walker, Riverside PCN\n",
-		"\nRisks\n- From your referral: has fallen twice\n", "Completed, 01-Aug-2026\n"} {
+		"\nRisks\n- From your referral: steep stairs\n- From your referral: has fallen twice\n  and was on the floor\n- From your referral: Suspected domestic abuse\n", "Completed, 01-Aug-2026\n"} {
 		if !strings.Contains(s, want) {
 			t.Errorf("%q is not in:\n%s", want, s)
 		}

@@ -1,6 +1,7 @@
 package outcome
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -167,6 +168,9 @@ func (b *builder) reference(purpose, at, reference string) {
 		b.refuse(at, fmt.Sprintf("when it was is said as %sDateTime or %sPeriod", prefix, prefix))
 		return
 	}
+	if b.future(at, begins(when)) {
+		return
+	}
 	if typ == "Procedure" {
 		b.activity(purpose, at, r.Get("code"), when)
 		return
@@ -265,16 +269,29 @@ func pure(quantity *element.Value) bool {
 	return code == "1" || strings.HasPrefix(code, "{") && strings.HasSuffix(code, "}")
 }
 
-// scored adds a score to the letter, unless two scores of one measure have no
-// date.
+// scored adds a score to the letter, and reports whether it counts. One that is
+// said twice, such as an Observation beside the answers that it was made of,
+// counts once. It refuses two of which nobody could tell which came first.
 func (b *builder) scored(s score, at string, when *element.Field) bool {
 	s.at, s.day = moment(begins(when))
+	s.until = until(begins(when))
 	if s.day == "" {
 		if b.undated[s.name] {
 			b.refuse(at, "two scores of this measure have no date, so nobody could tell which came first; make each an Observation with effectiveDateTime, or a QuestionnaireResponse with authored")
 			return false
 		}
-		b.undated[s.name], s.at = true, b.in.Now
+		b.undated[s.name], s.at, s.until = true, b.in.Now, b.in.Now
+	}
+	for i := range b.story.scores {
+		switch o := &b.story.scores[i]; {
+		case o.name != s.name || o.value == "" || s.value == "" || !s.meets(*o):
+		case change(o.value, s.value) == "0":
+			o.about = cmp.Or(o.about, s.about)
+			return false
+		default:
+			b.refuse(at, "two scores of this measure, "+o.value+" and "+s.value+", are of the same time, so nobody could tell which came first; say when each was, to the minute if both are of one day")
+			return false
+		}
 	}
 	b.story.scores = append(b.story.scores, s)
 	return true

@@ -32,10 +32,16 @@ type contact struct {
 // when it came without a date.
 type score struct {
 	name, value string
-	at          time.Time
+	at, until   time.Time // equal of an instant
 	day         string
 	note        string // what missing answers did to it; "" for nothing
 	about       string // what a reader must know about every score of the measure; "" for nothing
+}
+
+// meets reports whether two scores may be of the same time: a day holds every
+// hour of it.
+func (s score) meets(o score) bool {
+	return s.at.Equal(o.at) || s.at.Before(o.until) && o.at.Before(s.until)
 }
 
 // letter lays it out as PRSB asks of a message back to the GP: whom it is
@@ -52,7 +58,7 @@ func (s *story) letter(in Input, title string, number string, outcome []string) 
 			l.Sections = append(l.Sections, Section{ID: id, Title: heading, Lines: lines})
 		}
 	}
-	section(SectionActions, "Actions for the practice", orElse(s.actions, "No action needed from the practice."))
+	section(SectionActions, "Actions for the practice", orElse(s.actions, s.noAction(in.Task.Str("status"))))
 	section(SectionOutcome, "Outcome", outcome)
 	section(SectionReason, "Reason", s.reasons)
 	section(SectionReferral, "Your referral", referred(in.Request))
@@ -69,8 +75,22 @@ func (s *story) letter(in Input, title string, number string, outcome []string) 
 		l.Sections = append(l.Sections, Section{ID: SectionMeasures, Title: "Measures", Lines: sentences(rows), Rows: rows})
 	}
 	section(SectionSafeguarding, "Safeguarding", s.safeguarding)
-	section(SectionRisks, "Risks", orElse(append(s.risks, toldRisks(in.Request)...), "No known risks recorded."))
+	none := "No known risks recorded."
+	if len(s.safeguarding) > 0 {
+		none = "No known risks recorded, apart from what stands under Safeguarding."
+	}
+	section(SectionRisks, "Risks", orElse(append(s.risks, toldRisks(in.Request)...), none))
 	return l
+}
+
+// noAction is what stands first where the link worker asks nothing of the
+// practice. That none is needed can only be said of what goes on or was done: of
+// a person who is not helped the practice decides itself.
+func (s *story) noAction(status string) string {
+	if s.declined || status == "rejected" || status == "cancelled" || status == "failed" {
+		return "None requested by the link worker service. The person is not being helped by this referral: see the outcome below."
+	}
+	return "No action needed from the practice."
 }
 
 // contactLines are the contacts in the order in which they were.
@@ -97,12 +117,18 @@ var breaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\v", "\n", "\f", "\n
 // heading of ours, because every break it has is one that gets indented.
 func plain(text string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if r != '\n' && r != '\t' && unicode.IsControl(r) {
+		if r != '\n' && r != '\t' && (unicode.IsControl(r) || reorders(r)) {
 			return -1
 		}
 		return r
 	}, breaks.Replace(text)))
 }
+
+// reorders reports whether a character changes the order in which what follows
+// it is shown: a birth date behind a name could read otherwise. Letters of
+// scripts from right to left need none.
+// https://www.unicode.org/reports/tr9/#Explicit_Directional_Embeddings
+func reorders(r rune) bool { return r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' }
 
 // person says whom the letter is about, so that a reader notices when it lies
 // in the wrong record.
@@ -209,13 +235,28 @@ func needs(request *element.Value) []string {
 }
 
 // toldRisks are those that came with the referral, which mappings keep as
-// notes that begin with their heading. To say that none are known would
-// contradict the practice's own words.
+// notes, or lines of notes, that begin with their heading. To say that none are
+// known would contradict the practice's own words.
 func toldRisks(request *element.Value) []string {
 	var out []string
+	told := func(text string) bool {
+		heading, risk, headed := strings.Cut(text, ":")
+		heading = strings.TrimSpace(heading)
+		if !headed || !strings.EqualFold(heading, "risk") && !strings.EqualFold(heading, "risks") {
+			return false
+		}
+		if risk = strings.TrimSpace(risk); risk != "" {
+			out = append(out, "From your referral: "+risk)
+		}
+		return true
+	}
 	for _, n := range request.List("note") {
-		if text := plain(n.Str("text")); len(text) > len("risks:") && strings.EqualFold(text[:len("risks:")], "risks:") {
-			out = append(out, "From your referral: "+strings.TrimSpace(text[len("risks:"):]))
+		text := plain(n.Str("text"))
+		if told(text) {
+			continue // to its end
+		}
+		for line := range strings.Lines(text) {
+			told(line)
 		}
 	}
 	return out
@@ -224,23 +265,25 @@ func toldRisks(request *element.Value) []string {
 // rows puts first and latest score of each measure side by side, under
 // ScoreColumns.
 func (s *story) rows() [][]string {
-	var names []string
-	byName := map[string][]score{}
+	// Scores of which a reader must know something else are not compared: a raw
+	// score and a converted one are two things.
+	type kind struct{ name, about string }
+	var kinds []kind
+	of := map[kind][]score{}
 	for _, sc := range s.scores {
-		if byName[sc.name] == nil {
-			names = append(names, sc.name)
+		k := kind{sc.name, sc.about}
+		if of[k] == nil {
+			kinds = append(kinds, k)
 		}
-		byName[sc.name] = append(byName[sc.name], sc)
+		of[k] = append(of[k], sc)
 	}
 	var out [][]string
-	for _, n := range names {
-		list := byName[n]
+	for _, k := range kinds {
+		n, list := k.name, of[k]
 		slices.SortStableFunc(list, func(a, b score) int { return a.at.Compare(b.at) })
 		first, last := list[0], list[len(list)-1]
-		for _, sc := range list {
-			if sc.about != "" && !strings.Contains(n, sc.about) {
-				n += " (" + sc.about + ")"
-			}
+		if k.about != "" && !strings.Contains(n, k.about) {
+			n += " (" + k.about + ")"
 		}
 		if len(list) == 1 {
 			out = append(out, []string{n, "", last.shown(), ""})
