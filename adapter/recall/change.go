@@ -56,7 +56,7 @@ func change(d store.Delivery, bundle *element.Value, o Order, at time.Time, g go
 		if !slices.Contains(wrongs, code) {
 			wrongs = append(wrongs, code)
 		}
-		if !g.has(e) && !g.letter(bundle) {
+		if !g.has(e) && !g.told(bundle, code.Code) {
 			continue
 		}
 		c.entries++

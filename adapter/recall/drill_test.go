@@ -207,7 +207,7 @@ func TestDrill(t *testing.T) {
 	for _, text := range rep.Letters {
 		lines += strings.Count(text, "- NHS number 999 000 0379: Referral to physical activity program, 02-Mar-2026; it reads now: Signposting\n")
 	}
-	if len(rep.Letters) != practices || lines != bad {
+	if len(rep.Letters) != practices || lines != bad-1 { // the practice of the one that never left is not told of it
 		t.Errorf("%d letters with %d lines", len(rep.Letters), lines)
 	}
 	t.Logf("%d outcomes, %d wrong at %d practices: seeded in %s, dry run %s, corrections owed in %s; %d corrected, %d taken back before they left, %d letters; %d others compared byte by byte with their attempts, %d touched",

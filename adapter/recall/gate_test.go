@@ -235,7 +235,6 @@ func TestHazardDisclosureByCorrection(t *testing.T) {
 		"codes, by the person":     {[]*routing.Gate{all(routing.CodesOnly, routing.Practice{})}, []string{code}, []string{letter, told, short}, false},
 		"a summary":                {[]*routing.Gate{all(routing.Summary, routing.Practice{})}, []string{code, letter, told, short}, nil, false},
 		"without another group":    {[]*routing.Gate{all(routing.All, routing.Practice{GroupsOff: []string{"signposting"}})}, []string{code, letter, told, short}, nil, true},
-		"without its own group":    {[]*routing.Gate{all(routing.All, routing.Practice{GroupsOff: []string{"activity"}})}, []string{letter, told, short}, []string{code}, true},
 		"whole and then codes":     {[]*routing.Gate{all(routing.All, routing.Practice{}), all(routing.CodesOnly, routing.Practice{})}, []string{code, letter}, []string{told, short}, false},
 		"before it was written up": {nil, []string{code, letter}, []string{told, short}, false},
 	} {
@@ -272,12 +271,46 @@ func TestHazardDisclosureByCorrection(t *testing.T) {
 			}
 		}
 	}
-	// What never left of it at all, entry and letter, is not corrected.
-	s, _ := opened(t)
-	sentBy(t, s, all(routing.CodesOnly, routing.Practice{GroupsOff: []string{"activity"}}))
-	rep, err := (&recall.Service{Store: s, List: shipped}).Run(t.Context(), recall.Order{ID: "a", Query: recall.Query{Code: wrong}, Reason: "x"})
-	if err != nil || rep.Actions[recall.Nothing] != 1 {
-		t.Errorf("nothing of it left: %+v, %v", rep.Actions, err)
+	// What never left of it at all is not corrected: no entry, and a letter that does
+	// not tell of it.
+	for _, share := range []routing.Share{routing.CodesOnly, routing.Summary, routing.All} {
+		s, _ := opened(t)
+		sentBy(t, s, all(share, routing.Practice{GroupsOff: []string{"activity"}}))
+		rep, err := (&recall.Service{Store: s, List: shipped}).Run(t.Context(),
+			recall.Order{ID: "a", Query: recall.Query{Code: wrong}, Reason: "x", Letters: true})
+		if err != nil || rep.Actions[recall.Nothing] != 1 || len(rep.Letters) != 0 {
+			t.Errorf("%d: nothing of it left: %+v, %v", share, rep, err)
+		}
+	}
+}
+
+// TestHazardDisclosureInLettersOfRecall: a practice is told of what it may have,
+// by a channel or by the hand of a human, and of nothing else.
+func TestHazardDisclosureInLettersOfRecall(t *testing.T) {
+	for name, c := range map[string]struct {
+		state   store.DeliveryState
+		attempt store.Attempt
+		told    bool
+	}{
+		"waits":                     {},
+		"withheld":                  {store.Withheld, store.Attempt{State: "withheld"}, false},
+		"refused by the list":       {store.Dead, store.Attempt{State: "dead", Reason: outbound.NotSent + "x"}, false},
+		"the channel was not there": {store.Owed, store.Attempt{State: "retry"}, false},
+		"sent":                      {store.Proven, store.Attempt{State: "proven"}, true},
+		"nobody knows":              {store.Owed, store.Attempt{State: "unknown-send"}, true},
+		"sent as a letter":          {store.Closed, store.Attempt{State: "closed"}, true},
+	} {
+		s, _ := opened(t)
+		if c.state != "" {
+			ended(t, s, c.state, c.attempt)
+		}
+		service := &recall.Service{Store: s, List: shipped}
+		for _, dry := range []bool{true, false, false} {
+			rep, err := service.Run(t.Context(), recall.Order{ID: "a", Query: recall.Query{Code: wrong}, Reason: "x", Letters: true, DryRun: dry})
+			if err != nil || rep.Found != 1 || strings.Contains(rep.Letters["A81001"], "Referral to physical activity program") != c.told {
+				t.Errorf("%s: dry %v: %+v, %v", name, dry, rep, err)
+			}
+		}
 	}
 }
 

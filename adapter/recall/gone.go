@@ -59,10 +59,16 @@ func (g gone) has(e *element.Value) bool {
 	return !g.known || slices.Contains(g.words, outbound.LeftWhole) || slices.Contains(g.entries, e.TextAt("resource.identifier.value"))
 }
 
-// letter reports whether a letter of a Bundle may be in the record.
-func (g gone) letter(bundle *element.Value) bool {
+// told reports whether a letter that may be in the record tells of a code. One that
+// holds a document of ours left without the codes that did not.
+func (g gone) told(bundle *element.Value, code string) bool {
 	return slices.ContainsFunc(bundle.List("entry"), func(e *element.Value) bool {
-		return e.TextAt("resource.resourceType") == "DocumentReference" && g.has(e)
+		r := e.Get("resource")
+		if r.ResourceType() != "DocumentReference" || !g.has(e) {
+			return false
+		}
+		same := outcome.Redraw(r, false, func(string) bool { return true }) == r
+		return same || !g.known || slices.Contains(g.words, outbound.LeftWhole) || slices.Contains(g.codes, code)
 	})
 }
 

@@ -20,17 +20,6 @@ import (
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
-// Query selects outcomes. At least one of Code, List and Mapping is needed; what
-// is given must all hold.
-type Query struct {
-	Code     string    `json:"code,omitempty"`     // SNOMED CT id that it carried
-	List     string    `json:"list,omitempty"`     // sum of the list of codes that it was made with
-	Mapping  string    `json:"mapping,omitempty"`  // hash of the mapping of its referral
-	Practice string    `json:"practice,omitempty"` // ODS code
-	Since    time.Time `json:"since,omitzero"`     // owed at or after
-	Until    time.Time `json:"until,omitzero"`     // owed before
-}
-
 // Order is what is to be done about what a query finds.
 type Order struct {
 	ID      string `json:"id"` // names this recall; the same one again does nothing twice
@@ -91,16 +80,12 @@ type Service struct {
 
 var name = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
 
-// check refuses an order that is not sound; right is the code of the list that
-// takes the place of the wrong one.
-func (s *Service) check(o Order) (right outcome.Code, err error) {
-	var issues []fault.Issue
+// check refuses an order that is not sound, for these issues and others; right is
+// the code of the list that takes the place of the wrong one.
+func (s *Service) check(o Order, issues []fault.Issue) (right outcome.Code, err error) {
 	bad := func(at, text string) { issues = append(issues, fault.Issue{Expression: at, Text: text}) }
 	if !name.MatchString(o.ID) {
 		bad("id", "a name of up to 40 lower-case letters, digits and hyphens is expected")
-	}
-	if o.Query.Code == "" && o.Query.List == "" && o.Query.Mapping == "" {
-		bad("query", "a code, a list or a mapping is needed")
 	}
 	if strings.TrimSpace(o.Reason) == "" || len(o.Reason) > 500 {
 		bad("reason", "the practices are told why, in up to 500 bytes")
@@ -215,7 +200,9 @@ const step = 25
 // Run does what an order says, or with DryRun says what it would do. It may be
 // run again after it broke off.
 func (s *Service) Run(ctx context.Context, o Order) (Report, error) {
-	right, err := s.check(o)
+	query, issues := o.Query.checked()
+	o.Query = query
+	right, err := s.check(o, issues)
 	if err != nil {
 		return Report{}, err
 	}
@@ -250,8 +237,11 @@ func (s *Service) Run(ctx context.Context, o Order) (Report, error) {
 		for i, item := range items {
 			rep.Items = append(rep.Items, item)
 			rep.Actions[item.Action]++
-			if item.Action != Nothing {
-				rep.Practices[item.Practice]++
+			if item.Action == Nothing {
+				continue
+			}
+			rep.Practices[item.Practice]++
+			if len(told[i].lines) > 0 {
 				letters.add(item.Practice, told[i])
 			}
 		}
@@ -289,7 +279,7 @@ func (s *Service) one(tx store.Tx, o Order, id int64) (Item, note, error) {
 	if err != nil {
 		return Item{}, note{}, err
 	}
-	sent, err := tried(tx, d)
+	sent, byHand, err := tried(tx, d)
 	if err != nil {
 		return Item{}, note{}, err
 	}
@@ -316,6 +306,9 @@ func (s *Service) one(tx store.Tx, o Order, id int64) (Item, note, error) {
 		}
 	}
 	c := change(d, bundle, o, tx.Time(), g, before)
+	if !sent && !byHand {
+		c.note = note{} // the practice never had it, and is not told of it now
+	}
 	if item.Action == Known {
 		return item, c.note, nil
 	}
@@ -371,24 +364,28 @@ func read(r store.DeliveryReader, corrections []store.Delivery) (out []earlier, 
 
 // tried reports whether a delivery may have arrived: what was handed to a channel
 // may be there although its answer was lost, unless the channel is certain that
-// nothing was kept. What the gate ended, or a human saw to, was not handed to one.
-func tried(tx store.Tx, d store.Delivery) (bool, error) {
+// nothing was kept. What the gate ended, or a human saw to, was not handed to one;
+// byHand is that a human saw to it, by a letter perhaps.
+func tried(tx store.Tx, d store.Delivery) (sent, byHand bool, err error) {
 	if d.State == store.Leased || d.Attempts == 0 {
-		return d.State == store.Leased, nil
+		return d.State == store.Leased, false, nil
 	}
 	made, err := tx.Deliveries().Attempts(d.ID)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
-	return slices.ContainsFunc(made, func(a store.Attempt) bool {
+	for _, a := range made {
 		switch a.State {
-		case string(outbound.Withheld), string(outbound.Retry), string(outbound.Elsewhere), string(store.Closed), string(outbound.Recalled), string(outbound.Superseded):
-			return false
+		case string(store.Closed):
+			byHand = true
+		case string(outbound.Withheld), string(outbound.Retry), string(outbound.Elsewhere), string(outbound.Recalled), string(outbound.Superseded):
 		case string(outbound.Dead):
-			return !strings.HasPrefix(a.Reason, outbound.NotSent)
+			sent = sent || !strings.HasPrefix(a.Reason, outbound.NotSent)
+		default:
+			sent = true
 		}
-		return true
-	}), nil
+	}
+	return sent, byHand, nil
 }
 
 // owe owes the correction, and says on the record of the outcome what became of it.

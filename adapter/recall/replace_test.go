@@ -82,8 +82,15 @@ func TestHazardWrongCodeReplace(t *testing.T) {
 		order recall.Order
 		want  string // "" for taken
 	}{
-		"no name":            {recall.Order{Query: query, Reason: "x"}, "id: "},
-		"no query":           {recall.Order{ID: "a", Reason: "x"}, "query: "},
+		"no name":              {recall.Order{Query: query, Reason: "x"}, "id: "},
+		"no query":             {recall.Order{ID: "a", Reason: "x"}, "query: "},
+		"a typing error":       {recall.Order{ID: "a", Query: recall.Query{Code: "390893008"}, Reason: "x"}, "query.code: this is no SNOMED CT id (check-digit)"},
+		"part of a hash":       {recall.Order{ID: "a", Query: recall.Query{Mapping: "0536982746c9"}, Reason: "x"}, "query.mapping: all 64 hexadecimal digits"},
+		"a sum as tags say it": {recall.Order{ID: "a", Query: recall.Query{List: "sha256:" + list.Sum}, Reason: "x", DryRun: true}, ""},
+		"part of a sum":        {recall.Order{ID: "a", Query: recall.Query{List: "sha256:408c22d5840d"}, Reason: "x"}, "query.list: all 64 hexadecimal digits"},
+		"no practice":          {recall.Order{ID: "a", Query: recall.Query{Code: wrong, Practice: "A81-1"}, Reason: "x"}, "query.practice: this is no ODS code"},
+		"no time": {recall.Order{ID: "a", Query: recall.Query{Code: wrong, Since: time.Unix(2, 0), Until: time.Unix(1, 0)}, Reason: "x"},
+			"query.until: it is not after since"},
 		"no reason":          {recall.Order{ID: "a", Query: query}, "reason: "},
 		"not listed":         {recall.Order{ID: "a", Query: query, Reason: "x", Replace: recall.Code{Code: "22298006"}}, "no code of the list of outcomes; allowed here: 871711000000103 Social prescribing declined"},
 		"listed and off":     {recall.Order{ID: "a", Query: query, Reason: "x", Replace: recall.Code{Code: "871691000000100"}}, "no code of the list"},

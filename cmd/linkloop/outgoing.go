@@ -172,10 +172,10 @@ func recallCommand(c *client) *cobra.Command {
 		}}
 	f := cmd.Flags()
 	f.StringVar(&o.Query.Code, "code", "", "SNOMED CT code that went out")
-	f.StringVar(&o.Query.List, "list", "", "sum of the list of codes it was made with")
-	f.StringVar(&o.Query.Mapping, "mapping", "", "hash of the mapping of its referral")
+	f.StringVar(&o.Query.List, "list", "", "SHA-256 of the list of codes it was made with, as linkloop codes verify shows it")
+	f.StringVar(&o.Query.Mapping, "mapping", "", "SHA-256 of the mapping of its referral, as linkloop messages show says it")
 	f.StringVar(&o.Query.Practice, "practice", "", "only to this ODS code")
-	f.StringVar(&since, "since", "", "only owed from this day on")
+	f.StringVar(&since, "since", "", "only owed from this day on, such as 2026-03-01; days begin at midnight UTC")
 	f.StringVar(&until, "until", "", "only owed before this day")
 	f.StringVar(&o.Replace.Code, "replace", "", "code of the approved list that takes its place, of the same kind; without it, it is taken back only")
 	f.StringVar(&o.Replace.Display, "display", "", "display of that code, to be checked; left out, that of the list")
@@ -197,6 +197,9 @@ func showRecall(cmd *cobra.Command, rep recall.Report, folder string) error {
 		}
 	}
 	fmt.Fprintln(out)
+	if rep.Found == 0 {
+		fmt.Fprintln(out, "Nothing was owed that all of these hold of. Look at each of them again before you conclude that nothing left.")
+	}
 	for ods, text := range rep.Letters {
 		file := filepath.Join(folder, "recall-"+rep.ID+"-"+filepath.Base(ods)+".txt")
 		if err := os.MkdirAll(folder, 0o700); err != nil {
