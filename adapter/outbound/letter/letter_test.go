@@ -53,7 +53,14 @@ func letters() map[string]outcome.Letter {
 		{ID: outcome.SectionTold, Title: "In the link worker's words", Lines: []string{strings.Repeat("x", 4000), strings.Repeat("Walks. ", 900)}},
 		{ID: outcome.SectionMeasures, Title: "Measures", Rows: [][]string{{strings.Repeat("A measure with a name. ", 300), "1", "2", "+1"}, {"Short", "1", "2", "+1"}}},
 	}, full.Sections[1:]...)
-	return map[string]outcome.Letter{"full": full, "bare": bare, "long": long}
+	const beyond = " 😀\U00010000\U000E0001\U0010FFFF" // no font of a PDF made here has them
+	emoji := outcome.Letter{Title: full.Title, To: full.To + beyond, From: full.From + beyond, Date: full.Date,
+		Person: []outcome.Fact{{Label: "Name", Text: person[0].Text + beyond}, person[2]},
+		Sections: []outcome.Section{
+			{ID: outcome.SectionActions, Title: "Actions for the practice", Lines: []string{"Call her" + beyond}},
+			{ID: outcome.SectionMeasures, Title: "Measures", Rows: [][]string{{"Smiles" + beyond, "1" + beyond, "2", "+1"}}},
+		}}
+	return map[string]outcome.Letter{"full": full, "bare": bare, "long": long, "emoji": emoji}
 }
 
 // tool runs a program of poppler, and skips where there is none.

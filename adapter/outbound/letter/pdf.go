@@ -3,8 +3,10 @@ package letter
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-fonts/dejavu/dejavusans"
 	"github.com/go-fonts/dejavu/dejavusansbold"
@@ -23,6 +25,7 @@ const face = "dejavu"
 // (ISO 32000-1, 14.8): title, headings, lists, a table with header cells, the
 // language, and decoration marked as such. The same letter gives the same bytes.
 func PDF(l outcome.Letter) ([]byte, error) {
+	l = basic(l)
 	pdf := fpdf.New("P", "mm", "A4", "")
 	pdf.SetAutoPageBreak(false, 0)
 	pdf.SetMargins(0, 0, 0)
@@ -46,6 +49,39 @@ func PDF(l outcome.Letter) ([]byte, error) {
 		return nil, fmt.Errorf("letter: %w", err)
 	}
 	return tagged(b.Bytes(), root)
+}
+
+// basic is the letter without the characters beyond Unicode's basic plane, such
+// as emoji: fonts are embedded for that plane alone, and one of another ends in a
+// panic of the library.
+func basic(l outcome.Letter) outcome.Letter {
+	texts := func(in []string) []string {
+		out := make([]string, len(in))
+		for i, t := range in {
+			out[i] = strings.Map(func(r rune) rune {
+				if r > 0xffff {
+					return unicode.ReplacementChar
+				}
+				return r
+			}, t)
+		}
+		return out
+	}
+	head := texts([]string{l.Title, l.To, l.From, l.Date})
+	l.Title, l.To, l.From, l.Date = head[0], head[1], head[2], head[3]
+	l.Person = slices.Clone(l.Person)
+	for i, f := range l.Person {
+		l.Person[i].Text = texts([]string{f.Text})[0]
+	}
+	l.Sections = slices.Clone(l.Sections)
+	for i := range l.Sections {
+		sec := &l.Sections[i]
+		sec.Lines, sec.Rows = texts(sec.Lines), slices.Clone(sec.Rows)
+		for j, row := range sec.Rows {
+			sec.Rows[j] = texts(row)
+		}
+	}
+	return l
 }
 
 // foot says whose the letter is, in one line: everything about the person when
