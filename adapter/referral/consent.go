@@ -1,12 +1,15 @@
 package referral
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/fault"
 )
 
-// SystemSharing is the code system of how much a person lets leave, in
+// SystemSharing is the code system of how much a person lets leave, as a rule in
 // Consent.provision.code. No published code system has these words; it is ours,
 // in conformance/CodeSystem-sharing.json.
 const SystemSharing = "urn:linkloop:codesystem:sharing"
@@ -58,15 +61,15 @@ func ReadConsent(consent *element.Value) Consented {
 			return Consented{Refuses, "", "Consent.policyRule"}
 		}
 	}
-	least := len(Sharing)
-	for _, c := range consent.All("provision.code.coding") {
-		if c.Str("system") == SystemSharing {
-			least = min(least, slices.Index(Sharing, c.Str("code")))
+	least, where := len(Sharing), ""
+	sharing(consent, func(at, code string) {
+		if i := slices.Index(Sharing, code); i < least {
+			least, where = i, at
 		}
-	}
+	})
 	said := Consented{Says: Permits}
 	if least < len(Sharing) {
-		said.At = "Consent.provision.code"
+		said.At = where
 		if least <= 0 {
 			said.Says = Refuses
 			return said
@@ -78,4 +81,41 @@ func ReadConsent(consent *element.Value) Consented {
 		return Consented{Undecided, "", "Consent.status"}
 	}
 	return said
+}
+
+// sharing tells of each coding of SystemSharing in a Consent, with the element
+// that it stands in, and its code.
+func sharing(consent *element.Value, tell func(at, code string)) {
+	var walk func(v *element.Value, at string)
+	walk = func(v *element.Value, at string) {
+		if v.Str("system") == SystemSharing {
+			tell(strings.TrimSuffix(at, ".coding"), v.Str("code"))
+			return
+		}
+		for _, it := range v.Items {
+			walk(it, at)
+		}
+		for _, f := range v.Fields {
+			if f.Name != "contained" {
+				walk(f.Value, at+"."+f.Name)
+			}
+		}
+	}
+	walk(consent, "Consent")
+}
+
+// CheckSharing reports the codes of SystemSharing in a Consent that are none, for
+// those who can be told: read, such a word would let nothing leave.
+func CheckSharing(v *element.Value) []fault.Issue {
+	if v.ResourceType() != "Consent" {
+		return nil
+	}
+	var out []fault.Issue
+	sharing(v, func(at, code string) {
+		if !slices.Contains(Sharing, code) {
+			out = append(out, fault.Issue{Code: "code-invalid", Expression: at,
+				Text: fmt.Sprintf("the code must be one of %s: %s", SystemSharing, strings.Join(Sharing, ", "))})
+		}
+	})
+	return out
 }

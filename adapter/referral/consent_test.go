@@ -1,6 +1,7 @@
 package referral_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/linkloop/linkloop/adapter/element"
@@ -24,6 +25,10 @@ func TestReadConsent(t *testing.T) {
 		"codes only":                   {`"status":"active","provision":{` + word("codes-only") + `}`, referral.Consented{Says: referral.Permits, Word: "codes-only", At: "Consent.provision.code"}},
 		"two words":                    {`"status":"active","provision":{` + word("all", "summary") + `}`, referral.Consented{Says: referral.Permits, Word: "summary", At: "Consent.provision.code"}},
 		"nothing":                      {`"status":"active","provision":{` + word("nothing") + `}`, referral.Consented{Says: referral.Refuses, At: "Consent.provision.code"}},
+		"nothing, as the policy":       {`"status":"active","policyRule":{"coding":[{"system":"` + referral.SystemSharing + `","code":"nothing"}]}`, referral.Consented{Says: referral.Refuses, At: "Consent.policyRule"}},
+		"a category, and all":          {`"status":"active","category":[` + strings.TrimSuffix(strings.TrimPrefix(word("summary"), `"code":[`), "]") + `],"provision":{` + word("all") + `}`, referral.Consented{Says: referral.Permits, Word: "summary", At: "Consent.category"}},
+		"an exception":                 {`"status":"active","provision":{` + word("all") + `,"provision":[{` + word("codes-only") + `}]}`, referral.Consented{Says: referral.Permits, Word: "codes-only", At: "Consent.provision.provision.code"}},
+		"a label":                      {`"status":"active","provision":{"securityLabel":[{"system":"` + referral.SystemSharing + `","code":"codes-only"}]}`, referral.Consented{Says: referral.Permits, Word: "codes-only", At: "Consent.provision.securityLabel"}},
 		"a word nobody knows":          {`"status":"active","provision":{` + word("all", "some") + `}`, referral.Consented{Says: referral.Refuses, At: "Consent.provision.code"}},
 		"denied, and all":              {`"status":"active","provision":{"type":"deny",` + word("all") + `}`, referral.Consented{Says: referral.Refuses, At: "Consent.provision.type"}},
 		"opted out, and all":           {`"status":"active","provision":{` + word("all") + `}` + optOut, referral.Consented{Says: referral.Refuses, At: "Consent.policyRule"}},

@@ -8,6 +8,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/fhir"
 	"github.com/linkloop/linkloop/adapter/profile"
+	"github.com/linkloop/linkloop/adapter/referral"
 )
 
 // Remarks are what is said about resources that were taken all the same:
@@ -38,7 +39,7 @@ func (s *Service) Judging(lenient bool, remarks *Remarks) *Service {
 // right. The structure of R4 and the rules of this house hold for everybody:
 // without them nothing that comes after works.
 func (s *Service) judge(v *element.Value) error {
-	issues := append(fhir.Check(v), s.cfg.Rules.Check(v)...)
+	issues := s.base(v)
 	base := len(issues)
 	// The profiles are held against what was sent: of what Quality finds it
 	// takes the systems away.
@@ -64,6 +65,11 @@ func (s *Service) judge(v *element.Value) error {
 	}
 	s.remarks.add(issues)
 	return nil
+}
+
+// base is what is wrong by the structure of R4 and the rules of this house.
+func (s *Service) base(v *element.Value) []fault.Issue {
+	return slices.Concat(fhir.Check(v), s.cfg.Rules.Check(v), referral.CheckSharing(v))
 }
 
 // raised marks a tag as put on here, so that it is told from one that a client

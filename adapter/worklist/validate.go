@@ -105,7 +105,7 @@ func allWell(issues []fault.Issue, mode string) []fault.Issue {
 func (s *Service) wrong(ctx context.Context, v *element.Value, profiles []string) []fault.Issue {
 	v = v.Clone()
 	s.relative(v)
-	issues := append(fhir.Check(v), s.cfg.Rules.Check(v)...)
+	issues := s.base(v)
 	issues = append(issues, s.cfg.Gate.Report(ctx, v, issues, profiles)...)
 	for _, q := range profile.Quality([]*element.Value{v}) {
 		severity := "error"
