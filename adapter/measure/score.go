@@ -59,6 +59,18 @@ func (s *Set) Of(canonical string) (Measure, bool) {
 	return s.Measures[i], true
 }
 
+// Questionnaires are the addresses that the measures score by.
+func (s *Set) Questionnaires() []string {
+	if s == nil {
+		return nil
+	}
+	var out []string
+	for _, m := range s.Measures {
+		out = append(out, m.Questionnaires...)
+	}
+	return out
+}
+
 // Bounds of a response.
 const (
 	maxDepth   = 16

@@ -186,11 +186,18 @@ func (b *builder) goal(purpose, at string, r *element.Value) {
 	b.attach(purpose, SectionGoals, g)
 }
 
+// questionnaires is what the addresses of the questionnaires that ship with the
+// measures begin with.
+const questionnaires = "urn:linkloop:questionnaire:"
+
 // response scores a questionnaire that the measures know. Any other is for the
-// link worker's own use.
+// link worker's own use, unless its address is one of ours, misspelt.
 func (b *builder) response(purpose, at string, r *element.Value) {
 	m, ok := b.list.measures.For(r)
 	if !ok {
+		if strings.HasPrefix(strings.ToLower(r.Str("questionnaire")), questionnaires) {
+			b.refuse(at, "no measure scores this questionnaire; scored are "+strings.Join(b.list.measures.Questionnaires(), ", "))
+		}
 		return
 	}
 	answers, err := measure.Read(r)

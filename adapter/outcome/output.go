@@ -129,7 +129,7 @@ func (b *builder) reference(purpose, at, reference string) {
 	if r != nil {
 		typ = r.ResourceType()
 	}
-	if typ != "" && typ != "Procedure" && typ != "Observation" && (r == nil || !slices.Contains(told, typ)) {
+	if b.ownUse(typ, reference, r) {
 		return
 	}
 	if r == nil {
@@ -176,6 +176,19 @@ func (b *builder) reference(purpose, at, reference string) {
 		return
 	}
 	b.score(purpose, at, at, r.Get("code"), r, when)
+}
+
+// ownUse reports whether an output is for the link worker's own use: of another
+// type than a letter tells of, or a resource of such a type at another server. One
+// that should be here and is not would be missing from the letter, and is not.
+func (b *builder) ownUse(typ, reference string, r *element.Value) bool {
+	switch {
+	case typ == "" || typ == "Procedure" || typ == "Observation":
+		return false
+	case slices.Contains(told, typ):
+		return r == nil && strings.Contains(reference, "://")
+	}
+	return true
 }
 
 func article(typ string) string {
