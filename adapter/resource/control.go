@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -108,7 +109,7 @@ func (p *parser) include(key, modifier, value string) error {
 		}
 	}
 	if len(inc.params) == 0 {
-		return fault.New(fault.Unsupported, key, "these are supported for %s: %s", source.Type, strings.Join(source.names(Reference), ", "))
+		return fault.New(fault.Unsupported, key, "%s", unfollowed(source, p.def.Type, inc))
 	}
 	if len(parts) == 3 {
 		inc.typ = parts[2]
@@ -117,6 +118,23 @@ func (p *parser) include(key, modifier, value string) error {
 		return malformed(key, "more than %d includes", maxIncluded)
 	}
 	return nil
+}
+
+// unfollowed says which parameters an include can follow.
+func unfollowed(source *Definition, to string, inc Include) string {
+	if !inc.Reverse || inc.Iterate {
+		return fmt.Sprintf("these are supported for %s: %s", source.Type, strings.Join(source.names(Reference), ", "))
+	}
+	var names []string
+	for _, d := range source.Parameters {
+		if d.Kind == Reference && slices.Contains(d.Targets, to) {
+			names = append(names, d.Name)
+		}
+	}
+	if len(names) == 0 {
+		return fmt.Sprintf("no parameter of %s refers to a %s", source.Type, to)
+	}
+	return fmt.Sprintf("these parameters of %s refer to a %s: %s", source.Type, to, strings.Join(names, ", "))
 }
 
 // maxIncluded bounds the includes of one search.

@@ -130,6 +130,22 @@ func TestUnknownParameters(t *testing.T) {
 }
 
 // TestIncludes: which references an _include follows.
+// TestIncludesThatFollowNothing: what is offered can be asked for.
+func TestIncludesThatFollowNothing(t *testing.T) {
+	for query, says := range map[string]string{
+		"_include=Task:patients":               "these are supported for Task: based-on,",
+		"_revinclude=ServiceRequest:patient":   "these parameters of ServiceRequest refer to a Task: supporting-info",
+		"_revinclude=Consent:patient":          "these parameters of Consent refer to a Task: data",
+		"_revinclude=Organization:partof":      "no parameter of Organization refers to a Task",
+		"_include:iterate=Patient:responsible": "these are supported for Patient: general-practitioner,",
+	} {
+		_, err := search(t, "Task", query, resource.Options{})
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, want %q", query, err, says)
+		}
+	}
+}
+
 func TestIncludes(t *testing.T) {
 	v := parse(t, worklistTask)
 	tests := []struct{ query, want string }{
