@@ -158,11 +158,7 @@ func twice(v *element.Value, s *structure, i int, f *field) bool {
 }
 
 func (c *checker) unknown(name string, s *structure) {
-	text := "there is an element that " + s.name + " does not have"
-	if near := closest(name, keys(s.fields)); near != "" {
-		text += "; the nearest one it has is " + near
-	}
-	c.report("structure", text)
+	c.report("structure", s.lacks(closest(name, keys(s.fields))))
 }
 
 // has reports whether an element is there: itself, its extensions, or one of

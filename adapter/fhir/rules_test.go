@@ -34,7 +34,7 @@ func TestRules(t *testing.T) {
 		{"smallest Patient", `{"resourceType":"Patient"}`, "", ""},
 
 		{"unknown element", `{"resourceType":"Patient","brithDate":"1970-01-01"}`, "structure Patient", "nearest one it has is birthDate"},
-		{"unknown element far from any", `{"resourceType":"Patient","zzzzzzzz":"1"}`, "structure Patient", "there is an element that Patient does not have"},
+		{"unknown element far from any", `{"resourceType":"Patient","zzzzzzzz":"1"}`, "structure Patient", "there is an element that Patient does not have; it has active, address, birthDate, communication, contact, contained, deceased[x], extension"},
 		{"unknown element in a datatype", `{"resourceType":"Patient","name":[{"given":["A"]},{"famly":"B"}]}`, "structure Patient.name[1]", "nearest one it has is family"},
 		{"element of another type", `{"resourceType":"Patient","status":"active"}`, "structure Patient", ""},
 		{"resourceType in a datatype", `{"resourceType":"Patient","name":[{"resourceType":"HumanName","text":"a"}]}`, "structure Patient.name[0]", ""},

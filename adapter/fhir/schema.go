@@ -212,6 +212,25 @@ func keys[V any](m map[string]V) []string {
 	return out
 }
 
+// lacks says that a structure has no such element, without repeating what may be
+// anything, and which one was meant or else which there are.
+func (s *structure) lacks(near string) string {
+	text := "there is an element that " + s.name + " does not have"
+	if near != "" {
+		return text + "; the nearest one it has is " + near
+	}
+	var has []string
+	for _, n := range keys(s.fields) {
+		if f := s.fields[n]; f.choice != "" {
+			n = f.choice + "[x]"
+		}
+		if !slices.Contains(has, n) {
+			has = append(has, n)
+		}
+	}
+	return text + "; it has " + strings.Join(has, ", ")
+}
+
 // closest is the candidate nearest to name, or "" when none is near enough to
 // help.
 func closest(name string, candidates []string) string {

@@ -53,6 +53,10 @@ func (t Type) Element(name string) (Element, bool) {
 // to help.
 func (t Type) Nearest(name string) string { return closest(name, keys(t.s.fields)) }
 
+// Lacks says that there is no such element, and which one was meant, or if that is
+// "" which there are.
+func (t Type) Lacks(near string) string { return t.s.lacks(near) }
+
 // Name is the name as JSON and XML write it.
 func (e Element) Name() string { return e.f.name }
 

@@ -252,11 +252,11 @@ func (r *reader) child(t fhir.Type, base int) error {
 	name := r.s.Name()
 	of, known := t.Element(name.Local)
 	if !known || isAttribute(t, name.Local) {
-		text := "there is an element that " + t.Name() + " does not have"
-		if near := t.Nearest(name.Local); near != "" && !isAttribute(t, near) {
-			text += "; the nearest one it has is " + near
+		near := t.Nearest(name.Local)
+		if isAttribute(t, near) {
+			near = ""
 		}
-		return r.fail(r.s.At(), "%s", text)
+		return r.fail(r.s.At(), "%s", t.Lacks(near))
 	}
 	narrative := of.Type().Name() == xhtmlType
 	if name.Space != Namespace && !(narrative && name.Space == xhtml) {
