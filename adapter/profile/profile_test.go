@@ -52,6 +52,9 @@ func TestQuality(t *testing.T) {
 				}
 				return
 			}
+			if len(flags) == 1 && (strings.Contains(flags[0].Wrong, "kept") || !strings.HasPrefix(flags[0].Text, flags[0].Wrong[:10])) {
+				t.Errorf("who is refused is told %q", flags[0].Wrong)
+			}
 			if len(flags) != 1 || flags[0].Code != tt.flag || flags[0].Expression != tt.path || !strings.Contains(flags[0].Text, tt.says) {
 				t.Errorf("flags %v, want %s at %s that says %q", flags, tt.flag, tt.path, tt.says)
 			}

@@ -63,13 +63,14 @@ const FlagShared = "identifier-shared"
 // says: nobody should telephone before that is known to be wrong.
 const FlagDeceased = "patient-deceased"
 
-// Flag is one value that was made unusable, and why. Text names the rule and,
-// for a truncated SNOMED CT id, the id it was probably cut from; it never
-// holds the value itself.
+// Flag is one value that was made unusable, and why. Text and Wrong name the rule
+// and, for a truncated SNOMED CT id, the id it was probably cut from; they never
+// hold the value itself.
 type Flag struct {
 	Code       string // nhs-number-check-digit, snomed-truncated, ods-length: what, then nhs.Reason
 	Expression string // FHIRPath: ServiceRequest.reasonCode[0].coding[0].code
-	Text       string
+	Text       string // what is wrong and what became of the value, for who is taken all the same
+	Wrong      string // what is wrong alone, for who is refused for it
 }
 
 // Quality makes identifiers and codes that fail their checks harmless, in
@@ -109,7 +110,7 @@ func (q *quality) several(patient *element.Value) {
 	for i, id := range patient.List("identifier") {
 		if id.Str("system") == nhs.SystemNHSNumber {
 			at := place{&place{name: "Patient", index: -1}, "identifier", i}
-			q.flag(FlagSeveral, &at, ".value", "the person comes with more than one NHS number; they are kept as text and nothing is matched on them")
+			q.flag(FlagSeveral, &at, ".value", "the person comes with more than one NHS number", "they are kept as text and nothing is matched on them", "")
 			id.Remove("system")
 			unverify(id)
 			id.Set("type", element.NewObject(element.S("text", "NHS number as sent, not usable: one of several")))
@@ -187,13 +188,13 @@ func (q *quality) snomed(v *element.Value, at *place) {
 		code.Text = concept
 		return
 	}
-	text := "the SNOMED CT id " + reason.Text() + "; it is kept as text and not used as a code"
+	hint := ""
 	if reason == nhs.Truncated {
 		if candidate, ok := nhs.RestoreSnomedID(code.Text); ok {
-			text += "; the id with the right check digit would be " + candidate
+			hint = "; the id with the right check digit would be " + candidate
 		}
 	}
-	q.flag("snomed-"+reason.String(), at, ".code", text)
+	q.flag("snomed-"+reason.String(), at, ".code", "the SNOMED CT id "+reason.Text(), "it is kept as text and not used as a code", hint)
 	words := "display"
 	if v.Get("value") != nil { // a Quantity, whose words are the unit
 		words = "unit"
@@ -229,11 +230,11 @@ func (q *quality) identifier(v *element.Value, at *place, word, name string, par
 		value.Text = normal
 		return
 	}
-	text := "the " + name + " " + reason.Text() + "; it is kept as text and nothing is matched on it"
+	made := "it is kept as text and nothing is matched on it"
 	if unverify(v) {
-		text += "; that the number was verified, as it came with it, is left out"
+		made += "; that the number was verified, as it came with it, is left out"
 	}
-	q.flag(word+"-"+reason.String(), at, ".value", text)
+	q.flag(word+"-"+reason.String(), at, ".value", "the "+name+" "+reason.Text(), made, "")
 	v.Remove("system")
 	v.Set("type", element.NewObject(element.S("text", name+" as sent, not usable: "+reason.Text())))
 	// FHIR has no order of members, but people read from the top.
@@ -278,6 +279,7 @@ func order(name string) string {
 	}
 }
 
-func (q *quality) flag(code string, at *place, suffix, text string) {
-	q.flags = append(q.flags, Flag{Code: code, Expression: at.String() + suffix, Text: text})
+// flag notes what is wrong with a value, what was made of it, and a hint.
+func (q *quality) flag(code string, at *place, suffix, wrong, made, hint string) {
+	q.flags = append(q.flags, Flag{Code: code, Expression: at.String() + suffix, Text: wrong + "; " + made + hint, Wrong: wrong + hint})
 }

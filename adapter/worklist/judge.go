@@ -47,10 +47,15 @@ func (s *Service) judge(v *element.Value) error {
 	broken := profile.Broken(issues[base:])
 	// It also writes identifiers in the one way in which they are looked for.
 	flags := profile.Quality([]*element.Value{v})
+	refused := base > 0 || !s.lenient && (broken || len(flags) > 0)
 	for _, q := range flags {
-		issues = append(issues, fault.Issue{Code: "code-invalid", Expression: q.Expression, Text: q.Text})
+		text := q.Text
+		if refused {
+			text = q.Wrong
+		}
+		issues = append(issues, fault.Issue{Code: "code-invalid", Expression: q.Expression, Text: text})
 	}
-	if base > 0 || !s.lenient && (broken || len(flags) > 0) {
+	if refused {
 		return &fault.Fault{Kind: fault.Profile, Issues: issues}
 	}
 	lower(v, profile.FlagProfile)

@@ -108,11 +108,11 @@ func (s *Service) wrong(ctx context.Context, v *element.Value, profiles []string
 	issues := s.base(v)
 	issues = append(issues, s.cfg.Gate.Report(ctx, v, issues, profiles)...)
 	for _, q := range profile.Quality([]*element.Value{v}) {
-		severity := "error"
+		severity, text := "error", q.Wrong
 		if s.lenient {
-			severity = "warning"
+			severity, text = "warning", q.Text
 		}
-		issues = append(issues, fault.Issue{Severity: severity, Code: "code-invalid", Expression: q.Expression, Text: q.Text})
+		issues = append(issues, fault.Issue{Severity: severity, Code: "code-invalid", Expression: q.Expression, Text: text})
 	}
 	for i := range issues {
 		if issues[i].Severity == "" {
