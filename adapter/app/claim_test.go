@@ -118,7 +118,7 @@ func TestClaimRefused(t *testing.T) {
 	h.refused(post("Task/"+task+"/$clam", ""), 404, "not-supported", "[base]/Task/[id]/$claim")
 	h.refused(h.call("GET", "/fhir/Task/"+task+"/$claim", nil), 405, "not-supported", "POST")
 	h.refused(post("Task/"+task+"/$claim", ""), 400, "structure", "names its owner")
-	h.refused(post("Task/"+task+"/$claim", `{"resourceType":"Task"}`), 400, "invalid", "type")
+	h.refused(post("Task/"+task+"/$claim", `{"resourceType":"Task"}`), 400, "invalid", "a resource of the type Parameters")
 	h.refused(post("Task/"+task+"/$claim", `{`), 400, "structure", "")
 	h.refused(post("Task/"+task+"/$claim", parameters(`{"name":"owners","valueString":"x"}`)), 400, "invalid", "owner, key")
 	h.refused(post("Task/"+task+"/$claim", parameters(`{"name":"owner","valueString":"x"}`)), 400, "invalid", "valueReference")
@@ -141,7 +141,13 @@ func TestClaimParties(t *testing.T) {
 	h.refused(as("practice", "POST", at+"/$claim", nil), 403, "forbidden", "")
 	h.refused(as("gp", "POST", at+"/$claim", nil), 403, "forbidden", "")
 	h.refused(as("ours", "POST", at+"/$claim", owned("somebody", "")), 403, "forbidden", "oneself")
+	patch := func(path, value string) response {
+		return h.call("PATCH", at, []byte(`[{"op":"replace","path":"`+path+`","value":`+value+`}]`),
+			"Content-Type", "application/json-patch+json", "Authorization", "Bearer ours")
+	}
+	h.refused(patch("/status", `"accepted"`), 403, "forbidden", "claim it first")
 	h.want(as("ours", "POST", at+"/$claim", nil), 200)
+	h.refused(patch("/owner", `{"reference":"Organization/colleagues"}`), 409, "conflict", "handed over by $release")
 	h.want(as("ours", "POST", at+"/$claim", nil), 200)
 	h.refused(as("theirs", "POST", at+"/$claim", nil), 409, "conflict", "claimed by another")
 	h.refused(as("theirs", "POST", at+"/$release", nil), 409, "conflict", "owned by another")

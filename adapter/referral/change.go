@@ -38,6 +38,9 @@ func (w *Workflow) CheckChange(old, new *element.Value, parties []Party, mayClai
 		// Nobody owns it yet: whoever could claim it may also turn it down.
 		parties = append(slices.Clone(parties), Owner)
 	}
+	if len(parties) == 0 && oldOwner == "" && mayClaim && w.Claim.To != "" {
+		return at(fault.Forbidden, "Task", "only the requester and the owner may change this Task, and it has no owner yet: claim it first, with $claim")
+	}
 	if len(parties) == 0 {
 		return at(fault.Forbidden, "Task", "only the requester and the owner may change this Task")
 	}
@@ -68,6 +71,9 @@ func checkOwner(from, oldOwner, newOwner string, parties []Party, mayClaim, give
 	switch {
 	case oldOwner == newOwner:
 		return nil // another word for the same owner
+	case oldOwner != "" && newOwner != "" && from != "draft" && from != "requested" && slices.Contains(parties, Owner):
+		// A colleague of the owner, who claims too, or hands the Task over.
+		return at(fault.Conflict, "Task.owner", "the Task has been claimed by another; it is handed over by $release, and $claim with the new owner")
 	case oldOwner != "" && newOwner != "" && from != "draft" && from != "requested":
 		return at(fault.Conflict, "Task.owner", "the Task has been claimed by another")
 	case oldOwner != "" && newOwner == "" && from != "draft" && from != "requested" && !given:
@@ -77,7 +83,7 @@ func checkOwner(from, oldOwner, newOwner string, parties []Party, mayClaim, give
 	case oldOwner == "" && mayClaim:
 		return nil
 	case oldOwner == "":
-		return at(fault.Forbidden, "Task.owner", "a Task can be claimed for oneself only")
+		return at(fault.Forbidden, "Task.owner", "a Task can be claimed for oneself only: the organisation of the caller, or a PractitionerRole of it")
 	case slices.Contains(parties, Owner) && newOwner == "":
 		return nil
 	case slices.Contains(parties, Owner):

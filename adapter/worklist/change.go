@@ -312,7 +312,7 @@ func parseAs(typ string, body []byte) (*element.Value, error) {
 	}
 	if v.Kind != element.Object || v.ResourceType() != typ {
 		return nil, &fault.Fault{Kind: fault.Malformed, Issues: []fault.Issue{{
-			Code: "invalid", Expression: "resourceType", Text: "a resource of the type in the URL is expected"}}}
+			Code: "invalid", Expression: "resourceType", Text: "a resource of the type " + typ + " is expected"}}}
 	}
 	return v, nil
 }
