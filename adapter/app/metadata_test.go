@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/linkloop/linkloop/adapter/element"
@@ -43,6 +44,44 @@ func TestMetadata(t *testing.T) {
 	v := r.value(t)
 	if v.TextAt("rest.security.service.text") == "" || v.TextAt("rest.security.cors") != "true" || r.header.Get("ETag") == tag {
 		t.Errorf("of a house with clients: %s", v.Get("rest").Items[0].Get("security").JSON())
+	}
+}
+
+// TestDefinitionsAreServed: who reads the statement finds the profiles and the
+// operations that it names, and in them the codes.
+func TestDefinitionsAreServed(t *testing.T) {
+	h := open(t, nil)
+	found := func(typ, canonical string) *element.Value {
+		t.Helper()
+		url, version, _ := strings.Cut(canonical, "|")
+		entries := h.want(h.call("GET", "/fhir/"+typ+"?url="+url+"&version="+version, nil), 200).value(t).List("entry")
+		if len(entries) != 1 {
+			t.Fatalf("%d times %s %s", len(entries), typ, canonical)
+		}
+		return entries[0].Get("resource")
+	}
+	const published = "http://hl7.org/"
+	statement := h.want(h.call("GET", "/fhir/metadata", nil), 200).value(t)
+	ours := 0
+	for _, r := range statement.Get("rest").Items[0].List("resource") {
+		for _, profile := range r.List("supportedProfile") {
+			ours++
+			for _, binding := range found("StructureDefinition", profile.Text).All("snapshot.element.binding.valueSet") {
+				if strings.HasPrefix(binding.Text, "urn:linkloop:") {
+					set := found("ValueSet", binding.Text+"|1.0.0")
+					found("CodeSystem", set.TextAt("compose.include.system")+"|1.0.0")
+				}
+			}
+		}
+		for _, operation := range r.List("operation") {
+			if d := operation.Str("definition"); !strings.HasPrefix(d, published) {
+				ours++
+				found("OperationDefinition", d+"|1.0.0")
+			}
+		}
+	}
+	if ours < 4 {
+		t.Errorf("the statement names %d of our own", ours)
 	}
 }
 

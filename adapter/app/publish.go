@@ -9,10 +9,11 @@ import (
 	"github.com/linkloop/linkloop/conformance"
 )
 
-// publish makes the definitions of our own operations resources that clients
-// can read, at the addresses that the CapabilityStatement gives.
+// publish makes the definitions of our own operations, profiles and codes
+// resources that clients can read and find by the addresses that the
+// CapabilityStatement, the profiles and the codes themselves give.
 func (a *App) publish(ctx context.Context) error {
-	files, err := fs.Glob(conformance.Files, "OperationDefinition-*.json")
+	files, err := fs.Glob(conformance.Files, "*-*.json")
 	if err != nil {
 		return err
 	}
