@@ -187,11 +187,14 @@ func (d *document) add(path []string, v *element.Value, place string) error {
 		d.root = v
 		return nil
 	}
+	token := path[len(path)-1]
 	parent, err := d.get(path[:len(path)-1], place)
+	if err != nil && token == "-" && fault.KindOf(err) == fault.Profile {
+		return unfit(place, "there is no list yet to add to its end: add the list itself, or send a FHIRPath Patch, whose add makes it")
+	}
 	if err != nil {
 		return err
 	}
-	token := path[len(path)-1]
 	switch parent.Kind {
 	case element.Object:
 		parent.Set(token, v)
@@ -230,11 +233,14 @@ func (d *document) remove(path []string, place string) error {
 	if _, err := d.get(path, place); err != nil {
 		return err
 	}
+	token := path[len(path)-1]
 	parent, err := d.get(path[:len(path)-1], place)
+	if err != nil && token == "-" && fault.KindOf(err) == fault.Profile {
+		return unfit(place, "there is no list yet to add to its end: add the list itself, or send a FHIRPath Patch, whose add makes it")
+	}
 	if err != nil {
 		return err
 	}
-	token := path[len(path)-1]
 	if parent.Kind == element.Object {
 		parent.Remove(token)
 		return nil

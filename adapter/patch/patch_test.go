@@ -52,6 +52,18 @@ func TestJSON(t *testing.T) {
 }
 
 // TestJSONGrowth: copies of copies end at the bound.
+// TestJSONNoList: who adds to the end of a list that is not there yet is told what
+// to do, since every first note of a Task meets it.
+func TestJSONNoList(t *testing.T) {
+	p, err := patch.ParseJSON([]byte(`[{"op":"add","path":"/note/-","value":{"text":"a"}}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Apply(value(t, `{}`)); fault.KindOf(err) != fault.Profile || !strings.Contains(err.Error(), "add the list itself") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestJSONGrowth(t *testing.T) {
 	ops := []string{`{"op":"add","path":"/a","value":[1]}`}
 	for range 60 {
