@@ -49,8 +49,9 @@ func (s *Search) Found(ix *Indexer, l Link, found []Linked) error {
 				published = append(published, c)
 			}
 			for _, ref := range appendReference(nil, x) {
-				if at := strings.LastIndex("/"+ref, "/"+s.Query.Type+"/"); at >= 0 {
-					ids = append(ids, ref[at+len(s.Query.Type)+1:])
+				// A longer address is of another server.
+				if id, here := strings.CutPrefix(ref, s.Query.Type+"/"); here {
+					ids = append(ids, id)
 				}
 			}
 		})
