@@ -257,12 +257,10 @@ func (s *sampler) value(t fhir.Type, codes []string, target string) (v *element.
 		return element.NewString(day), day, "1999", nil
 	case "DateTime", "Instant":
 		return element.NewString(day + "T10:00:00Z"), day + "T10:00:00Z", "1999", nil
-	case "Canonical":
+	case "Canonical", "Uri", "Url":
 		if target != "" {
 			return element.NewString(canonicalOf(target)), canonicalOf(target), canonicalOf(target) + "-not", nil
 		}
-		fallthrough
-	case "Uri", "Url":
 		u := "http://example.org/" + word
 		return element.NewString(u), u, u + "-not", nil
 	case "Code":

@@ -74,12 +74,18 @@ func (ix *Indexer) Index(v *element.Value) Index {
 	return out
 }
 
-// indexVersion changes when what Index finds in a resource changes.
-const indexVersion = "4"
+// indexVersion changes when what Index finds in a resource of the type changes.
+func indexVersion(typ string) string {
+	switch typ {
+	case "CapabilityStatement", "CodeSystem", "ConceptMap", "Endpoint", "NamingSystem", "ValueSet":
+		return "5"
+	}
+	return "4"
+}
 
 // Marker is a term of every resource of a type that was indexed as this version
 // does. What lacks it is found by less, until it is indexed anew.
-func (ix *Indexer) Marker(typ string) Term { return ix.term(typ, ":index", indexVersion) }
+func (ix *Indexer) Marker(typ string) Term { return ix.term(typ, ":index", indexVersion(typ)) }
 
 func (d *Definition) combines(name string) bool {
 	return slices.ContainsFunc(d.Combined, func(names []string) bool { return slices.Contains(names, name) })

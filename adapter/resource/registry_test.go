@@ -17,6 +17,46 @@ var update = flag.Bool("update", false, "write registry.txt again, from the offi
 
 const officialParameters = "../../../shared/corpus/r4-definitions/search-parameters-selected.json"
 
+// officialStatement is what a server of all of R4 says. It has the parameters of
+// types that the selection lacks, though not where their values stand.
+const officialStatement = "../../../shared/corpus/r4-definitions/CapabilityStatement-base.json"
+
+type statedParameter struct {
+	typ                                   string
+	Name, Type, Definition, Documentation string
+}
+
+// statedParameters are those of the served types in officialStatement.
+func statedParameters(t *testing.T) []statedParameter {
+	t.Helper()
+	b, err := os.ReadFile(officialStatement)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var statement struct {
+		Rest []struct {
+			Resource []struct {
+				Type        string
+				SearchParam []statedParameter
+			}
+		}
+	}
+	if err := json.Unmarshal(b, &statement); err != nil {
+		t.Fatal(err)
+	}
+	var out []statedParameter
+	for _, r := range statement.Rest[0].Resource {
+		if _, served := resource.Lookup(r.Type); !served {
+			continue
+		}
+		for _, p := range r.SearchParam {
+			p.typ = r.Type
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
 // TestRegistry: addresses and words of search parameters are those of R4.
 func TestRegistry(t *testing.T) {
 	b, err := os.ReadFile(officialParameters)
@@ -35,10 +75,12 @@ func TestRegistry(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := map[string][]string{}
+	selected := map[string]bool{}
 	for _, e := range bundle.Entry {
 		r := e.Resource
 		for _, base := range r.Base {
 			name := base
+			selected[base+" "+r.Code] = true
 			if d, ok := resource.Lookup(base); ok {
 				if _, served := d.Parameter(r.Code); !served {
 					continue
@@ -51,6 +93,12 @@ func TestRegistry(t *testing.T) {
 				t.Fatalf("%s is at another place", r.URL)
 			}
 			lines[name] = append(lines[name], "  "+r.Code+" "+id+" "+words(r.Description, base))
+		}
+	}
+	for _, p := range statedParameters(t) {
+		d, _ := resource.Lookup(p.typ)
+		if _, served := d.Parameter(p.Name); served && !selected[p.typ+" "+p.Name] {
+			lines[p.typ] = append(lines[p.typ], "  "+p.Name+" "+strings.TrimPrefix(p.Definition, "http://hl7.org/fhir/SearchParameter/")+" "+words(p.Documentation, p.typ))
 		}
 	}
 	var out strings.Builder
