@@ -60,7 +60,7 @@ func spans(cmp string, low, high int64) []span {
 	case "eq":
 		return []span{{low, high, false}, {first, low - 1, true}, {high + 1, last, true}}
 	case "ne":
-		return []span{{low, high, true}}
+		return []span{{low, high, true}, {first, last, false}}
 	case "gt":
 		return []span{{high + 1, last, false}}
 	case "ge":
@@ -380,7 +380,7 @@ func (p *parser) uri(d *Parameter, key, modifier string, values []string) error 
 // https://hl7.org/fhir/R4/search.html#combining
 func (p *parser) composite(d *Parameter, key, modifier string, values []string) error {
 	if modifier != "" {
-		return unsupported(key, d.Kind, ":missing is")
+		return unsupported(key, d.Kind, "none is")
 	}
 	var first []string
 	var any []func(*element.Value) bool
@@ -446,18 +446,4 @@ func (p *parser) part(c Component, key, value string) (func(*element.Value) bool
 			return slices.Contains(appendTokens(nil, x), form) || x.Kind == element.String && x.Text == code
 		}, nil
 	}
-}
-
-// plain reports whether the parameter is over elements of type code or boolean,
-// which have one system, so that what is said before the bar is not looked at.
-func (d *Parameter) plain() bool {
-	if len(d.Paths) == 0 || len(d.Paths[0].steps) == 0 {
-		return false
-	}
-	last := d.Paths[0].steps[len(d.Paths[0].steps)-1]
-	if last.name == "action" && len(d.Paths[0].steps) > 1 {
-		return false // of a Consent it is a concept, of an AuditEvent a code
-	}
-	return slices.Contains([]string{"status", "lifecycleStatus", "intent", "priority", "gender", "active", "use", "mode", "kind",
-		"experimental", "abstract", "derivation", "actual", "action", "outcome"}, last.name) && d.Kind == Token
 }

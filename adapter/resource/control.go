@@ -95,6 +95,9 @@ func (p *parser) include(key, modifier, value string) error {
 	}
 	parts := strings.Split(value, ":")
 	if len(parts) < 2 || len(parts) > 3 || parts[0] != p.def.Type && !inc.Reverse && !inc.Iterate {
+		if inc.Reverse {
+			return malformed(key, "Type:parameter is expected, or Type:*, of a type that refers to %s", p.def.Type)
+		}
 		return malformed(key, "%s:parameter is expected", p.def.Type)
 	}
 	source, ok := Lookup(parts[0])

@@ -75,6 +75,8 @@ func TestFind(t *testing.T) {
 	}{
 		{"_id=" + id, true},
 		{"_id=other," + id, true},
+		{"_id=other,Task/" + id, true},
+		{"_id=Patient/" + id, false},
 		{"_id=other", false},
 		{"_id=other," + id + "&_id=" + id, true},
 		{"_id=other&_id=" + id, false},

@@ -264,7 +264,7 @@ func (p *parser) list(value string) error {
 func (p *parser) ids(value string) error {
 	var ids []string
 	for _, id := range split(value) {
-		if id != "" {
+		if id = strings.TrimPrefix(id, p.def.Type+"/"); id != "" {
 			ids = append(ids, id)
 		}
 	}
@@ -295,7 +295,7 @@ func (p *parser) condition(name, modifier, value string) (known bool, err error)
 	if slices.Contains(modifiers, modifier) {
 		key += ":" + modifier
 	}
-	if modifier == "missing" {
+	if modifier == "missing" && d.Kind != Composite {
 		return true, p.missing(d, key, value)
 	}
 	values := cut(value, ',')

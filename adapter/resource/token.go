@@ -1,6 +1,13 @@
 package resource
 
-import "github.com/linkloop/linkloop/adapter/nhs"
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/linkloop/linkloop/adapter/fhir"
+	"github.com/linkloop/linkloop/adapter/nhs"
+)
 
 // canonical writes a system the standard way, and NHS numbers and ODS codes
 // too, so that a search finds what is meant however either side spells it: the
@@ -22,4 +29,57 @@ func canonical(system, code string) (string, string) {
 		code = normal
 	}
 	return system, code
+}
+
+// plain reports whether the parameter, or the first part of a composite, is over
+// elements of type code or boolean, which have one system, so that what is said
+// before the bar is not looked at.
+func (d *Parameter) plain() bool { return plainParameters()[d] }
+
+var plainParameters = sync.OnceValue(func() map[*Parameter]bool {
+	out := map[*Parameter]bool{}
+	for i := range definitions {
+		typ, _ := fhir.TypeOf(definitions[i].Type)
+		for j := range definitions[i].Parameters {
+			d := &definitions[i].Parameters[j]
+			switch d.Kind {
+			case Token:
+				out[d] = allPlain(typ, d.Paths)
+			case Composite:
+				first := d.Components[0].Paths
+				out[d] = !slices.ContainsFunc(d.Paths, func(p Path) bool {
+					part, ok := p.in(typ)
+					return !ok || !allPlain(part, first)
+				})
+			}
+		}
+	}
+	return out
+})
+
+func allPlain(typ fhir.Type, paths []Path) bool {
+	return !slices.ContainsFunc(paths, func(p Path) bool {
+		of, ok := p.in(typ)
+		return !ok || of.Name() != "Code" && of.Name() != "Boolean"
+	})
+}
+
+// in is the type of what stands at the path in a type; ok is false where there
+// is no one type.
+func (p Path) in(typ fhir.Type) (of fhir.Type, ok bool) {
+	for _, s := range p.steps {
+		if s.name == "" {
+			continue
+		}
+		name := s.name
+		if s.as != "" {
+			name += strings.ToUpper(s.as[:1]) + s.as[1:]
+		}
+		e, ok := typ.Element(name)
+		if !ok {
+			return fhir.Type{}, false
+		}
+		typ = e.Type()
+	}
+	return typ, typ.Is() && p.flag == ""
 }
