@@ -1,11 +1,11 @@
 package worklist
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/linkloop/linkloop/adapter/element"
-	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 )
@@ -15,6 +15,8 @@ const (
 	maxIncludes = 1000
 	maxIncluded = 32 << 20 // bytes, as of the page itself (store)
 	maxRounds   = 4        // of :iterate
+	// perForward is how many resources are asked for by one query.
+	perForward = 100
 	// perReverse is how many references one query of a reverse include asks for.
 	perReverse = 100
 )
@@ -73,6 +75,7 @@ func (in *inclusion) add(v store.Version) {
 }
 
 func (in *inclusion) forward(inc resource.Include, from []store.Version) error {
+	var keys []store.Key
 	for _, m := range from {
 		if m.Type != inc.Source {
 			continue
@@ -83,21 +86,32 @@ func (in *inclusion) forward(inc resource.Include, from []store.Version) error {
 		}
 		for _, ref := range inc.References(root) {
 			typ, id, ok := strings.Cut(strings.TrimPrefix(ref, in.s.cfg.BaseURL+"/"), "/")
-			key := store.Key{Type: typ, ID: id}
-			if !ok || in.seen[key] || in.full {
-				continue
+			if key := (store.Key{Type: typ, ID: id}); ok && !in.seen[key] {
+				keys = append(keys, key)
 			}
-			v, err := in.r.Resources().Get(key)
-			if err != nil && fault.KindOf(err) == fault.NotFound {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			in.add(v)
 		}
 		if err := in.published(inc, root); err != nil {
 			return err
+		}
+	}
+	return in.named(keys)
+}
+
+// named brings along resources by their keys, many with each question, because
+// each may be a way to another machine.
+func (in *inclusion) named(keys []store.Key) error {
+	ids, asked := map[string][]string{}, map[store.Key]bool{}
+	for _, k := range keys {
+		if !asked[k] {
+			asked[k] = true
+			ids[k.Type] = append(ids[k.Type], k.ID)
+		}
+	}
+	for _, typ := range slices.Sorted(maps.Keys(ids)) {
+		for part := range slices.Chunk(ids[typ], perForward) {
+			if err := in.found(resource.Query{Type: typ, IDs: part, Limit: perForward}, anyVersion); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -142,7 +156,7 @@ func (in *inclusion) reverse(inc resource.Include, from []store.Version) error {
 				published, urls = append(published, c), append(urls, c.URL)
 			}
 		}
-		if err := in.referring(inc, keys, func(store.Version) (bool, error) { return true, nil }); err != nil {
+		if err := in.referring(inc, keys, anyVersion); err != nil {
 			return err
 		}
 		// The index has the address without the version, too: who refers to
@@ -178,7 +192,13 @@ func (in *inclusion) referring(inc resource.Include, keys []string, meant func(s
 	if len(keys) == 0 {
 		return nil
 	}
-	q := inc.Referring(in.s.cfg.Indexer, keys, maxIncludes)
+	return in.found(inc.Referring(in.s.cfg.Indexer, keys, maxIncludes), meant)
+}
+
+func anyVersion(store.Version) (bool, error) { return true, nil }
+
+// found brings along what a query finds and is meant, page by page.
+func (in *inclusion) found(q resource.Query, meant func(store.Version) (bool, error)) error {
 	for !in.full {
 		page, err := in.r.Resources().Search(q)
 		if err != nil {

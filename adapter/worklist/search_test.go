@@ -150,7 +150,7 @@ func TestLinkedSearch(t *testing.T) {
 			{"Task", "_id=t1&_include=Task:owner", "t1 +o1"},
 			{"Task", "_id=t1&_include=Task:owner&_include:iterate=Organization:partof", "t1 +o1 +o2"},
 			{"Task", "_id=t1&_include=Task:focus&_include:iterate=ServiceRequest:patient&_revinclude:iterate=Observation:patient", "t1 +s1 +p1 +b1"},
-			{"Task", "_id=t2&_include=*", "t2 +s2 +p2"},
+			{"Task", "_id=t2&_include=*", "t2 +p2 +s2"},
 			{"Task", "_id=t2&_include=Task:owner", "t2"},
 			{"Patient", "_id=p1&_revinclude=Observation:patient", "p1 +b1"},
 			{"Patient", "_id=p1&_revinclude=Task:patient&_revinclude=ServiceRequest:patient", "p1 +t1 +s1"},

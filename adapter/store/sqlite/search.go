@@ -352,15 +352,22 @@ func (s *search) look() error {
 // ids looks the resources up by key.
 func (s *search) ids() (list, error) {
 	var seqs []int64
-	st := s.r.c.stmt("SELECT r.seq, v.deleted FROM resource r JOIN version v ON v.seq = r.seq WHERE r.type = ? AND r.id = ?")
+	st := s.r.c.stmt("SELECT seq FROM resource WHERE type = ? AND id = ?")
 	defer st.done()
 	for _, id := range s.q.IDs {
 		ok, err := st.int(s.typ).id(id).step()
 		if err != nil {
 			return nil, err
 		}
-		if ok && st.int64(1) == 0 {
-			seqs = append(seqs, st.int64(0))
+		if ok {
+			seq := st.int64(0)
+			v, err := s.version(seq)
+			if err != nil {
+				return nil, err
+			}
+			if !v.Deleted {
+				seqs = append(seqs, seq)
+			}
 		}
 		st.reset()
 	}
