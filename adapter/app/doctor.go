@@ -63,6 +63,7 @@ func Doctor(ctx context.Context, cfg config.Config, w io.Writer) bool {
 	x.port("admin.listen", cfg.Admin.Listen)
 	x.mllp(cfg)
 	x.peers(ctx, cfg)
+	x.outgoing(ctx, cfg)
 	return x.healthy
 }
 
@@ -196,6 +197,9 @@ func (x *examination) port(setting, address string) {
 }
 
 func (x *examination) peers(ctx context.Context, cfg config.Config) {
+	if len(cfg.Records) == 0 && len(cfg.Channels) > 0 {
+		return // what still needs one is told by outgoing
+	}
 	if len(cfg.Records) == 0 {
 		x.warn("records", "add records with the FHIR endpoint of each practice; until then outcomes wait for a human", "no patient record is configured")
 		return

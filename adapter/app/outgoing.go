@@ -60,7 +60,7 @@ func (o *outgoing) use(w way) {
 func (o *outgoing) channel(name string) outbound.Channel { return (*o.channels.Load())[name] }
 
 // outgoingOf makes everything ready, or says what is wrong.
-func (a *App) outgoingOf(cfg config.Config) (way, error) {
+func outgoingOf(cfg config.Config) (way, error) {
 	w := way{channels: map[string]outbound.Channel{}}
 	for _, c := range cfg.Channels {
 		ch, err := channelOf(c, cfg.Relay)
@@ -73,19 +73,24 @@ func (a *App) outgoingOf(cfg config.Config) (way, error) {
 	if err != nil {
 		return way{}, err
 	}
-	groups := map[string]string{}
-	for _, c := range outcomes.Codes {
-		groups[c.Code] = c.Group
-	}
 	zone, err := time.LoadLocation("Europe/London")
 	if err != nil {
 		return way{}, fmt.Errorf("the time zone of the United Kingdom: %w", err)
 	}
-	if w.table, err = tableOf(cfg.Practices, groups, zone); err == nil {
+	if w.table, err = tableOf(cfg.Practices, groupsOf(outcomes), zone); err == nil {
 		w.table.Refusal = outcomes.Refusal
 	}
 	w.outcomes = outcomes
 	return w, err
+}
+
+// groupsOf are the groups of the codes of a list, by code.
+func groupsOf(list *outcome.List) map[string]string {
+	groups := map[string]string{}
+	for _, c := range list.Codes {
+		groups[c.Code] = c.Group
+	}
+	return groups
 }
 
 func tableOf(practices []config.Practice, groups map[string]string, zone *time.Location) (*routing.Table, error) {

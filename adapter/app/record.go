@@ -62,7 +62,7 @@ func (a *App) newRelay() (*relay.Relay, error) {
 	}
 	a.answers = &answers{}
 	a.answers.bySender.Store(&to)
-	way, err := a.outgoingOf(a.cfg)
+	way, err := outgoingOf(a.cfg)
 	if err != nil {
 		return nil, err
 	}

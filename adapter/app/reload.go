@@ -34,7 +34,7 @@ func (a *App) reload(cfg config.Config, sent []config.Sender, m map[string]*mapp
 	if err != nil {
 		return err
 	}
-	way, err := a.outgoingOf(cfg)
+	way, err := outgoingOf(cfg)
 	if err != nil {
 		return err
 	}
