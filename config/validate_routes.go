@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -102,6 +103,9 @@ func (k *checker) webChannel(at string, c Channel) {
 		k.choice(at+".algorithm", c.Algorithm, "RS256", "RS384", "RS512", "ES256", "ES384")
 	}
 	if c.TokenURL == "" {
+		if c.ClientID != "" || c.KeyID != "" || c.KeyFile != "" || c.Scope != "" {
+			k.add(at+".token_url", "is missing", "client_id, key_id, key_file and scope are for a token endpoint, and nothing is asked without one")
+		}
 		return
 	}
 	if u := k.baseURL(at+".token_url", c.TokenURL); u != nil && u.Scheme == "http" && !Loopback(u.Hostname()) && !c.AllowPlain {
@@ -117,9 +121,12 @@ func (k *checker) webChannel(at string, c Channel) {
 // practices checks what is agreed with practices. Groups of codes are known to
 // the list of codes only, and times of day to the routing.
 func (k *checker) practices() {
-	known := []string{RecordChannel}
+	known, taking := []string{RecordChannel}, []string{RecordChannel}
 	for _, c := range k.config.Channels {
 		known = append(known, c.Name)
+		if c.Kind != KindMail {
+			taking = append(taking, c.Name)
+		}
 	}
 	codes := seen{}
 	for i, p := range k.config.Practices {
@@ -136,7 +143,8 @@ func (k *checker) practices() {
 			entry := fmt.Sprintf("%s.route[%d]", at, j+1)
 			k.unique(used, entry, name)
 			if !slices.Contains(known, name) {
-				k.add(entry, "names no channel", "did you mean "+nearest(name, known)+"?")
+				k.add(entry, "names no channel", "did you mean "+nearest(name, taking)+"? Allowed: "+strings.Join(taking, ", ")+
+					". A letter needs none: behind the last channel comes a human, who can write one")
 			}
 		}
 		for j, why := range p.FallBackOn {

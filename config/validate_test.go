@@ -165,6 +165,12 @@ func TestValidate(t *testing.T) {
 		{"records", func(c *config.Config) {
 			c.Records = []config.Record{{}, {ODS: "a", BaseURL: "https://a"}, {ODS: "A81001", BaseURL: "ftp://a"}, {ODS: "A81001", BaseURL: "http://a"}}
 		}, []string{"records[1].ods", "records[1].base_url", "records[2].ods", "records[3].base_url", "records[4].ods", "records[4].base_url"}},
+		{"a key for no token endpoint", func(c *config.Config) {
+			c.Channels = []config.Channel{{Name: "rec", Kind: config.KindFHIR, URL: "https://a.example/fhir", ClientID: "c", KeyID: "k", KeyFile: "f"}}
+		}, []string{"channels[1].token_url"}},
+		{"a route to what is no channel", func(c *config.Config) {
+			c.Practices = []config.Practice{{ODS: "A81001", Route: []string{"fhirapi", "letter"}}}
+		}, []string{"practices[1].route[2]"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := served()

@@ -46,7 +46,8 @@ func serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a, err := app.New(cmd.Context(), cfg, app.Options{Log: logger(cfg.Log, os.Stderr)})
+			log := logger(cfg.Log, os.Stderr)
+			a, err := app.New(cmd.Context(), cfg, app.Options{Log: log})
 			if err != nil {
 				return err
 			}
@@ -60,7 +61,7 @@ func serveCommand() *cobra.Command {
 				case failed = <-a.Failed():
 					serving = false
 				case <-hangup:
-					reload(cmd.Context(), a, file, cmd.ErrOrStderr())
+					reload(cmd.Context(), a, file, log)
 				case <-cmd.Context().Done():
 					serving = false
 				}
@@ -75,16 +76,16 @@ func serveCommand() *cobra.Command {
 
 // reload reads the configuration and the mappings again; a bad one leaves the
 // old one running.
-func reload(ctx context.Context, a *app.App, file string, w io.Writer) {
+func reload(ctx context.Context, a *app.App, file string, log *slog.Logger) {
 	cfg, err := settings(file)
 	if err == nil {
 		err = a.Reload(cfg)
 	}
 	if err != nil {
-		fmt.Fprintf(w, "linkloop: not reloaded, the old configuration stays in use: %v\n", err)
+		log.Error("not reloaded, the old configuration stays in use", "reason", err.Error())
 	}
 	if err := a.CheckMappings(ctx); err != nil {
-		fmt.Fprintf(w, "linkloop: the mappings were not looked at: %v\n", err)
+		log.Error("the mappings were not looked at", "reason", err.Error())
 	}
 }
 
