@@ -96,7 +96,9 @@ func (r Response) bundle() *element.Value {
 	case Rejected:
 		add("encounter", r.encounter(url("patient"), at))
 	case DidNotAttend:
-		add("appointment", resource("Appointment", element.S("status", "noshow"),
+		// When it was is not known here, and an appointment that was missed has a
+		// start and an end (app-3).
+		add("appointment", resource("Appointment", element.S("status", "noshow"), element.F("_start", unknown()), element.F("_end", unknown()),
 			element.F("basedOn", element.NewArray(reference(url("request")))),
 			element.F("participant", element.NewArray(element.NewObject(
 				element.F("actor", reference(url("patient"))), element.S("status", "accepted"))))))
@@ -122,6 +124,13 @@ func (r Response) request(patient string) *element.Value {
 	v.Set("subject", reference(patient))
 	v.SetString("authoredOn", r.Request.Str("authoredOn"))
 	return v
+}
+
+// unknown stands for a value that there is and nobody here knows.
+// https://hl7.org/fhir/R4/extension-data-absent-reason.html
+func unknown() *element.Value {
+	return element.NewObject(element.F("extension", element.NewArray(element.NewObject(
+		element.S("url", "http://hl7.org/fhir/StructureDefinition/data-absent-reason"), element.S("valueCode", "unknown")))))
 }
 
 // encounter says that and why nothing comes of the referral.
