@@ -207,7 +207,7 @@ func became(t *testing.T, out *strings.Builder, name string, body []byte) {
 	}
 	if !slices.Contains(referral.Brief, res.Intention) {
 		for _, r := range roots {
-			for _, is := range fhir.Check(r) {
+			for _, is := range fhir.Check(pointed(r)) {
 				fmt.Fprintf(out, "    not R4: %s %s\n", is.Expression, is.Text)
 			}
 		}

@@ -136,11 +136,31 @@ func TestExamplesAreFHIR(t *testing.T) {
 				}
 				profile.Quality(roots)
 				for _, r := range roots {
-					for _, is := range append(fhir.Check(r), rules.Check(r)...) {
+					for _, is := range append(fhir.Check(pointed(r)), rules.Check(r)...) {
 						t.Errorf("%s %s: %s", is.Expression, is.Code, is.Text)
 					}
 				}
 			})
 		}
+	}
+}
+
+// pointed is a resource with references in place of the keys of rules, as it is
+// where resources get their ids.
+func pointed(v *element.Value) *element.Value {
+	v = v.Clone()
+	point(v)
+	return v
+}
+
+func point(v *element.Value) {
+	if ref := v.Get("reference"); ref != nil && strings.HasPrefix(ref.Text, mapping.ReferencePrefix) {
+		ref.Text = "urn:uuid:c757873d-ec9a-4326-a141-556f43239520"
+	}
+	for _, f := range v.Fields {
+		point(f.Value)
+	}
+	for _, it := range v.Items {
+		point(it)
 	}
 }

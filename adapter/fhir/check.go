@@ -38,6 +38,7 @@ const notAResource = "a resource, that is a JSON object, is expected"
 type checker struct {
 	issues []fault.Issue
 	path   []step
+	within map[string]*element.Value // what the resource at hand contains, by id
 }
 
 // step is one element of a path.
@@ -97,6 +98,11 @@ func (c *checker) resource(v *element.Value) {
 	if len(c.path) == 0 {
 		c.push(s.name, -1)
 	}
+	if c.path[len(c.path)-1].name != "contained" { // what is contained refers to what is beside it
+		outer := c.within
+		c.contained(v)
+		defer func() { c.within = outer }()
+	}
 	c.object(v, s)
 }
 
@@ -128,7 +134,7 @@ func (c *checker) object(v *element.Value, s *structure) {
 			c.report("structure", "only one of "+f.choice+"[x] may be there")
 		}
 		if beside {
-			c.beside(x, f)
+			c.beside(x, f, v.Get(plain))
 		} else {
 			c.element(x, f, v)
 		}
@@ -224,9 +230,21 @@ func (c *checker) value(x *element.Value, f *field) {
 		}
 	default:
 		c.object(x, f.of)
+		c.content(x)
 		if f.of.name == "Reference" {
 			c.reference(x, f.targets)
 		}
+		if f.concept != nil && !f.concept.holds(x) {
+			c.report("code-invalid", "a coding with one of "+allowed(f.concept.codes)+" of "+f.concept.system+" is expected")
+		}
+	}
+}
+
+// content reports an element that has an id and nothing else.
+// https://hl7.org/fhir/R4/element.html#invs
+func (c *checker) content(x *element.Value) {
+	if len(x.Fields) == 1 && x.Fields[0].Name == "id" {
+		c.report("invariant", "an element has more than an id (ele-1)")
 	}
 }
 
@@ -238,10 +256,13 @@ func allowed(codes map[string]bool) string {
 	return strings.Join(list, ", ")
 }
 
-// beside checks _name: id and extensions of a primitive.
-func (c *checker) beside(x *element.Value, f *field) {
+// beside checks _name: id and extensions of a primitive, whose value may be nil.
+func (c *checker) beside(x *element.Value, f *field, value *element.Value) {
 	if !f.array {
 		c.object(x, f.of)
+		if value == nil {
+			c.content(x)
+		}
 		return
 	}
 	if x.Kind != element.Array {
@@ -255,26 +276,15 @@ func (c *checker) beside(x *element.Value, f *field) {
 		if it.Kind != element.Null {
 			c.path[len(c.path)-1].index = i
 			c.object(it, f.of)
+			if !hasItem(value, i) {
+				c.content(it)
+			}
 		}
 	}
 	c.path[len(c.path)-1].index = -1
 }
 
-// reference checks what a literal relative reference points to; of others that
-// cannot be known from here. https://hl7.org/fhir/R4/references.html
-func (c *checker) reference(x *element.Value, targets []string) {
-	ref := x.Str("reference")
-	if !printable(ref) {
-		c.reportOf("reference", "value", "a reference without spaces is expected")
-		return
-	}
-	typ, rest, ok := strings.Cut(ref, "/")
-	if id, version, has := strings.Cut(rest, "/_history/"); has && !strings.Contains(id, "/") && Known(typ) && (version == "" || !isID(version)) {
-		c.reportOf("reference", "value", "the version in a reference is 1 to 64 letters, digits, dashes and dots")
-		return
-	}
-	if targets == nil || !ok || strings.ContainsAny(typ, ":#?") || slices.Contains(targets, typ) || !Known(typ) {
-		return
-	}
-	c.reportOf("reference", "value", "the reference must point to "+strings.Join(targets, ", "))
+// hasItem reports whether an array has a value at i.
+func hasItem(v *element.Value, i int) bool {
+	return v != nil && i < len(v.Items) && v.Items[i].Kind != element.Null
 }

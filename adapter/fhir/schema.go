@@ -45,6 +45,7 @@ type field struct {
 	array   bool
 	choice  string   // name without the type, when this is one of value[x]
 	targets []string // types a reference may point to; nil: any
+	concept *concept // of a CodeableConcept with a required binding
 }
 
 // schema is every resource type of R4 by name.
@@ -157,7 +158,7 @@ func (b *reader) element(s *structure, fd protoreflect.FieldDescriptor) {
 		}
 		return
 	}
-	s.fields[name] = &field{name: name, order: len(s.fields), of: b.read(fd.Message()), array: fd.IsList(), targets: targets(fd)}
+	s.fields[name] = &field{name: name, order: len(s.fields), of: b.read(fd.Message()), array: fd.IsList(), targets: targets(fd), concept: concepts[s.name+"."+name]}
 }
 
 func targets(fd protoreflect.FieldDescriptor) []string {

@@ -189,6 +189,18 @@ func TestUKCoreBroken(t *testing.T) {
 	}
 }
 
+// TestToldOnce: what the base of R4 says of what is contained, a profile with
+// the same rule does not say again of the resource.
+func TestToldOnce(t *testing.T) {
+	l := ukCoreLibrary(t)
+	v := parse(t, `{"resourceType":"Patient","contained":[{"resourceType":"Organization","id":"o","name":"a","meta":{"versionId":"1"}}]}`)
+	base := fhir.Check(v)
+	if len(base) != 2 {
+		t.Fatalf("the base says %+v", base)
+	}
+	wants(t, l.Check(t.Context(), v, []string{ukCore + "UKCore-Patient"}, profile.Checking{Base: base}), "", "", "", "")
+}
+
 // wants expects one issue above information that is no remark on the
 // narrative, or none.
 func wants(t *testing.T, issues []fault.Issue, severity, code, path, says string) {

@@ -101,6 +101,10 @@ func (l *Library) walk(ctx context.Context, v *element.Value, how Checking) *wal
 		if is.Code == "invariant" {
 			if i := strings.LastIndexByte(is.Text, '('); i >= 0 {
 				w.seen[is.Expression+"|"+is.Text[i:]] = true
+				// A rule of the resource about what it contains is told there.
+				if at, _, contained := strings.Cut(is.Expression, ".contained["); contained && strings.HasPrefix(is.Text[i:], "(dom-") {
+					w.seen[at+"|"+is.Text[i:]] = true
+				}
 			}
 		}
 	}
