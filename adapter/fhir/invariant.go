@@ -33,9 +33,36 @@ var invariants = map[string][]invariant{
 		n := exists(v, "numerator")
 		return n == exists(v, "denominator") && (n || exists(v, "extension"))
 	}}},
+	"Appointment": appointmentRules,
+	"Appointment.Participant": {{"app-1", "a type or an actor is needed", func(v *element.Value) bool {
+		return exists(v, "type") || exists(v, "actor")
+	}}},
+	"Bundle":       bundleRules,
+	"Bundle.Entry": entryRules,
+	"CarePlan.Activity": {{"cpl-3", "only one of reference and detail may be there", func(v *element.Value) bool {
+		return !exists(v, "reference") || !exists(v, "detail")
+	}}},
+	"CareTeam.Participant": careTeamParticipantRules,
+	"CodeSystem": {{"csd-1", "each code stands once in a code system", func(v *element.Value) bool {
+		return distinct(below(v, "concept", "code", nil))
+	}}},
+	"Condition": conditionRules,
+	"Condition.Evidence": {{"con-2", "a code or a detail is needed", func(v *element.Value) bool {
+		return exists(v, "code") || exists(v, "detail")
+	}}},
+	"Condition.Stage": {{"con-1", "a summary or an assessment is needed", func(v *element.Value) bool {
+		return exists(v, "summary") || exists(v, "assessment")
+	}}},
 	"Consent": {{"ppc-1", "a policy or a policyRule is needed", func(v *element.Value) bool {
 		return exists(v, "policy") || exists(v, "policyRule")
 	}}},
+	"Goal.Target": {{"gol-1", "a detail needs a measure", func(v *element.Value) bool {
+		return !hasChoice(v, "detail") || exists(v, "measure")
+	}}},
+	"Group": {{"grp-1", "only an actual group has members", func(v *element.Value) bool {
+		return !exists(v, "member") || isTrue(v, "actual")
+	}}},
+	"List": listRules,
 	"Observation": {
 		{"obs-6", "dataAbsentReason is for an observation without a value", func(v *element.Value) bool {
 			return !exists(v, "dataAbsentReason") || !hasChoice(v, "value")
@@ -48,12 +75,18 @@ var invariants = map[string][]invariant{
 	"Organization": {{"org-1", "an identifier or a name is needed", func(v *element.Value) bool {
 		return exists(v, "identifier") || exists(v, "name")
 	}}},
+	"Questionnaire":                 questionnaireRules,
+	"Questionnaire.Item":            questionRules,
+	"Questionnaire.Item.EnableWhen": enableWhenRules,
+	"QuestionnaireResponse.Item":    answeredRules,
 	"ServiceRequest": {{"prr-1", "orderDetail needs a code", func(v *element.Value) bool {
 		return !exists(v, "orderDetail") || exists(v, "code")
 	}}},
 	"Task": {{"inv-1", "lastModified must not be before authoredOn", func(v *element.Value) bool {
 		return !later(v.Str("authoredOn"), v.Str("lastModified"))
 	}}},
+	"ValueSet.Compose.ConceptSet": includeRules,
+	"ValueSet.Expansion.Contains": containsRules,
 }
 
 var codeNeedsSystem = invariant{"qty-3", "the code of a unit needs a system", func(v *element.Value) bool {
