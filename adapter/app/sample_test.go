@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -58,7 +59,7 @@ func (s *sampler) at(typ string, p *resource.Parameter, path, target string) (sa
 	if err != nil {
 		return sample{}, err
 	}
-	if fixed := v.TextAt(path); p.Kind == resource.Token && fixed != "" {
+	if fixed := cmp.Or(v.TextAt(path), v.TextAt(path+".coding.code")); p.Kind == resource.Token && fixed != "" {
 		return sample{v, fixed, "none"}, s.complete(v) // what must be there
 	}
 	root, _ := fhir.TypeOf(typ)
@@ -295,7 +296,10 @@ func (s *sampler) complete(v *element.Value) error {
 }
 
 // invariantNeeds is the element that meets an invariant of R4.
-var invariantNeeds = map[string]string{"ppc-1": "policyRule", "org-1": "name", "att-1": "contentType", "prr-1": "code", "qty-3": "system"}
+var invariantNeeds = map[string]string{
+	"ppc-1": "policyRule", "org-1": "name", "att-1": "contentType", "prr-1": "code", "qty-3": "system",
+	"app-1": "actor", "app-2": "end", "app-3": "start",
+}
 
 func (s *sampler) mend(v *element.Value, code, expression, text string) error {
 	steps := strings.Split(expression, ".")
@@ -322,6 +326,9 @@ func (s *sampler) mend(v *element.Value, code, expression, text string) error {
 		}
 		at = at.into(e)
 	}
+	if at.value.Get(missing) != nil {
+		return nil
+	}
 	e, err := at.element(missing, "", resource.Token)
 	if err != nil {
 		if e, err = at.element(missing, "", resource.Date); err != nil {
@@ -338,7 +345,8 @@ func (s *sampler) mend(v *element.Value, code, expression, text string) error {
 		if e.Type().Primitive() {
 			return err
 		}
-		x = element.NewObject(element.S("id", "s"+strconv.Itoa(s.number()))) // its own elements are mended next
+		x = element.NewObject(element.F("extension", element.NewArray(element.NewObject( // its own elements are mended next
+			element.S("url", "http://example.org/sample"), element.S("valueString", "s"+strconv.Itoa(s.number()))))))
 	}
 	if e.Repeats() {
 		at.value.Append(e.Name(), x)

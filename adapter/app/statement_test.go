@@ -87,6 +87,9 @@ func sampleTemplates(request, patient string) map[string]string {
 		"Task": `{"resourceType":"Task","status":"requested","intent":"order","code":{"coding":[{"system":"http://hl7.org/fhir/CodeSystem/task-code","code":"fulfill"}]},` +
 			`"focus":{"reference":"ServiceRequest/` + request + `"},"for":{"reference":"Patient/` + patient + `"},"authoredOn":"2026-03-02T09:15:00Z","requester":{"reference":"Organization/nobody"}}`,
 		"ServiceRequest": `{"resourceType":"ServiceRequest","status":"active","intent":"order","code":{"text":"company"},"subject":{"reference":"Patient/` + patient + `"},"authoredOn":"2026-03-02T09:15:00Z"}`,
+		"Condition": `{"resourceType":"Condition","subject":{"reference":"Patient/` + patient + `"},` +
+			`"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"resolved"}]},` +
+			`"verificationStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-ver-status","code":"confirmed"}]}}`,
 	}
 }
 

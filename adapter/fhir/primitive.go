@@ -83,9 +83,9 @@ var syntax = map[string]*form{
 	"Time":         {"a time HH:MM:SS is expected", isTime},
 	"Code":         {"a code has no spaces in front, behind, or in a row", isCode},
 	"Id":           {"an id is 1 to 64 letters, digits, dashes and dots", isID},
-	"Uri":          {"a URI without spaces is expected", isURI},
-	"Url":          {"a URL without spaces is expected", isURI},
-	"Canonical":    {"a URL without spaces is expected", isURI},
+	"Uri":          {"a URI such as https://a.example/b or urn:a:b, without spaces, is expected", isURI},
+	"Url":          {"a URL such as https://a.example/b, without spaces, is expected", isURI},
+	"Canonical":    {"a URL such as https://a.example/b or https://a.example/b|1.0, without spaces, is expected", isCanonical},
 	"Oid":          {"an OID such as urn:oid:1.2.3 is expected", isOID},
 	"Uuid":         {"a UUID such as urn:uuid:c757873d-ec9a-4326-a141-556f43239520 is expected", isUUID},
 	"Base64Binary": {"base64 is expected", isBase64},
@@ -204,6 +204,12 @@ func isURI(s string) bool {
 	}
 	_, err := url.Parse(s)
 	return err == nil && printable(s)
+}
+
+// isCanonical takes a URI, and behind | the version of what it names.
+func isCanonical(s string) bool {
+	url, version, _ := strings.Cut(s, "|")
+	return isURI(url) && printable(version)
 }
 
 func isOID(s string) bool {

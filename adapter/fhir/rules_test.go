@@ -195,7 +195,7 @@ func TestPrimitives(t *testing.T) {
 		{"Id", []string{`"a"`, `"A-1.b"`, `"` + long + `"`}, []string{`"a_b"`, `"a b"`, `"{id}"`, `"` + long + `a"`, `"ł"`}},
 		{"Uri", []string{`"urn:x:y"`, `"https://a/b?c=d#e"`, `"a/b"`, `"#a"`}, []string{`"a b"`, `" a"`, `"a\n"`, `"http://[::1"`, `"http://a/%zz"`}},
 		{"Url", []string{`"https://a/b"`}, []string{`"https://a b"`}},
-		{"Canonical", []string{`"http://a/b|1.0"`}, []string{`"http://a /b"`}},
+		{"Canonical", []string{`"http://a/b|1.0"`, `"http://a|1.0"`, `"urn:x|2026"`, `"#a"`}, []string{`"http://a /b"`, `"http://a/b| 1"`}},
 		{"Oid", []string{`"urn:oid:1.2.840.113619"`, `"urn:oid:2.16.0"`}, []string{`"1.2.3"`, `"urn:oid:3.1"`, `"urn:oid:1"`, `"urn:oid:1..2"`, `"urn:oid:1.02"`}},
 		{"Uuid", []string{`"urn:uuid:c757873d-ec9a-4326-a141-556f43239520"`}, []string{`"c757873d-ec9a-4326-a141-556f43239520"`, `"urn:uuid:c757873d"`, `"urn:uuid:C757873D-EC9A-4326-A141-556F43239520"`}},
 		{"Date", []string{`"2026"`, `"2026-03"`, `"2026-03-02"`, `"2024-02-29"`}, []string{`"2026-13"`, `"2026-02-30"`, `"2025-02-29"`, `"26-03-02"`, `"0000"`, `"2026-3-2"`, `"02/03/2026"`, `"2026-03-02T10:00:00Z"`, `"20260302"`, `2026`}},
