@@ -104,3 +104,42 @@ func TestOutgoing(t *testing.T) {
 		t.Errorf("recall: %s", recall.body)
 	}
 }
+
+// TestHazardOvertakenUpdate: an update says nothing about the outcome on the
+// Task, and one that has not left when the Task ends does not come behind it.
+func TestHazardOvertakenUpdate(t *testing.T) {
+	receiver := &hook{code: http.StatusNoContent}
+	srv := httptest.NewServer(receiver)
+	defer srv.Close()
+	h := open(t, func(c *config.Config) {
+		c.Channels = []config.Channel{{Name: "hook", Kind: config.KindWebhook, URL: srv.URL, Secret: config.NewSecret("a secret of more than 24 bytes"), SecretFile: "x"}}
+		c.Practices = []config.Practice{{ODS: config.AnyPractice, Route: []string{"hook"}}}
+		c.Workflow.Interim = []string{"accepted", "first-contact"}
+	})
+	task := h.unowned(902)
+	h.want(h.change(task, claimBy("ours")), 200)
+	h.settled()
+	read := func() string { return string(h.want(h.call("GET", "/fhir/Task/"+task, nil), 200).body) }
+	if n := len(receiver.all()); n != 1 || strings.Contains(read(), "urn:linkloop:codesystem:write-back") {
+		t.Fatalf("%d left, and the Task says %s", n, read())
+	}
+	h.want(h.call("PUT", "/admin/stops/all", []byte(`{"reason":"asked by the practice"}`)), 200)
+	h.want(h.change(task, func(v *element.Value) {
+		v.Set("businessStatus", element.NewObject(element.F("coding", element.NewArray(element.NewObject(
+			element.S("system", "urn:linkloop:codesystem:business-status"), element.S("code", "contacted"))))))
+	}), 200)
+	h.want(h.change(task, outputs(`{"type":{"text":"Action for the GP"},"valueString":"Please review her tablets."}`)), 200)
+	h.want(h.call("DELETE", "/admin/stops/all", nil), 200)
+	h.settled()
+	states := map[string]string{}
+	for _, d := range h.deliveries(task) {
+		states[strings.TrimPrefix(d.Str("key"), "Task/"+task+"/")] = d.Str("state") + " " + d.Str("stage")
+	}
+	if states["update/accepted"] != "delivered taken-by-peer" || states["update/first-contact"] != "closed recalled" || states["outcome"] != "delivered taken-by-peer" {
+		t.Errorf("%v", states)
+	}
+	got := receiver.all()
+	if len(got) != 2 || !strings.Contains(read(), `"code":"taken-by-peer"`) {
+		t.Errorf("%d left, and the Task says %s", len(got), read())
+	}
+}

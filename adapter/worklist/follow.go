@@ -126,6 +126,9 @@ func (s *Service) owe(tx store.Tx, task, request *element.Value) (bool, error) {
 	if err != nil || owed.Bundle == nil {
 		return false, err
 	}
+	if err := s.overtaken(tx, task.ID()); err != nil {
+		return false, err
+	}
 	d := store.Delivery{
 		Key: owed.Key, Lane: owed.Practice, Channel: s.cfg.Channel, Task: task.ID(), Patient: patient.ID(),
 		State: store.Owed, Due: tx.Time(), Created: tx.Time(), Payload: owed.Bundle,

@@ -2,8 +2,10 @@ package worklist
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/outbound"
 	"github.com/linkloop/linkloop/adapter/outcome"
 	"github.com/linkloop/linkloop/adapter/profile"
 	"github.com/linkloop/linkloop/adapter/referral"
@@ -72,4 +74,28 @@ func (s *Service) interim(tx store.Tx, old, task *element.Value) (bool, error) {
 		owes = owes || added
 	}
 	return owes, nil
+}
+
+// isUpdate reports whether a key is that of an update, or of what corrects one.
+func isUpdate(key string) bool { return strings.HasPrefix(key, "Task/") && strings.Contains(key, "/update/") }
+
+// overtaken closes the updates on a Task that have not left when its outcome is
+// owed: one that came behind it would tell the practice that the person is still
+// being helped.
+func (s *Service) overtaken(tx store.Tx, task string) error {
+	list, err := tx.Deliveries().List(store.DeliveryFilter{Task: task, Limit: 100})
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		if !isUpdate(d.Key) || outbound.IsCorrection(d.Key) || d.State != store.Owed && d.State != store.Leased && d.State != store.Held {
+			continue
+		}
+		d.State, d.Stage, d.Settled, d.Reason = store.Closed, string(outbound.Recalled), tx.Time(), "the Task ended before this update left; its outcome takes its place"
+		a := store.Attempt{Channel: d.Channel, Started: tx.Time(), Ended: tx.Time(), State: d.Stage, Reason: d.Reason}
+		if err := tx.Deliveries().Advance(d, a); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -39,7 +39,7 @@ var writeBack = map[string]string{
 	"in-practice-workflow": "In the practice's workflow",
 	"verified-in-record":   "Found in the patient's GP record",
 	"needs-a-human":        "Not proven to be at the practice; somebody is looking at it",
-	"withheld":             "Not sent, as the person chose",
+	"withheld":             "Not sent, as the person or the practice chose",
 	"closed":               "Seen to by other means",
 }
 
@@ -74,10 +74,12 @@ func Tells(was, is store.Delivery) []store.Key {
 	return []store.Key{{Type: "Task", ID: is.Task}, {Type: "Communication", ID: noteID(is, word)}}
 }
 
-// news is the word that a delivery newly deserves, if it carries an outcome.
+// news is the word that a delivery newly deserves, if it carries an outcome. What
+// became of an update says nothing of it: a Task on which the update counted too
+// would be called found in the record while its outcome is not there.
 func news(was, is store.Delivery) (word string, says bool) {
 	word = written(is)
-	return word, word != "" && word != written(was) && is.Task != "" && Outcome(is)
+	return word, word != "" && word != written(was) && is.Task != "" && Outcome(is) && !isUpdate(is.Key)
 }
 
 // noteID is the id of the Communication that says a word of a delivery.
