@@ -183,7 +183,7 @@ func (a *App) gatewayConfig() gateway.Config {
 		BaseURL:  a.BaseURL(), Version: Version, TrustedProxies: prefixes(a.cfg.HTTP.TrustedProxies), Origins: a.cfg.HTTP.CORSOrigins,
 		MaxBody: int64(a.cfg.HTTP.BodyLimit), MaxConcurrent: a.cfg.HTTP.MaxConcurrent,
 		MaxWorking: a.cfg.HTTP.MaxWorking, BodyMemory: int64(a.cfg.HTTP.BodyMemory),
-		RequestTime: a.cfg.HTTP.ReadTimeout, DeliveryDue: a.relay.Notify, Acknowledge: a.acknowledge, Leaves: a.outgoing.gate.Leaves, Recall: a.recalls(), Observer: a.metrics, Log: a.log,
+		RequestTime: a.cfg.HTTP.ReadTimeout, DeliveryDue: a.relay.Notify, Acknowledge: a.acknowledge, Leaves: a.outgoing.gate.Leaves, Outlook: a.outgoing.gate.Outlook, Recall: a.recalls(), Observer: a.metrics, Log: a.log,
 	}
 }
 

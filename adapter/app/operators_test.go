@@ -45,14 +45,19 @@ func TestWhatWaits(t *testing.T) {
 	if other := string(h.want(h.call("GET", "/admin/not-taken?practice=Z99999", nil), 200).body); other != "[]" {
 		t.Errorf("of another practice: %s", other)
 	}
-	h.want(h.call("PUT", "/admin/stops/"+ods, []byte(`{"reason":"asked by the practice"}`)), 200)
+	if r := h.want(h.call("PUT", "/admin/stops/"+ods, []byte(`{"reason":"asked by the practice"}`)), 200); strings.Contains(string(r.body), "unknown") {
+		t.Errorf("a practice that has deliveries: %s", r.body)
+	}
+	if r := h.want(h.call("PUT", "/admin/stops/Z99999", []byte(`{"reason":"a typing error"}`)), 200); !strings.Contains(string(r.body), `"unknown":true`) {
+		t.Errorf("a practice that nothing was ever owed to: %s", r.body)
+	}
 	second := h.unowned(912)
 	h.want(h.change(second, claimBy("ours")), 200)
 	h.want(h.change(second, ended), 200)
 	waits := func(task string) string {
 		list := h.deliveries(task)
-		if len(list) != 1 {
-			t.Fatalf("%d deliveries", len(list))
+		if len(list) != 1 || list[0].Str("channel") != "hook" {
+			t.Fatalf("%d deliveries, the first by %s", len(list), list[0].Str("channel"))
 		}
 		return list[0].Str("waits")
 	}
@@ -67,6 +72,22 @@ func TestWhatWaits(t *testing.T) {
 	h.refused(h.call("DELETE", "/admin/not-taken/"+ods+"/hook", nil), 404, "not-found", "was not found to refuse")
 	if got := waits(second); strings.Contains(got, "not taken") {
 		t.Errorf("after it is taken again: %q", got)
+	}
+}
+
+// TestQuietHoursAreSaid: what quiet hours keep says until when, and by which channel
+// it goes then.
+func TestQuietHoursAreSaid(t *testing.T) {
+	h := open(t, func(c *config.Config) {
+		c.Channels = []config.Channel{{Name: "hook", Kind: config.KindWebhook, URL: "http://127.0.0.1:1", Secret: config.NewSecret("a secret of more than 24 bytes"), SecretEnv: "HOOK"}}
+		c.Practices = []config.Practice{{ODS: config.AnyPractice, Route: []string{"hook"}, Quiet: []string{"00:00-24:00"}}}
+	})
+	task := h.unowned(914)
+	h.want(h.change(task, claimBy("ours")), 200)
+	h.want(h.change(task, ended), 200)
+	d := h.deliveries(task)[0]
+	if d.Str("state") != "owed" || d.Str("channel") != "hook" || !strings.HasPrefix(d.Str("waits"), "quiet hours until ") {
+		t.Errorf("%s by %s waits: %q", d.Str("state"), d.Str("channel"), d.Str("waits"))
 	}
 }
 

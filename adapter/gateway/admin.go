@@ -189,7 +189,7 @@ func (g *Gateway) deliveries(c *gin.Context) {
 			views = append(views, deliveryView(d, nil))
 		}
 		if err == nil {
-			err = waits(r.Switches(), views)
+			err = g.waits(r.Switches(), views, list)
 		}
 		return err
 	})
@@ -230,7 +230,7 @@ func (g *Gateway) delivery(c *gin.Context) {
 			}
 		}
 		view[0] = deliveryView(d, attempts)
-		return waits(r.Switches(), view)
+		return g.waits(r.Switches(), view, []store.Delivery{d})
 	})
 	if err == nil {
 		err = g.audit(c, action, "delivery", id, "success")

@@ -62,6 +62,7 @@ type Config struct {
 	DeliveryDue   func()        // told when an operator releases a delivery
 	Acknowledge   Acknowledge   // takes what receivers say later
 	Leaves        Leaves        // what may leave of a delivery now
+	Outlook       Outlook       // where a delivery goes next
 	Recall        *recall.Service
 	Observer      Observer
 	Log           *slog.Logger

@@ -26,6 +26,10 @@ type Acknowledge func(ctx context.Context, channel, id, said string, evidence []
 // nothing does.
 type Leaves func(r store.Reader, d store.Delivery) (outbound.Plan, error)
 
+// Outlook is by which channel a delivery goes next, and until when quiet hours keep
+// it; the zero time when they do not.
+type Outlook func(d store.Delivery) (channel string, quiet time.Time)
+
 // outgoingRoutes are the operator's hand on what leaves.
 func (g *Gateway) outgoingRoutes(a *gin.RouterGroup) {
 	a.GET("/stops", g.stops)
@@ -47,6 +51,7 @@ type StopView struct {
 	Since    time.Time `json:"since"`
 	By       string    `json:"by"`
 	Reason   string    `json:"reason,omitempty"`
+	Unknown  bool      `json:"unknown,omitempty"` // of a new one: nothing was ever owed to the practice
 }
 
 // stops: GET /admin/stops
@@ -56,7 +61,7 @@ func (g *Gateway) stops(c *gin.Context) {
 		all, err := routing.Stops(r.Switches())
 		views = views[:0]
 		for ods, s := range all {
-			views = append(views, StopView{ods, s.Since, s.By, s.Reason})
+			views = append(views, StopView{Practice: ods, Since: s.Since, By: s.By, Reason: s.Reason})
 		}
 		slices.SortFunc(views, func(a, b StopView) int { return strings.Compare(a.Practice, b.Practice) })
 		return err
@@ -91,6 +96,7 @@ func (g *Gateway) stopPractice(c *gin.Context) {
 		return
 	}
 	var s routing.Stop
+	unknown := false
 	err = g.cfg.Store.Decide(c.Request.Context(), func(tx store.Tx) error {
 		s = routing.Stop{Since: tx.Time(), By: caller(c).Name, Reason: reason}
 		value, err := json.Marshal(s)
@@ -100,9 +106,16 @@ func (g *Gateway) stopPractice(c *gin.Context) {
 		if err := tx.Switches().Set(routing.StopName(ods), value); err != nil {
 			return err
 		}
+		if ods != routing.Any {
+			ever, err := tx.Deliveries().List(store.DeliveryFilter{Lane: ods, Limit: 1})
+			if err != nil {
+				return err
+			}
+			unknown = len(ever) == 0
+		}
 		return tx.Ledger().Audit(store.AuditEvent{At: tx.Time(), Agent: caller(c).Name, Action: "stop", Entity: "practice/" + ods, Outcome: "success"})
 	})
-	g.answer(c, StopView{ods, s.Since, s.By, s.Reason}, err)
+	g.answer(c, StopView{ods, s.Since, s.By, s.Reason, unknown}, err)
 }
 
 // startPractice: DELETE /admin/stops/{practice}
@@ -152,9 +165,10 @@ func (g *Gateway) notTaken(c *gin.Context) {
 	g.answer(c, views, err)
 }
 
-// waits says of what is not sent yet why it may have to wait: a stop, and the
-// channels that its practice was found not to take.
-func waits(r store.SwitchReader, list []DeliveryView) error {
+// waits says of what is not sent yet by which channel it goes, and why it may have
+// to wait: a stop, quiet hours, and the channels that its practice was found not to
+// take. The views are of the deliveries.
+func (g *Gateway) waits(r store.SwitchReader, list []DeliveryView, of []store.Delivery) error {
 	stops, err := routing.Stops(r)
 	if err != nil {
 		return err
@@ -168,6 +182,10 @@ func waits(r store.SwitchReader, list []DeliveryView) error {
 			continue
 		}
 		var words []string
+		var quiet time.Time
+		if list[i].Channel, quiet = g.cfg.Outlook(of[i]); !quiet.IsZero() {
+			words = append(words, "quiet hours until "+quiet.UTC().Format("2006-01-02 15:04 MST"))
+		}
 		for _, ods := range []string{d.Practice, routing.Any} {
 			if s, stopped := stops[ods]; stopped {
 				words = append(words, fmt.Sprintf("stopped since %s by %s: %s", s.Since.UTC().Format("2006-01-02 15:04"), s.By, s.Reason))

@@ -24,7 +24,7 @@ const (
 	Overdue    Stage = "overdue"         // an acknowledgement did not come in time
 	FallBack   Stage = "fallback"        // on its way by the next channel of its route
 	Superseded Stage = "superseded"      // a correction took its place
-	Recalled   Stage = "recalled"        // taken back before it was sent
+	Recalled   Stage = "recalled"        // taken back, and not sent any more
 	Orphan     Stage = "orphan"          // an acknowledgement of something nobody here knows
 )
 

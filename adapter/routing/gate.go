@@ -104,6 +104,21 @@ func (g *Gate) Plan(r store.Reader, d store.Delivery, now time.Time) (outbound.P
 	return plan, err
 }
 
+// Outlook is by which channel a delivery goes next, and until when quiet hours keep
+// it, the zero time when they do not: as things stand, for people to look at. That
+// a practice does not take a channel is not looked up.
+func (g *Gate) Outlook(d store.Delivery) (channel string, quiet time.Time) {
+	if !g.Outcome(d) {
+		return d.Channel, time.Time{}
+	}
+	t := g.table.Load()
+	channel = d.Channel
+	if p := t.Of(d.Lane); d.Attempts == 0 && len(p.Hops) > 0 && !outbound.IsCorrection(d.Key) {
+		channel = p.Hops[0].Channel
+	}
+	return channel, t.Quiet(d.Lane, g.Now())
+}
+
 // Leaves is what may leave of a delivery now, by a channel or by the hand of a
 // person: what the practice takes and whom it is about allows. A plan that is
 // not Sent says why nothing does.

@@ -170,7 +170,7 @@ var wordings = map[string]string{
 	"withheld":               "write-back not sent: ",
 	"elsewhere":              "the practice does not take this channel: ",
 	"closed":                 "write-back closed by a human: ",
-	"superseded":             "corrected: ", "recalled": "taken back before it was sent: ",
+	"superseded":             "corrected: ", "recalled": "taken back, and not sent any more: ",
 	"unknown-send": "write-back attempt failed, and nobody knows whether it arrived: ",
 	"dead":         "write-back stopped, in front of a human: ",
 }

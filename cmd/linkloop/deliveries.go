@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/linkloop/linkloop/adapter/gateway"
+	"github.com/linkloop/linkloop/adapter/store"
 )
 
 func deliveriesCommand() *cobra.Command {
@@ -88,8 +89,14 @@ func showDelivery(cmd *cobra.Command, c *client, id string, content bool) error 
 	if d.Waits != "" {
 		fmt.Fprintf(out, "waits     %s\n", d.Waits)
 	}
+	switch due := d.Due.Format("2006-01-02 15:04:05 MST"); {
+	case d.State == string(store.Sent):
+		fmt.Fprintf(out, "awaits    an acknowledgement until %s\n", due)
+	case d.State == string(store.Owed) && d.Attempts > 0:
+		fmt.Fprintf(out, "next      not before %s\n", due)
+	}
 	for _, a := range d.History {
-		fmt.Fprintf(out, "attempt %d %s: %s by %s, status %d, %s\n", a.Number, a.Started.Format("2006-01-02 15:04:05.000"), a.State, a.Channel, a.Status, a.Reason)
+		fmt.Fprintf(out, "attempt %d %s: %s by %s%s\n", a.Number, a.Started.Format("2006-01-02 15:04:05.000"), a.State, a.Channel, said(a))
 		if content && a.Evidence != "" {
 			fmt.Fprintf(out, "  answer: %s\n", a.Evidence)
 		}
@@ -102,4 +109,17 @@ func showDelivery(cmd *cobra.Command, c *client, id string, content bool) error 
 		fmt.Fprintf(out, "\n-- payload --\n%s\n", b.String())
 	}
 	return nil
+}
+
+// said is what an attempt brought beside its state: the status of an answer over
+// HTTP, and the reason.
+func said(a gateway.AttemptView) string {
+	text := ""
+	if a.Status != 0 {
+		text = fmt.Sprintf(", status %d", a.Status)
+	}
+	if a.Reason != "" {
+		text += ", " + a.Reason
+	}
+	return text
 }

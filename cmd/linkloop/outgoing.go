@@ -49,6 +49,9 @@ func stopPractice(c *client) *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: stopped since %s\n", out.Practice, out.Since.Format("2006-01-02 15:04:05 MST"))
+			if out.Unknown {
+				fmt.Fprintf(cmd.OutOrStdout(), "Nothing was ever owed to %s: if you meant another practice, stop that one, and start this one again.\n", out.Practice)
+			}
 			return nil
 		}}
 	return reasoned(cmd, &reason, "why, for whoever starts it again")
