@@ -169,6 +169,10 @@ func (d *Definition) names(kind Kind) []string {
 	return out
 }
 
+// otherPages are the parameters by which clients of other servers ask for further
+// pages. Passed over, each would be the first page again, without an end.
+var otherPages = []string{"_offset", "_page", "_skip", "_getpages", "_getpagesoffset", "offset", "page", "skip"}
+
 // unknown decides about parameters that nobody knows. Ignoring the only filter
 // of a worklist would show everybody's Tasks.
 func (p *parser) unknown() error {
@@ -182,6 +186,10 @@ func (p *parser) unknown() error {
 	}
 	for _, key := range p.strange {
 		name, _, _ := strings.Cut(key, ":")
+		if slices.Contains(otherPages, name) {
+			return &fault.Fault{Kind: fault.Malformed, Issues: []fault.Issue{{Code: "not-supported",
+				Text: name + ": pages are not numbered here; the next one is the link next of each, as it stands, and _count says how many entries a page has"}}}
+		}
 		near, far := spelling.Nearest(name, known)
 		if p.opt.Strict || !p.narrows || far <= 2 {
 			// The name is the client's text, so only ours is said.

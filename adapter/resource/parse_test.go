@@ -98,6 +98,8 @@ func TestUnknownParameters(t *testing.T) {
 		{fine + "statuss=requested", false, true, "nearest one known is status"},
 		{fine + "Status=requested", false, true, "nearest one known is status"},
 		{fine + "_cuont=1", false, true, "nearest one known is _count"},
+		{fine + "_offset=100", false, true, "the link next"},
+		{fine + "page=2", false, true, "the link next"},
 		{fine + "weather=1", true, true, "unknown search parameter"},
 		{fine + "weather=1", false, false, "was not applied"},
 		{fine + "group-sorter:of-type=1", false, false, "was not applied"},
