@@ -31,5 +31,6 @@ func TestSearchDoors(t *testing.T) {
 	h.refused(h.call("GET", "/fhir", nil), 400, "structure", "_type")
 	h.refused(h.call("GET", "/fhir/Patient/none/Task", nil), 404, "not-found", "")
 	h.refused(h.call("GET", "/fhir/"+patient+"/Nothing", nil), 404, "not-found", "")
+	h.refused(h.call("GET", "/fhir/"+patient+"/*", nil), 400, "not-supported", "one type at a time")
 	h.refused(h.call("POST", "/fhir/_search", []byte("{}"), "Content-Type", fhirJSON), 415, "not-supported", "")
 }

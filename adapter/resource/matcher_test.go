@@ -252,6 +252,8 @@ func TestRefused(t *testing.T) {
 		query string
 		kind  fault.Kind
 	}{
+		{"owner=Organisation/1", fault.Malformed},
+		{"owner=Canary/1", fault.Malformed},
 		{"owner=1&authored-on=Canary", fault.Malformed},
 		{"authored-on=gtCanary", fault.Malformed},
 		{"authored-on=2026-13", fault.Malformed},

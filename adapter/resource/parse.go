@@ -10,6 +10,7 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/fhir"
 )
 
 // CursorParameter carries the place of the next page in links of ours.
@@ -394,6 +395,10 @@ func (p *parser) reference(d *Parameter, key, modifier, v string) ([]string, err
 		}
 		if !referring(v) {
 			return nil, malformed(key, "an id, Type/id or an address is expected")
+		}
+		// Organisation/1 is nobody's, and would look like an empty worklist.
+		if typ, _, relative := strings.Cut(v, "/"); relative && !strings.Contains(typ, ":") && !fhir.Known(typ) {
+			return nil, malformed(key, "the type before the / is none of FHIR R4; one of %s is expected", strings.Join(d.Targets, ", "))
 		}
 		return []string{v}, nil
 	}

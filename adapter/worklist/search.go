@@ -25,6 +25,9 @@ func (s *Service) SearchIn(ctx context.Context, in store.Key, typ string, params
 	if _, err := s.Read(ctx, in.Type, in.ID); err != nil {
 		return nil, err
 	}
+	if typ == "*" {
+		return nil, fault.New(fault.Unsupported, "", "a compartment is searched one type at a time, such as [base]/Patient/[id]/Task")
+	}
 	return s.search(ctx, typ, in.String()+"/"+typ, params, resource.Options{Strict: strict, InType: in.Type, InID: in.ID})
 }
 
