@@ -100,8 +100,13 @@ func (s *Service) searchset(path string, q *resource.Search, page store.Page, in
 	for _, v := range included {
 		b.match(v, "include")
 	}
-	if len(q.Warnings) > 0 {
-		b.outcome(q.Warnings)
+	warnings := q.Warnings
+	if q.Query.Total && page.Total < 0 {
+		warnings = append(warnings, fault.Issue{Severity: "warning", Code: "too-costly",
+			Text: "more match than are counted, so the total is left out; narrow the search, or ask for fewer at a time, by _lastUpdated or another date"})
+	}
+	if len(warnings) > 0 {
+		b.outcome(warnings)
 	}
 	return b.bytes()
 }

@@ -51,17 +51,20 @@ var loop = []string{
 	`{"resourceType":"ValueSet","id":"ended","status":"active","url":"http://v.example/ended","compose":{"include":[{"system":"http://hl7.org/fhir/observation-status","concept":[{"code":"final"},{"code":"amended"}]}]}}`,
 }
 
+// counted is how many matches the stores of onBoth count.
+const counted = 6
+
 // onBoth runs a test on each store, with the loop in it as indexed by before.
 func onBoth(t *testing.T, index func(ix *resource.Indexer, v *element.Value) resource.Index, test func(t *testing.T, s *worklist.Service)) {
 	for name, open := range map[string]func(t *testing.T) (store.Store, error){
 		"sqlite": func(t *testing.T) (store.Store, error) {
 			c := sqlite.DefaultConfig()
-			c.Path = filepath.Join(t.TempDir(), "linkloop.db")
+			c.Path, c.CountLimit = filepath.Join(t.TempDir(), "linkloop.db"), counted
 			return sqlite.Open(t.Context(), c)
 		},
 		"postgres": func(t *testing.T) (store.Store, error) {
 			c := postgres.DefaultConfig()
-			c.DSN = postgrestest.Database(t)
+			c.DSN, c.CountLimit = postgrestest.Database(t), counted
 			return postgres.Open(t.Context(), c)
 		},
 	} {
@@ -124,6 +127,32 @@ func query(t *testing.T, q string) url.Values {
 		t.Fatal(err)
 	}
 	return v
+}
+
+// TestTotals: who asks how many there are is told, or told that they are not
+// counted.
+func TestTotals(t *testing.T) {
+	onBoth(t, (*resource.Indexer).Index, func(t *testing.T, s *worklist.Service) {
+		for _, tt := range []struct{ typ, query, total, entries string }{
+			{"Task", "_total=accurate&_count=1&_sort=_lastUpdated", "2", "t1"},
+			{"Task", "_summary=count", "2", ""},
+			{"ValueSet", "_count=1&_sort=_lastUpdated", "", "moods"},
+			{"ValueSet", "_total=accurate&_count=1&_sort=_lastUpdated", "", "moods !"},
+			{"ValueSet", "_summary=count", "", "!"},
+		} {
+			b, err := s.Search(t.Context(), tt.typ, query(t, tt.query), false)
+			if err != nil {
+				t.Fatalf("%s?%s: %v", tt.typ, tt.query, err)
+			}
+			v, err := element.Parse(b, element.Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := ids(t, b); v.TextAt("total") != tt.total || got != tt.entries {
+				t.Errorf("%s?%s: total %q and %q, want %q and %q", tt.typ, tt.query, v.TextAt("total"), got, tt.total, tt.entries)
+			}
+		}
+	})
 }
 
 // TestLinkedSearch: chains, reverse chains, includes both ways, compartments
