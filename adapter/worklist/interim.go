@@ -77,7 +77,9 @@ func (s *Service) interim(tx store.Tx, old, task *element.Value) (bool, error) {
 }
 
 // isUpdate reports whether a key is that of an update, or of what corrects one.
-func isUpdate(key string) bool { return strings.HasPrefix(key, "Task/") && strings.Contains(key, "/update/") }
+func isUpdate(key string) bool {
+	return strings.HasPrefix(key, "Task/") && strings.Contains(key, "/update/")
+}
 
 // overtaken closes the updates on a Task that have not left when its outcome is
 // owed: one that came behind it would tell the practice that the person is still
