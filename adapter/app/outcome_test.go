@@ -16,6 +16,7 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/app"
 	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/outcome"
 	"github.com/linkloop/linkloop/config"
 	"github.com/linkloop/linkloop/mappings"
 )
@@ -120,6 +121,59 @@ func TestLetterOfADelivery(t *testing.T) {
 	}
 	if _, err := app.Letter(payload, "docx"); err == nil {
 		t.Error("a letter in any format")
+	}
+}
+
+// TestWhoWroteIt: the letter and the document say who the link worker is, and who
+// referred, by the names of whom the references name.
+func TestWhoWroteIt(t *testing.T) {
+	h := open(t, nil)
+	person := h.held(`{"resourceType":"Practitioner","name":[{"family":"Old","use":"old"},{"family":"Adeyemi","given":["Grace"]}]}`)
+	team := h.held(`{"resourceType":"Organization","name":"Harbour Social Prescribing"}`)
+	role := h.held(fmt.Sprintf(`{"resourceType":"PractitionerRole","practitioner":{"reference":%q},"organization":{"reference":%q}}`, person, team))
+	for i, c := range []struct{ owner, display, want string }{
+		{person, "", "Grace Adeyemi"}, {team, "", "Harbour Social Prescribing"}, {role, "", "Grace Adeyemi, Harbour Social Prescribing"},
+		{role, "Sam Walker", "Sam Walker"}, {"Organization/gone", "", ""},
+	} {
+		task := h.unowned(180 + i)
+		h.want(h.change(task, func(v *element.Value) {
+			claimBy("a")(v)
+			owner := element.NewObject(element.S("reference", c.owner))
+			owner.SetString("display", c.display)
+			v.Set("owner", owner)
+		}), 200)
+		h.want(h.change(task, outputs(`{"type":{"text":"Outcome"},"valueString":"Goes to the choir."}`)), 200)
+		document, err := outcome.Document(h.deliveries(task)[0].Get("payload").JSON())
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := outcome.ReadLetter(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l.From != c.want {
+			t.Errorf("%s: it is from %q, want %q", c.owner, l.From, c.want)
+		}
+		if text := l.Text(); !strings.Contains(text, " by ") || strings.Contains(text, "\nLink worker\n") != (c.want != "") {
+			t.Errorf("%s:\n%s", c.owner, text)
+		}
+	}
+}
+
+// TestHazardWrongPatientReplaced: the outcome of a person whose record was merged
+// into another waits for a human.
+func TestHazardWrongPatientReplaced(t *testing.T) {
+	h := open(t, func(c *config.Config) { c.Workflow.Interim = []string{"accepted"} })
+	task := h.unowned(190)
+	patient := h.want(h.call("GET", "/fhir/Task/"+task, nil), 200).value(t).TextAt("for.reference")
+	v := h.want(h.call("GET", "/fhir/"+patient, nil), 200).value(t)
+	v.Append("link", element.NewObject(element.F("other", object("reference", "https://elsewhere.example/fhir/Patient/2")), element.S("type", "replaced-by")))
+	h.want(h.call("PUT", "/fhir/"+patient, v.JSON(), "Content-Type", fhirJSON), 200)
+	h.want(h.change(task, claimBy("a")), 200)
+	h.want(h.change(task, outputs(`{"type":{"text":"Outcome"},"valueString":"Goes to the choir."}`)), 200)
+	owed := h.deliveries(task)
+	if len(owed) != 1 || owed[0].Str("state") != "held" || !strings.Contains(owed[0].Str("reason"), "replaced by another") {
+		t.Errorf("%v", owed)
 	}
 }
 

@@ -20,7 +20,10 @@ type Input struct {
 	Task, Request, Patient *element.Value
 	Practice               *element.Value            // Organization whose record it is; nil: unknown
 	Outputs                map[string]*element.Value // resources named by Task.output, by reference as written there
-	Now                    time.Time
+	// Names are those of whom Task.owner and the requester refer to, by reference as
+	// written there, for where that has no display.
+	Names map[string]string
+	Now   time.Time
 	// FirstInEpisode claims a code that leaves once in an episode; it returns
 	// true the first time. It is called only when the code would leave.
 	FirstInEpisode func(code string) (bool, error)

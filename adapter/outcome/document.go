@@ -174,8 +174,8 @@ func (b *builder) provenance(targets []*element.Value) *element.Value {
 			element.F("who", element.NewObject(element.S("display", who))))
 	}
 	agents := element.NewArray(agent("assembler", "Assembler", "linkloop"))
-	if from := named(b.in.Task.Get("owner")); len(from) > 0 {
-		agents.Items = append(agents.Items, agent("author", "Author", plain(from[0])))
+	if from := b.in.named(b.in.Task.Get("owner")); from != "" {
+		agents.Items = append(agents.Items, agent("author", "Author", from))
 	}
 	entity := func(system, value, display string) *element.Value {
 		return element.NewObject(element.S("role", "source"), element.F("what", element.NewObject(

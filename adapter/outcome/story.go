@@ -50,9 +50,7 @@ func (s score) meets(o score) bool {
 // said.
 func (s *story) letter(in Input, title string, number string, outcome []string) Letter {
 	l := Letter{Title: title, Person: person(in.Patient, number), Date: in.Now.In(london).Format(dayLayout), To: practiceName(in.Practice)}
-	if from := named(in.Task.Get("owner")); len(from) > 0 {
-		l.From = plain(from[0])
-	}
+	l.From = in.named(in.Task.Get("owner"))
 	section := func(id, heading string, lines []string) {
 		if len(lines) > 0 {
 			l.Sections = append(l.Sections, Section{ID: id, Title: heading, Lines: lines})
@@ -61,9 +59,9 @@ func (s *story) letter(in Input, title string, number string, outcome []string) 
 	section(SectionActions, "Actions for the practice", orElse(s.actions, s.noAction(in.Task.Str("status"))))
 	section(SectionOutcome, "Outcome", outcome)
 	section(SectionReason, "Reason", s.reasons)
-	section(SectionReferral, "Your referral", referred(in.Request))
+	section(SectionReferral, "Your referral", referred(in))
 	section(SectionNeeds, "Referred for", needs(in.Request))
-	section(SectionWorker, "Link worker", named(in.Task.Get("owner")))
+	section(SectionWorker, "Link worker", some(l.From))
 	section(SectionContacts, "Contacts", s.contactLines())
 	section(SectionDone, "What was done", s.done)
 	section(SectionUnhelpful, "What did not help", s.unhelpful)
@@ -199,9 +197,9 @@ func (s *story) outcome(in Input, status string) string {
 }
 
 // referred says which referral it was: when, and by whom if a name is there.
-func referred(request *element.Value) []string {
-	_, day := moment(request.Str("authoredOn"))
-	by := request.TextAt("requester.display")
+func referred(in Input) []string {
+	_, day := moment(in.Request.Str("authoredOn"))
+	by := in.named(in.Request.Get("requester"))
 	switch {
 	case day != "" && by != "":
 		return []string{"Made on " + day + " by " + by}
@@ -213,11 +211,28 @@ func referred(request *element.Value) []string {
 	return nil
 }
 
-func named(reference *element.Value) []string {
-	if d := reference.Str("display"); plain(d) != "" {
-		return []string{d}
+// named is whom a reference names: its display, else the name of what it refers to.
+func (in Input) named(reference *element.Value) string {
+	if d := plain(reference.Str("display")); d != "" {
+		return d
 	}
-	return nil
+	return plain(in.Names[reference.Str("reference")])
+}
+
+// NameOf is what a person or an organisation is called; "" for what has no name.
+func NameOf(r *element.Value) string {
+	if r.ResourceType() == "Organization" {
+		return plain(r.Str("name"))
+	}
+	return name(r)
+}
+
+// some is a line, or none where nothing is known.
+func some(line string) []string {
+	if line == "" {
+		return nil
+	}
+	return []string{line}
 }
 
 func needs(request *element.Value) []string {

@@ -1,6 +1,7 @@
 package worklist
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/linkloop/linkloop/adapter/element"
@@ -117,8 +118,12 @@ func (s *Service) owe(tx store.Tx, task, request *element.Value) (bool, error) {
 			return false, err
 		}
 	}
+	names, err := s.names(tx, task.Get("owner"), request.Get("requester"))
+	if err != nil {
+		return false, err
+	}
 	owed, err := s.outcomes.Load().Build(outcome.Input{
-		Task: task, Request: request, Patient: patient, Practice: practice, Outputs: outputs, Now: tx.Time(),
+		Task: task, Request: request, Patient: patient, Practice: practice, Outputs: outputs, Names: names, Now: tx.Time(),
 		FirstInEpisode: func(code string) (bool, error) {
 			return tx.Ledger().Once("code " + code + " ServiceRequest/" + request.ID())
 		},
@@ -143,9 +148,17 @@ func (s *Service) owe(tx store.Tx, task, request *element.Value) (bool, error) {
 		// The number is right and the person may not be: nothing goes into a
 		// record before somebody has looked.
 		d.State, d.Reason = store.Held, "the referral and the record disagree about who this is; confirm the person, then retry"
+	case replaced(patient):
+		d.State, d.Reason = store.Held, "the person's record here was replaced by another one; confirm that the practice knows them by this NHS number, then retry"
 	}
 	_, added, err := tx.Deliveries().Owe(d)
 	return added && d.State == store.Owed, err
+}
+
+// replaced reports whether a Patient is not in use any more because of another
+// one. https://hl7.org/fhir/R4/patient-definitions.html#Patient.link
+func replaced(patient *element.Value) bool {
+	return slices.ContainsFunc(patient.List("link"), func(l *element.Value) bool { return l.Str("type") == "replaced-by" })
 }
 
 // at reads what a reference names; nil when it is empty, elsewhere or gone.

@@ -52,11 +52,18 @@ func (s *Service) interim(tx store.Tx, old, task *element.Value) (bool, error) {
 		if err != nil || patient == nil || request.TextAt("subject.reference") != "Patient/"+patient.ID() {
 			return false, err // its end will say what is wrong
 		}
+		if replaced(patient) {
+			continue
+		}
 		practice, err := referral.PracticeOf(patient, task, func(reference string) (*element.Value, error) { return s.at(tx, reference) })
 		if err != nil {
 			return false, err
 		}
-		owed, err := s.outcomes.Load().Update(outcome.Input{Task: task, Request: request, Patient: patient, Practice: practice, Now: tx.Time()}, event)
+		names, err := s.names(tx, task.Get("owner"), request.Get("requester"))
+		if err != nil {
+			return false, err
+		}
+		owed, err := s.outcomes.Load().Update(outcome.Input{Task: task, Request: request, Patient: patient, Practice: practice, Names: names, Now: tx.Time()}, event)
 		if err != nil || owed.Bundle == nil {
 			return owes, err
 		}
