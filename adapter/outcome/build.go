@@ -328,7 +328,7 @@ func sectionOf(c Code, purpose string) string {
 		return SectionOutcome
 	case strings.HasPrefix(purpose, "reason-"):
 		return SectionReason
-	case strings.HasPrefix(purpose, "contact-"):
+	case strings.HasPrefix(purpose, contactPurpose):
 		return SectionContacts
 	}
 	return SectionDone

@@ -112,6 +112,18 @@ func dated(r *element.Value, prefix string) (when *element.Field, ok bool) {
 	return nil, true
 }
 
+// Day is the day of a coded entry as a reader sees it: that on which it began, ""
+// when it says none.
+func Day(r *element.Value) string {
+	for _, prefix := range []string{"performed", "effective"} {
+		if when, ok := dated(r, prefix); ok && when != nil {
+			_, day := moment(begins(when))
+			return day
+		}
+	}
+	return ""
+}
+
 // begins is the text of the time at which a dated thing began.
 func begins(when *element.Field) string {
 	switch {

@@ -62,11 +62,11 @@ func (b *builder) encounter(purpose, at string, r *element.Value) {
 		b.refuse(at, "the class of a contact is AMB (face to face), FLD (out and about), HH (at home) or VR (telephone or video)")
 		return
 	}
-	mode, types, absent := classes[i].words, []*element.Value(nil), Code{}
+	types, absent := []*element.Value(nil), Code{}
 	for _, concept := range append(slices.Clone(r.List("type")), r.List("reasonCode")...) {
 		if !hasSnomed(concept) {
 			if t := plain(concept.Str("text")); t != "" && slices.Contains(r.List("type"), concept) {
-				mode, types = t, append(types, element.NewObject(element.S("text", t)))
+				types = append(types, element.NewObject(element.S("text", t)))
 			}
 			continue
 		}
@@ -80,7 +80,6 @@ func (b *builder) encounter(purpose, at string, r *element.Value) {
 		case c.absent():
 			absent = c
 		default:
-			mode = c.Display
 			types = append(types, spokenCode(c))
 		}
 	}
@@ -97,15 +96,6 @@ func (b *builder) encounter(purpose, at string, r *element.Value) {
 	if (status == "finished" || absent.Code != "") && b.future(at, period.Str("start")) {
 		return
 	}
-	line := day + ": " + mode
-	switch {
-	case absent.Code != "":
-		line += ", did not attend"
-		b.coded("contact-"+purpose, absent, nil, &element.Field{Name: "DateTime", Value: period.Get("start")})
-	case status == "cancelled":
-		line += ", cancelled"
-	}
-	b.story.contacts = append(b.story.contacts, contact{began, line})
 	e := element.NewObject(element.S("resourceType", "Encounter"), element.F("identifier", element.NewArray(identifier(b.key(purpose)))),
 		element.S("status", status),
 		element.F("class", element.NewObject(element.S("system", systemActCode), element.S("code", classes[i].code), element.S("display", classes[i].display))))
@@ -114,6 +104,15 @@ func (b *builder) encounter(purpose, at string, r *element.Value) {
 	}
 	e.Set("subject", b.patient())
 	e.Set("period", period)
+	line := held(e)
+	switch {
+	case absent.Code != "":
+		line += didNotAttend
+		b.coded(contactPurpose+purpose, absent, nil, &element.Field{Name: "DateTime", Value: period.Get("start")})
+	case status == "cancelled":
+		line += cancelled
+	}
+	b.story.contacts = append(b.story.contacts, contact{began, line})
 	b.attach(purpose, SectionContacts, e)
 }
 

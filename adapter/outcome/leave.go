@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/linkloop/linkloop/adapter/element"
-	"github.com/linkloop/linkloop/adapter/nhs"
 )
 
 // Refusal says why a transaction may not leave by this list as it is now, "" when
@@ -54,21 +53,15 @@ func (l *List) made(bundle *element.Value) bool {
 
 // refusal is of one resource.
 func (l *List) refusal(r *element.Value) string {
-	at := "code.coding"
 	switch r.ResourceType() {
-	case "Procedure", "Observation":
-	case "Encounter":
-		at = "type.coding"
+	case "Procedure", "Observation", "Encounter":
 	default:
 		return ""
 	}
 	if r.Str("status") == "entered-in-error" {
 		return ""
 	}
-	for _, coding := range r.All(at) {
-		if coding.Str("system") != nhs.SystemSNOMED {
-			continue
-		}
+	for _, coding := range Codings(r) {
 		c, ok := l.Find(coding.Str("code"))
 		if !ok {
 			return fmt.Sprintf("the code %s is not on the list of outcomes as it is now (%s %s)", coding.Str("code"), l.Name, l.Version)
@@ -87,11 +80,14 @@ func (l *List) refusal(r *element.Value) string {
 }
 
 // Fits reports whether a code may stand in a resource that another code is taken
-// out of: a score stays a score, what was done stays something that was done.
+// out of: a score stays a score, what was done stays something that was done, and
+// how a contact was held stays that.
 func (c Code) Fits(r *element.Value) bool {
 	switch score := r.TextAt("valueQuantity.value"); {
 	case r.ResourceType() == "Procedure":
 		return c.Kind == Procedure
+	case r.ResourceType() == "Encounter":
+		return c.Kind == Contact
 	case r.ResourceType() != "Observation":
 		return false
 	case c.Kind == Measure:
@@ -103,7 +99,8 @@ func (c Code) Fits(r *element.Value) bool {
 }
 
 // sayCodes are the sections that say codes by their displays, a line each or, of
-// scores, a row each. All others are somebody's own words.
+// scores, a row each. Contacts say them behind their day, see held. All others are
+// somebody's own words.
 var sayCodes = []string{SectionReason, SectionDone, SectionMeasures}
 
 // Recode is a DocumentReference of a payload in which another code stands in
@@ -125,18 +122,21 @@ func Recode(reference *element.Value, from Leaving, to Code, version string) *el
 	if err != nil {
 		return nil
 	}
+	tell := retelling{displays: map[string]string{from.Display: to.Display}}
 	drop(doc, func(r *element.Value) bool {
 		code, coded := leaving(r)
 		if !coded || code.Code != from.Code {
 			return false
 		}
+		tell.unattended(r, to)
 		if to.Code != "" {
 			r.Set("code", spokenCode(to))
 		}
 		return to.Code == ""
 	})
+	tell.recontact(doc, func(code string) (Code, bool) { return to, code == from.Code })
 	doc.Set("identifier", identifier(doc.TextAt("identifier.value")+"."+version))
-	retell(doc, &l, map[string]string{from.Display: to.Display})
+	retell(doc, &l, tell)
 	out := reference.Clone()
 	out.Set("content", contents(l, doc))
 	return out
@@ -144,19 +144,24 @@ func Recode(reference *element.Value, from Leaving, to Code, version string) *el
 
 // retell puts displays in place of others, or takes out what says those in whose
 // place nothing stands, in a letter and in the Composition that it was read from.
-func retell(doc *element.Value, l *Letter, displays map[string]string) {
+func retell(doc *element.Value, l *Letter, tell retelling) {
 	composition := resource(doc, "Composition")
 	sections := composition.List("section")
 	var kept []*element.Value
 	for j := range l.Sections {
 		s := &l.Sections[j]
 		if slices.Contains(sayCodes, s.ID) {
-			for from, to := range displays {
+			for from, to := range tell.displays {
 				s.recode(from, to)
 			}
 			if len(s.Lines) == 0 {
 				continue
 			}
+		}
+		if s.ID == SectionContacts {
+			tell.lines(s.Lines)
+		}
+		if s.ID == SectionContacts || slices.Contains(sayCodes, s.ID) {
 			sections[j].Set("text", element.NewObject(element.S("status", "generated"), element.S("div", s.div())))
 		}
 		kept = append(kept, sections[j])

@@ -7,7 +7,6 @@ import (
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
-	"github.com/linkloop/linkloop/adapter/nhs"
 )
 
 // Owed is what one Task owes to the record. NeedsHuman is the reason why it
@@ -83,28 +82,34 @@ func decoded(content *element.Value, at string) (*element.Value, error) {
 	return doc, nil
 }
 
-// Codes are the codes of SNOMED CT that leave with a payload, in its order,
-// without their groups. A payload that is none has none.
+// Codes are the codes of SNOMED CT that leave with a payload, without their
+// groups: those of its entries in their order, then those by which its letters
+// say how contacts were held. A payload that is none has none.
 func Codes(payload []byte) []Leaving {
 	v, err := element.Parse(payload, element.Limits{})
 	if err != nil {
 		return nil
 	}
-	var out []Leaving
+	var out, contacts []Leaving
 	for _, e := range v.List("entry") {
-		if c, ok := leaving(e.Get("resource")); ok {
+		r := e.Get("resource")
+		if c, ok := leaving(r); ok {
 			out = append(out, c)
 		}
+		for _, c := range Contacts(r) {
+			contacts = append(contacts, Leaving{Code: c.Code, Display: c.Display})
+		}
 	}
-	return out
+	return append(out, contacts...)
 }
 
 // leaving is the code of an entry.
-func leaving(resource *element.Value) (Leaving, bool) {
-	for _, c := range resource.Get("code").List("coding") {
-		if c.Str("system") == nhs.SystemSNOMED {
-			return Leaving{Code: c.Str("code"), Display: c.Str("display")}, true
-		}
+func leaving(r *element.Value) (Leaving, bool) {
+	if r.ResourceType() == "Encounter" {
+		return Leaving{}, false // see Contacts
+	}
+	for _, c := range Codings(r) {
+		return Leaving{Code: c.Str("code"), Display: c.Str("display")}, true
 	}
 	return Leaving{}, false
 }
@@ -138,7 +143,7 @@ func Redraw(reference *element.Value, summary bool, leaves func(code string) boo
 			return false
 		})...))
 	}
-	unsaid := map[string]string{}
+	unsaid := retelling{displays: map[string]string{}}
 	drop(doc, func(r *element.Value) bool {
 		if typ := r.ResourceType(); summary && (typ == "Encounter" || typ == "Goal") {
 			return true
@@ -147,14 +152,16 @@ func Redraw(reference *element.Value, summary bool, leaves func(code string) boo
 		if !coded || leaves(code.Code) {
 			return false
 		}
-		unsaid[code.Display] = ""
+		unsaid.displays[code.Display] = ""
+		unsaid.unattended(r, Code{})
 		return true
 	})
+	unsaid.recontact(doc, func(code string) (Code, bool) { return Code{}, !leaves(code) })
 	l, err := ReadLetter(doc)
 	if err != nil {
 		return nil
 	}
-	if len(unsaid) > 0 {
+	if len(unsaid.displays)+len(unsaid.contacts) > 0 {
 		retell(doc, &l, unsaid)
 	}
 	out := reference.Clone()

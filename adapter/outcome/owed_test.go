@@ -71,6 +71,10 @@ func TestHazardDisclosureSummary(t *testing.T) {
 		"all":           {false, "", []string{"Feels less alone", "Go to the shop", "Video call", "No known risks"}, nil},
 		"summary":       {true, "", []string{"No action needed", "No known risks", "Signposted to", "Amfield Walkers"}, []string{"Feels less alone", "Go to the shop", "Video call", "leaflet", `"Goal"`, `"Encounter"`}},
 		"a code is off": {false, "390893007", []string{"Feels less alone"}, []string{`"390893007"`, "Referral to physical activity program"}},
+		"how a contact was held": {false, "185317003", []string{"10-Mar-2026: By telephone or video\n", "Video call", "did not attend"},
+			[]string{`"185317003"`, "Telephone encounter"}},
+		"that nobody came": {false, "281399006", []string{"24-Mar-2026: Face to face, cancelled\n", "Telephone encounter"},
+			[]string{`"281399006"`, "Did not attend", "did not attend"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bundle := parse(t, string(owed.Bundle))
@@ -104,6 +108,65 @@ func TestHazardDisclosureSummary(t *testing.T) {
 	} {
 		if got := outcome.Redraw(parse(t, text), true, func(string) bool { return true }); (got != nil) != kept {
 			t.Errorf("%s: kept %t", text, got != nil)
+		}
+	}
+}
+
+// TestHazardWrongCodeContact: the code by which a letter says how a contact was
+// held is among those that leave, and is replaced or taken out where it stands:
+// in the document, and in the line of its contact.
+func TestHazardWrongCodeContact(t *testing.T) {
+	list := shipped(t)
+	owed, err := list.Build(golden(t, "everything"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if codes, _ := spoken(t, owed.Bundle); codes[len(codes)-1] != "185317003" {
+		t.Errorf("the codes that leave are %v", codes)
+	}
+	consultation, _ := list.Find("386472008")
+	advice, _ := list.Find("418043000")
+	reason, _ := list.Find("185326000")
+	for name, c := range map[string]struct {
+		from    string
+		to      outcome.Code
+		want    []string
+		without []string
+	}{
+		"replaced":                    {"185317003", consultation, []string{"10-Mar-2026: Telephone consultation\n"}, []string{`"185317003"`, "Telephone encounter"}},
+		"taken out":                   {"185317003", outcome.Code{}, []string{"10-Mar-2026: By telephone or video\n"}, []string{`"185317003"`, "Telephone encounter"}},
+		"nobody came, for a reason":   {"281399006", reason, []string{"24-Mar-2026: Face to face, did not attend\n"}, []string{`"281399006"`}},
+		"nobody came, taken out":      {"281399006", outcome.Code{}, []string{"24-Mar-2026: Face to face, cancelled\n"}, []string{`"281399006"`, "did not attend"}},
+		"nobody came, something else": {"281399006", advice, []string{"24-Mar-2026: Face to face, cancelled\n"}, []string{`"281399006"`, "did not attend"}},
+	} {
+		bundle := parse(t, string(owed.Bundle))
+		display := ""
+		for _, l := range outcome.Codes(owed.Bundle) {
+			if l.Code == c.from {
+				display = l.Display
+			}
+		}
+		for _, e := range bundle.List("entry") {
+			r := e.Get("resource")
+			if r.ResourceType() == "DocumentReference" {
+				r = outcome.Recode(r, outcome.Leaving{Code: c.from, Display: display}, c.to, "a")
+				e.Set("resource", r)
+			}
+		}
+		_, letter := spoken(t, bundle.JSON())
+		document, err := outcome.Document(bundle.JSON())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range append(c.want, "Video call") {
+			if !strings.Contains(letter, w) {
+				t.Errorf("%s: %q is missing:\n%s", name, w, letter)
+			}
+		}
+		for _, w := range c.without {
+			if strings.Contains(letter+string(document.JSON()), w) {
+				t.Errorf("%s: %q is told", name, w)
+			}
 		}
 	}
 }
