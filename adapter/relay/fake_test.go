@@ -126,6 +126,11 @@ func (m *memory) Note(id int64, a store.Attempt) error {
 	return nil
 }
 
+func (m *memory) Mark(id int64, marks []string) error {
+	m.rows[id-1].Marks = append(m.rows[id-1].Marks, marks...)
+	return nil
+}
+
 func (m *memory) Counts() (map[store.DeliveryState]int64, error) {
 	out := map[store.DeliveryState]int64{}
 	for _, d := range m.rows {

@@ -279,8 +279,8 @@ type Delivery struct {
 	Settled    time.Time // when it reached delivered, proven, dead, withheld or closed
 	Reason     string    // of the last failure; public
 	Payload    []byte
-	// Marks are words by which it is found later, see DeliveryFilter.Mark. Owe
-	// and Settle write them; they are not read back.
+	// Marks are words by which it is found later, see DeliveryFilter.Mark. Owe,
+	// Settle, Advance and Mark write them; they are not read back.
 	Marks []string
 }
 
@@ -346,6 +346,9 @@ type DeliveryWriter interface {
 	Advance(d Delivery, a Attempt) error
 	// Note adds to the record of attempts and changes nothing else.
 	Note(id int64, a Attempt) error
+	// Mark adds marks to a delivery that was owed without them, and changes
+	// nothing else.
+	Mark(id int64, marks []string) error
 	// Extend moves the end of a lease that is still the current one; else it
 	// is fault.Conflict, and whoever holds it must stop.
 	Extend(id, fence int64, until time.Time) error

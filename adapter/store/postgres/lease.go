@@ -305,6 +305,18 @@ func (w deliveryWriter) Note(id int64, a store.Attempt) error {
 	return nil
 }
 
+// Mark adds marks.
+func (w deliveryWriter) Mark(id int64, marks []string) error {
+	if err := w.t.writing(); err != nil {
+		return err
+	}
+	if _, err := w.row(id); err != nil {
+		return err
+	}
+	w.mark(id, marks)
+	return nil
+}
+
 // Extend moves the end of the current lease.
 func (w deliveryWriter) Extend(id, fence int64, until time.Time) error {
 	if err := w.t.writing(); err != nil {

@@ -275,6 +275,17 @@ func (w deliveryWriter) Note(id int64, a store.Attempt) error {
 		optional(a.State).int(int64(a.Status)).optional(a.Reason).blob(a.Evidence).optional(a.Channel).exec())
 }
 
+// Mark adds marks.
+func (w deliveryWriter) Mark(id int64, marks []string) error {
+	if _, err := w.Get(id); err != nil {
+		return err
+	}
+	if err := w.t.writing(); err != nil {
+		return err
+	}
+	return w.mark(id, marks)
+}
+
 // Extend moves the end of the current lease.
 func (w deliveryWriter) Extend(id, fence int64, until time.Time) error {
 	if err := w.t.writing(); err != nil {

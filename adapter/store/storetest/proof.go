@@ -132,6 +132,8 @@ func testMarks(t *testing.T, open Open) {
 	d := lease(t, s, days(1), days(2), 1)[0]
 	d.Marks = []string{"ref 7", "all"}
 	want(t, "marked by settling", settle(s, d, store.Proven, store.Attempt{}), nil)
+	decide(t, s, func(tx store.Tx) error { return tx.Deliveries().Mark(3, []string{"late", "all"}) })
+	wantKind(t, s.Decide(ctx(), func(tx store.Tx) error { return tx.Deliveries().Mark(99, []string{"late"}) }), fault.NotFound)
 	list := func(f store.DeliveryFilter) (out string) {
 		view(t, s, func(r store.Reader) error {
 			ds, err := r.Deliveries().List(f)
@@ -145,6 +147,7 @@ func testMarks(t *testing.T, open Open) {
 		want string
 	}{
 		"mark":            {store.DeliveryFilter{Mark: "code 1"}, "fdb"},
+		"marked later":    {store.DeliveryFilter{Mark: "late"}, "c"},
 		"settled mark":    {store.DeliveryFilter{Mark: "ref 7"}, "a"},
 		"unknown":         {store.DeliveryFilter{Mark: "code"}, ""},
 		"limit":           {store.DeliveryFilter{Mark: "all", Limit: 2}, "fe"},
