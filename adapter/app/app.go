@@ -276,6 +276,7 @@ func (a *App) Start() {
 		a.keepRetention(ctx)
 	}()
 	a.running.Go(func() { a.keepIndex(ctx) })
+	a.running.Go(func() { a.keepMarks(ctx) })
 	a.running.Go(func() { a.escalate(ctx) })
 	a.running.Go(func() { a.report(ctx) })
 	if a.mllp != nil {

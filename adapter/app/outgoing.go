@@ -228,7 +228,7 @@ func (a *App) acknowledge(ctx context.Context, channel, id, said string, evidenc
 // recalls takes back what turned out wrong; nothing is replaced by a code that
 // is not on the list as it is approved when it is done.
 func (a *App) recalls() *recall.Service {
-	return &recall.Service{Store: a.store, Owed: a.relay.Notify, List: func() (*outcome.List, error) { return loadOutcomes(a.cfg.Workflow) }}
+	return &recall.Service{Store: a.store, Owed: a.relay.Notify, Unsaid: a.outgoing.gate.Unsaid, List: func() (*outcome.List, error) { return loadOutcomes(a.cfg.Workflow) }}
 }
 
 // worded are the words for people of what mail carries: a daily report or an alert.

@@ -5,7 +5,8 @@ package outbound
 // carry the key, so that they are found at once and by nobody else.
 const (
 	LeftWhole   = "whole" // as it is stored
-	LeftAll     = "all"   // with its words, and not every entry
+	LeftTold    = "told"  // with its words, and not every entry, nor every code of a contact
+	LeftAll     = "all"   // the same, with every code of a contact; earlier versions wrote it
 	LeftSummary = "summary"
 	LeftCodes   = "codes-only"
 )
@@ -15,3 +16,7 @@ func LeftMark(key, word string) string { return "left " + key + " " + word }
 
 // LeftEntryMark says that an entry left, by the value of its identifier.
 func LeftEntryMark(key, identifier string) string { return "left " + key + " entry " + identifier }
+
+// LeftContactMark says that a letter left which says by a code how a contact was
+// held. Such a code stands in no entry of its own.
+func LeftContactMark(key, code string) string { return "left " + key + " contact " + code }

@@ -1,29 +1,6 @@
 package outbound
 
-import (
-	"slices"
-	"strings"
-
-	"github.com/linkloop/linkloop/adapter/element"
-	"github.com/linkloop/linkloop/adapter/nhs"
-)
-
-// Marks are what a transaction is found by later: each SNOMED CT code in it.
-func Marks(payload []byte) []string {
-	bundle, err := element.Parse(payload, element.Limits{})
-	if err != nil {
-		return nil
-	}
-	var out []string
-	for _, c := range bundle.All("entry.resource.code.coding") {
-		if code := c.Str("code"); c.Str("system") == nhs.SystemSNOMED && code != "" {
-			if m := CodeMark(code); !slices.Contains(out, m) {
-				out = append(out, m)
-			}
-		}
-	}
-	return out
-}
+import "strings"
 
 // CodeMark, ListMark and MappingMark are the words under which deliveries are
 // found by what they carry and by what they were made with.

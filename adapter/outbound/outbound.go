@@ -78,7 +78,7 @@ type Plan struct {
 	Payload []byte    // what is sent of it
 	Marks   []string  // that say what is sent of it, see LeftMark; kept when it may have arrived
 	Until   time.Time // of Retry
-	Reason  string    // of everything but Sent; public
+	Reason  string    // public; of Sent: what of it is left out, where somebody must know
 }
 
 // NotSent begins the reason of what is Dead although no channel was asked.

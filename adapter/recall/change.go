@@ -1,6 +1,7 @@
 package recall
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"net/url"
@@ -19,10 +20,13 @@ import (
 
 // changed is what becomes of one outcome.
 type changed struct {
-	entries    int    // that are wrong
-	correction []byte // transaction that puts a record right which has them
-	instead    []byte // transaction to send in place of it; nil when nothing is left of it
-	note       note
+	entries int              // that are wrong, those of letters included
+	put     []*element.Value // that put a record right which has them
+	rest    []*element.Value // to send in place of it; none when nothing is left of it
+	same    []*element.Value // of rest, what nothing is wrong with
+	note    note
+	why     string // nothing takes the place of what is wrong, or its letter stays out
+	seen    int64  // delivery by which an earlier recall saw to what is wrong, if one did
 }
 
 // note is what a practice is told of one outcome.
@@ -31,113 +35,256 @@ type note struct {
 	lines  []string
 }
 
+// changing is one outcome while it is changed.
+type changing struct {
+	delivery store.Delivery
+	bundle   *element.Value
+	order    Order
+	at       time.Time
+	gone     gone
+	sent     bool      // it may have arrived
+	earlier  []earlier // corrections before this one
+	folded   []earlier // those of them that this recall found; what left of them is corrected with it
+	unsaid   func(*element.Value) string
+	// toldElsewhere says that this recall tells the letter anew with the outcome of
+	// this correction, which never left.
+	toldElsewhere bool
+
+	replace Code // that takes the place of what is wrong in it
+	wrongs  []Code
+	changed
+}
+
 // change makes the correction of an outcome. An entry that is wrong becomes
 // entered-in-error, found by the identifier it was made with, and what is right
 // stands beside it under an identifier of its own; so the correction too can be
 // sent again without doubling anything. The letter is treated alike. A short
 // letter more says what was done. Nothing is taken back that did not leave, and
-// no more is told than had left; earlier are the corrections before this one.
+// no more is told than had left.
 //
 // https://hl7.org/fhir/R4/http.html#cond-update, ?cs#status entered-in-error
-func change(d store.Delivery, bundle *element.Value, o Order, at time.Time, g gone, earlier []earlier) changed {
-	var c changed
-	var put, rest []*element.Value
-	var wrongs []Code
-	for _, e := range bundle.List("entry") {
+func (c *changing) change() {
+	c.replaceable()
+	var rest []*element.Value
+	for _, e := range c.bundle.List("entry") {
 		r := e.Get("resource")
 		if n := numberOf(r); n != "" {
 			c.note.number = n
 		}
-		code, wrong := wrongCode(r, o.Query.Code)
+		code, wrong := wrongCode(r, c.order.Query.Code)
 		if !wrong {
 			rest = append(rest, e)
 			continue
 		}
-		if !slices.Contains(wrongs, code) {
-			wrongs = append(wrongs, code)
-		}
-		if !g.has(e) && !g.told(bundle, code.Code) {
+		if c.settled(e) {
 			continue
 		}
-		c.entries++
-		line := code.Display + ", " + day(r)
-		if g.has(e) {
-			put = append(put, takenBack(g.without(e)))
+		c.wrong(code)
+		if !c.gone.has(e) && !c.gone.told(c.bundle, code.Code) {
+			continue
 		}
-		if o.Replace.Code != "" {
-			right := replaced(r, o)
-			same := e.Clone()
-			same.Set("resource", withIdentifier(right, r.TextAt("identifier.value")))
-			rest = append(rest, same)
-			line += "; it reads now: " + o.Replace.Display
-			if g.has(e) {
-				put = append(put, created(g.without(same).Get("resource"), o.ID))
+		if right := c.entry(e, code, c.gone); right != nil {
+			rest = append(rest, right)
+		}
+	}
+	for _, f := range c.folded {
+		for _, e := range f.live() {
+			if code, wrong := wrongCode(e.Get("resource"), c.order.Query.Code); wrong && !c.settled(e) {
+				c.wrong(code)
+				if f.sent && f.gone.has(e) {
+					c.entry(e, code, f.gone)
+				}
 			}
 		}
-		c.note.lines = append(c.note.lines, line)
 	}
+	c.contacts()
 	if c.entries == 0 {
-		return c
+		return
 	}
-	rest, put = retold(rest, put, wrongs, o, g, earlier)
-	if g.letters() {
-		put = append(put, letterOf(bundle, d, o, at, c.note))
+	c.retold(rest)
+	if c.gone.letters() {
+		c.put = append(c.put, letterOf(c.bundle, c.delivery, c.order, c.at, c.note))
 	}
-	c.correction = transaction(bundle, put)
-	if len(rest) > 0 {
-		c.instead = transaction(bundle, rest)
-	}
-	return c
 }
 
-// retold are the entries that are left with letters that do not tell of the wrong
-// codes any more, and what puts a record right with what does the same there: the
+// replaceable settles what takes the place of what is wrong: nothing, where the
+// practice or the list of codes would not let out a correction that says it. What
+// takes the place of an outcome that never left is decided on when it is sent.
+func (c *changing) replaceable() {
+	if c.replace = c.order.Replace; c.replace.Code == "" {
+		return
+	}
+	look := func(r *element.Value) { c.why = cmp.Or(c.why, c.unsaid(r)) }
+	all := c.bundle.All("entry.resource")
+	for _, f := range c.folded {
+		all = append(all, f.bundle.All("entry.resource")...)
+	}
+	for _, r := range all {
+		if _, wrong := wrongCode(r, c.order.Query.Code); wrong {
+			look(replaced(r, c.order))
+		}
+		for _, k := range outcome.Contacts(r) {
+			if k.Code == c.order.Query.Code {
+				look(element.NewObject(element.S("resourceType", "Encounter"), element.F("type", spoken(c.replace))))
+			}
+		}
+	}
+	if c.why != "" && c.sent {
+		c.replace = Code{}
+	}
+}
+
+func (c *changing) wrong(code Code) {
+	if !slices.Contains(c.wrongs, code) {
+		c.wrongs = append(c.wrongs, code)
+	}
+}
+
+// settled reports whether earlier recalls left nothing to do about an entry: they
+// put something in its place, which is found by itself, or took it back, and
+// nothing is to take its place now.
+func (c *changing) settled(e *element.Value) bool {
+	by := takenBackBy(c.earlier, e)
+	if by != 0 && c.order.Replace.Code != "" {
+		by = 0
+		base := e.TextAt("resource.identifier.value") + "."
+		for _, b := range c.earlier {
+			for _, l := range b.live() {
+				if b.active() && strings.HasPrefix(l.TextAt("resource.identifier.value"), base) && b.gone.has(l) && takenBackBy(c.earlier, l) == 0 {
+					by = b.delivery.ID
+				}
+			}
+		}
+	}
+	c.seen = cmp.Or(c.seen, by)
+	return by != 0
+}
+
+// never reports whether an earlier correction never left, and does not any more,
+// because this recall found it too.
+func (c *changing) never(b earlier) bool {
+	return !b.sent && slices.ContainsFunc(c.folded, func(f earlier) bool { return f.delivery.ID == b.delivery.ID })
+}
+
+// entry corrects one entry, of which g says what left, and returns what is to be
+// sent in place of it, if anything.
+func (c *changing) entry(e *element.Value, code Code, g gone) (right *element.Value) {
+	r := e.Get("resource")
+	c.entries++
+	line := code.Display + ", " + day(r)
+	if g.has(e) {
+		c.put = append(c.put, takenBack(g.without(e)))
+	}
+	if c.replace.Code != "" {
+		right = e.Clone()
+		right.Set("resource", withIdentifier(replaced(r, c.order), r.TextAt("identifier.value")))
+		if g.has(e) {
+			c.put = append(c.put, created(g.without(right).Get("resource"), c.order.ID))
+		}
+	}
+	c.note.lines = append(c.note.lines, line+c.reads())
+	return right
+}
+
+// reads says what stands in place of what is wrong.
+func (c *changing) reads() string {
+	switch {
+	case c.replace.Code != "" && !c.sent:
+		return "; it is to read: " + c.replace.Display
+	case c.replace.Code != "":
+		return "; it reads now: " + c.replace.Display
+	case c.order.Replace.Code != "":
+		return "; nothing takes its place (" + c.why + ")"
+	}
+	return ""
+}
+
+// contacts finds the codes by which the letter, as it stands now, says how
+// contacts were held.
+func (c *changing) contacts() {
+	for _, e := range c.bundle.List("entry") {
+		if !letter(e) || !c.gone.has(e) {
+			continue
+		}
+		r, by := e.Get("resource"), c.gone
+		for _, b := range c.earlier {
+			if told := b.letterOf(e); told != nil {
+				r, by = told.Get("resource"), b.gone
+			}
+		}
+		for _, k := range outcome.Contacts(r) {
+			if c.order.Query.Code != "" && k.Code != c.order.Query.Code || !by.contact(k.Code) {
+				continue
+			}
+			c.wrong(Code{k.Code, k.Display})
+			c.entries++
+			line := k.Display + ", contact of " + k.Day
+			if c.gone.letters() {
+				line += c.reads()
+			}
+			c.note.lines = append(c.note.lines, line)
+		}
+	}
+}
+
+// retold makes of what is left of an outcome what does not tell of the wrong codes
+// any more, and puts a record right with what does the same there: the
 // letter that tells of them is taken back and not said again, because some readers
 // are shown whatever comes, and the one that does not stands
 // beside it. A letter out of which they cannot be taken is only taken back, and so
 // is one of which nobody knows whether it left. Where an earlier correction told
 // the letter anew, that one is taken back too, and told again from.
-func retold(rest, put []*element.Value, wrongs []Code, o Order, g gone, before []earlier) (kept, right []*element.Value) {
+func (c *changing) retold(rest []*element.Value) {
 	for _, e := range rest {
-		if e.TextAt("resource.resourceType") != "DocumentReference" || e.TextAt("resource.status") == inError || !g.has(e) {
-			kept = append(kept, e)
+		if letter(e) && c.toldElsewhere {
 			continue
 		}
-		was, there := g.redrawn(e.Get("resource")), []*element.Value{e}
-		for _, b := range before {
+		if !letter(e) || !c.gone.has(e) {
+			c.rest, c.same = append(c.rest, e), append(c.same, e)
+			continue
+		}
+		was, there := c.gone.redrawn(e.Get("resource")), []*element.Value{e}
+		for _, b := range c.earlier {
 			if told := b.letterOf(e); told != nil {
-				if was = told.Get("resource"); b.gone.has(told) {
+				if was = told.Get("resource"); b.gone.has(told) && !c.never(b) {
 					there = append(there, told)
 				}
 			}
 		}
 		r := was
-		for _, w := range wrongs {
+		for _, w := range c.wrongs {
 			if r != nil {
-				r = outcome.Recode(r, outcome.Leaving{Code: w.Code, Display: w.Display}, outcome.Code{Code: o.Replace.Code, Display: o.Replace.Display}, o.ID)
+				r = outcome.Recode(r, outcome.Leaving{Code: w.Code, Display: w.Display}, outcome.Code{Code: c.replace.Code, Display: c.replace.Display}, c.order.ID)
 			}
 		}
 		if r == was && r != nil {
-			kept = append(kept, e)
+			c.rest, c.same = append(c.rest, e), append(c.same, e)
 			continue
 		}
 		for _, t := range there {
-			back := takenBack(g.without(t))
+			back := takenBack(c.gone.without(t))
 			back.Get("resource").Set("content", text("Letter entered in error",
 				"ENTERED IN ERROR\n\nThe letter that stood here told of a code that was wrong. What is right is in the letters that came with this one.\n"))
-			put = append(put, back)
+			c.put = append(c.put, back)
 		}
 		if r == nil {
 			continue
 		}
-		if g.letters() {
-			put = append(put, created(r, o.ID))
+		if c.gone.letters() {
+			c.put = append(c.put, created(r, c.order.ID))
+			if why := c.unsaid(r); why != "" && c.sent {
+				c.why = cmp.Or(c.why, "its letter stays out: "+why)
+			}
 		}
 		e = e.Clone()
 		e.Set("resource", r)
-		kept = append(kept, e)
+		c.rest = append(c.rest, e)
 	}
-	return kept, put
+}
+
+// letter reports whether an entry is a letter that stands.
+func letter(e *element.Value) bool {
+	return e.TextAt("resource.resourceType") == "DocumentReference" && e.TextAt("resource.status") != inError
 }
 
 // wrongCode is the code of an entry that is to be corrected. Without a code in
@@ -146,8 +293,8 @@ func wrongCode(r *element.Value, code string) (Code, bool) {
 	if r.Str("status") == inError {
 		return Code{}, false // an earlier recall saw to it
 	}
-	for _, c := range r.All("code.coding") {
-		if c.Str("system") == nhs.SystemSNOMED && (code == "" || c.Str("code") == code) {
+	for _, c := range outcome.Codings(r) {
+		if code == "" || c.Str("code") == code {
 			return Code{c.Str("code"), c.Str("display")}, true
 		}
 	}
@@ -157,15 +304,35 @@ func wrongCode(r *element.Value, code string) (Code, bool) {
 // inError is the status of what is taken back.
 const inError = "entered-in-error"
 
-// marks are the codes by which a correction is found: those it says are right.
-func marks(payload []byte) []string {
+// marks are what a correction, or what takes the place of an outcome, is found by:
+// the codes that it says are right. Of a correction those by which its letter says
+// how contacts were held are left out where the outcome, of, has them itself: that
+// is found by them, and its letters with it.
+func marks(payload []byte, of *element.Value) (out []string) {
 	bundle, err := element.Parse(payload, element.Limits{})
 	if err != nil {
 		return nil
 	}
-	return outbound.Marks(transaction(bundle, slices.DeleteFunc(bundle.List("entry"), func(e *element.Value) bool {
-		return e.TextAt("resource.status") == inError
-	})))
+	var has []string
+	for _, r := range of.All("entry.resource") {
+		for _, c := range outcome.Contacts(r) {
+			has = append(has, c.Code)
+		}
+	}
+	for _, r := range bundle.All("entry.resource") {
+		if r.Str("status") == inError {
+			continue
+		}
+		for _, c := range outcome.Codings(r) {
+			out = append(out, outbound.CodeMark(c.Str("code")))
+		}
+		for _, c := range outcome.Contacts(r) {
+			if !slices.Contains(has, c.Code) {
+				out = append(out, outbound.CodeMark(c.Code))
+			}
+		}
+	}
+	return out
 }
 
 // takenBack is the conditional update that makes an entry entered-in-error.
@@ -183,15 +350,20 @@ func takenBack(entry *element.Value) *element.Value {
 // replaced is an entry with the right code in place of the wrong one.
 func replaced(r *element.Value, o Order) *element.Value {
 	right := r.Clone()
-	code := right.Get("code")
-	for _, c := range code.List("coding") {
-		if c.Str("system") == nhs.SystemSNOMED && c.Str("code") == o.Query.Code {
+	for _, c := range outcome.Codings(right) {
+		if c.Str("code") == o.Query.Code {
 			c.SetString("code", o.Replace.Code)
 			c.SetString("display", o.Replace.Display)
 		}
 	}
-	code.SetString("text", o.Replace.Display)
+	right.Get("code").SetString("text", o.Replace.Display)
 	return right
+}
+
+// spoken is a code as a concept.
+func spoken(c Code) *element.Value {
+	return element.NewObject(element.F("coding", element.NewArray(element.NewObject(
+		element.S("system", nhs.SystemSNOMED), element.S("code", c.Code), element.S("display", c.Display)))))
 }
 
 func withIdentifier(r *element.Value, value string) *element.Value {
@@ -223,7 +395,7 @@ func letterOf(bundle *element.Value, d store.Delivery, o Order, at time.Time, n 
 	first := bundle.List("entry")[0].Get("resource")
 	r := element.NewObject(element.S("resourceType", "DocumentReference"),
 		element.F("identifier", element.NewArray(element.NewObject(
-			element.S("system", first.TextAt("identifier.system")), element.S("value", d.Task+".correction")))),
+			element.S("system", first.TextAt("identifier.system")), element.S("value", d.Task+".correction"+generation(d.Key))))),
 		element.S("status", "current"), element.S("docStatus", "final"),
 		element.F("type", element.NewObject(element.S("text", "Social prescribing: correction of an outcome"))))
 	if subject := first.Get("subject"); subject != nil {
@@ -232,6 +404,15 @@ func letterOf(bundle *element.Value, d store.Delivery, o Order, at time.Time, n 
 	r.SetString("date", at.UTC().Format(element.InstantLayout))
 	r.Set("content", text("Correction of a social prescribing outcome", b.String()))
 	return created(r, o.ID)
+}
+
+// generation tells the corrections of a correction from those of its outcome.
+func generation(key string) string {
+	_, recalls, _ := strings.Cut(key, outbound.CorrectionKey("", ""))
+	if recalls == "" {
+		return ""
+	}
+	return "." + strings.NewReplacer(outbound.CorrectionKey("", ""), ".", outbound.InsteadKey("", ""), ".").Replace(recalls)
 }
 
 // text is the content of a DocumentReference that is plain text.
@@ -265,13 +446,10 @@ func numberOf(r *element.Value) string {
 	return value
 }
 
+// day is the day of an entry as a reader in the practice sees it.
 func day(r *element.Value) string {
-	for _, name := range []string{"performedDateTime", "effectiveDateTime", "date"} {
-		if s := r.Str(name); len(s) >= 10 {
-			if t, err := time.Parse("2006-01-02", s[:10]); err == nil {
-				return t.Format("02-Jan-2006")
-			}
-		}
+	if d := outcome.Day(r); d != "" {
+		return d
 	}
 	return "without a date"
 }

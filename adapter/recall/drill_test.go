@@ -80,7 +80,7 @@ func TestDrill(t *testing.T) {
 				}
 				d := store.Delivery{Key: fmt.Sprintf("Task/t%d/outcome", i), Lane: fmt.Sprintf("A8100%d", i%practices), Channel: "fhirapi",
 					Task: fmt.Sprint("t", i), Patient: "p", Payload: entered(fmt.Sprint("t", i), code, display)}
-				d.Marks = append(outbound.Marks(d.Payload), outbound.ListMark("list-1"))
+				d.Marks = append(marks(d.Payload), outbound.ListMark("list-1"))
 				id, _, err := tx.Deliveries().Owe(d)
 				if err != nil {
 					return err

@@ -144,7 +144,7 @@ func TestHazardDisclosureByRecall(t *testing.T) {
 		// Another recall finds what stands in its place, and leaves it itself alone.
 		order.ID, order.Query.Code, order.Replace = "b", wrong, recall.Code{}
 		later, err := service.Run(t.Context(), order)
-		if want := map[string]string{recall.Recall: recall.Nothing, recall.Correct: recall.Correct}[c.action]; err != nil || later.Actions[want] != 1 {
+		if want := map[string]string{recall.Recall: recall.Nothing, recall.Correct: recall.Known}[c.action]; err != nil || later.Actions[want] != 1 {
 			t.Errorf("%s: another recall: %+v, %v, want %s", name, later.Actions, err, want)
 		}
 	}

@@ -14,10 +14,11 @@ import (
 // of them carried may be in the record, and is told again as the least of them
 // told it.
 type gone struct {
-	known   bool     // false: it was sent before this was written down
-	words   []string // outbound.LeftWhole and so on
-	entries []string // identifiers, where it never left whole
-	codes   []string // of those
+	known    bool     // false: it was sent before this was written down
+	words    []string // outbound.LeftWhole and so on
+	entries  []string // identifiers, where it never left whole
+	codes    []string // of those
+	contacts []string // codes of contacts in letters that left
 }
 
 // everything left, or may.
@@ -33,7 +34,7 @@ func goneOf(r store.DeliveryReader, d store.Delivery, bundle *element.Value) (g 
 		found, err = r.List(store.DeliveryFilter{Mark: mark, Limit: 1})
 		return len(found) > 0
 	}
-	for _, word := range []string{outbound.LeftWhole, outbound.LeftAll, outbound.LeftSummary, outbound.LeftCodes} {
+	for _, word := range []string{outbound.LeftWhole, outbound.LeftTold, outbound.LeftAll, outbound.LeftSummary, outbound.LeftCodes} {
 		if marked(outbound.LeftMark(d.Key, word)) {
 			g.known, g.words = true, append(g.words, word)
 		}
@@ -50,6 +51,11 @@ func goneOf(r store.DeliveryReader, d store.Delivery, bundle *element.Value) (g 
 		for _, c := range e.All("resource.code.coding") {
 			g.codes = append(g.codes, c.Str("code"))
 		}
+		for _, c := range outcome.Contacts(e.Get("resource")) {
+			if !slices.Contains(g.contacts, c.Code) && marked(outbound.LeftContactMark(d.Key, c.Code)) {
+				g.contacts = append(g.contacts, c.Code)
+			}
+		}
 	}
 	return g, err
 }
@@ -57,6 +63,12 @@ func goneOf(r store.DeliveryReader, d store.Delivery, bundle *element.Value) (g 
 // has reports whether an entry may be in the record.
 func (g gone) has(e *element.Value) bool {
 	return !g.known || slices.Contains(g.words, outbound.LeftWhole) || slices.Contains(g.entries, e.TextAt("resource.identifier.value"))
+}
+
+// contact reports whether a letter may be in the record that says by a code how a
+// contact was held.
+func (g gone) contact(code string) bool {
+	return !g.known || slices.Contains(g.words, outbound.LeftWhole) || slices.Contains(g.words, outbound.LeftAll) || slices.Contains(g.contacts, code)
 }
 
 // told reports whether a letter that may be in the record tells of a code. One that
@@ -109,13 +121,31 @@ func (g gone) redrawn(r *element.Value) *element.Value {
 		return r
 	}
 	whole := slices.Contains(g.words, outbound.LeftWhole)
-	return outcome.Redraw(r, g.summary(), func(code string) bool { return whole || slices.Contains(g.codes, code) })
+	contacts := !slices.Contains(g.words, outbound.LeftTold) // nobody left any of them out
+	isContact := func(code string) bool {
+		return slices.ContainsFunc(outcome.Contacts(r), func(c outcome.ContactCode) bool { return c.Code == code })
+	}
+	return outcome.Redraw(r, g.summary(), func(code string) bool {
+		return whole || slices.Contains(g.codes, code) || slices.Contains(g.contacts, code) || contacts && isContact(code)
+	})
 }
 
 // earlier is a correction before this one.
 type earlier struct {
-	bundle *element.Value
-	gone   gone
+	delivery store.Delivery
+	bundle   *element.Value
+	gone     gone
+	sent     bool // it may have arrived
+}
+
+// live are its entries that say something and take nothing back, without letters.
+func (b earlier) live() (out []*element.Value) {
+	for _, e := range b.bundle.List("entry") {
+		if r := e.Get("resource"); r.Str("status") != inError && r.ResourceType() != "DocumentReference" {
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 // letterOf is the letter that it tells in place of one, or nil.
@@ -128,4 +158,22 @@ func (b earlier) letterOf(letter *element.Value) *element.Value {
 		}
 	}
 	return nil
+}
+
+// active reports whether it does what it says, or waits to: in front of a human it
+// still may. What a later one took the place of does so by that.
+func (b earlier) active() bool { return b.delivery.State != store.Closed }
+
+// takenBackBy is the delivery of the first of these corrections that takes an entry
+// back, 0 for none.
+func takenBackBy(corrections []earlier, entry *element.Value) int64 {
+	id := entry.TextAt("resource.identifier.value")
+	for _, b := range corrections {
+		if b.active() && slices.ContainsFunc(b.bundle.List("entry"), func(e *element.Value) bool {
+			return e.TextAt("resource.status") == inError && e.TextAt("resource.identifier.value") == id
+		}) {
+			return b.delivery.ID
+		}
+	}
+	return 0
 }

@@ -33,7 +33,8 @@ func opened(t *testing.T) (store.Store, *outcome.List) {
 			{"type":{"text":"Note"},"valueString":"We spoke of the referral to physical activity program"}`), list
 }
 
-// openedWith is a store with one outcome of a Task with these outputs.
+// openedWith is a store with one outcome of a Task with these outputs, of which
+// encounter may be one.
 func openedWith(t *testing.T, outputs string) store.Store {
 	t.Helper()
 	cfg := sqlite.DefaultConfig()
@@ -58,6 +59,7 @@ func openedWith(t *testing.T, outputs string) store.Store {
 		Task:    parse(`{"resourceType":"Task","id":"t1","status":"completed","output":[` + outputs + `]}`),
 		Request: parse(`{"resourceType":"ServiceRequest","id":"r1"}`),
 		Patient: parse(`{"resourceType":"Patient","id":"p1","identifier":[{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000379"}]}`),
+		Outputs: map[string]*element.Value{"Encounter/e1": parse(encounter)},
 		Now:     time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC), FirstInEpisode: func(string) (bool, error) { return true, nil },
 	})
 	if err != nil {
@@ -65,12 +67,23 @@ func openedWith(t *testing.T, outputs string) store.Store {
 	}
 	if err := s.Decide(t.Context(), func(tx store.Tx) error {
 		_, _, err := tx.Deliveries().Owe(store.Delivery{Key: owed.Key, Lane: "A81001", Channel: "fhirapi", Task: "t1", Patient: "p1",
-			Payload: owed.Bundle, Marks: outbound.Marks(owed.Bundle)})
+			Payload: owed.Bundle, Marks: marks(owed.Bundle)})
 		return err
 	}); err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+const encounter = `{"resourceType":"Encounter","id":"e1","status":"finished","class":{"code":"VR"},"subject":{"reference":"Patient/p1"},
+	"period":{"start":"2026-02-28T10:00:00Z"},"type":[{"coding":[{"system":"http://snomed.info/sct","code":"185317003"}]}]}`
+
+// marks are the marks of a payload by its codes.
+func marks(payload []byte) (out []string) {
+	for _, c := range outcome.Codes(payload) {
+		out = append(out, outbound.CodeMark(c.Code))
+	}
+	return out
 }
 
 // TestHazardWrongCodeReplace: nothing takes the place of a wrong code but a code

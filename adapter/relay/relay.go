@@ -299,6 +299,11 @@ func (r *Relay) deliver(ctx context.Context, d store.Delivery) {
 	d.Channel, d.Payload = plan.Channel, plan.Payload
 	res := r.attempt(ctx, d)
 	d.Payload = was
+	if res.Reason == "" {
+		res.Reason = plan.Reason
+	} else if plan.Reason != "" {
+		res.Reason += "; " + plan.Reason
+	}
 	if res.State != outbound.Elsewhere && !(res.State == outbound.Retry && res.Unsent) {
 		d.Marks = append(d.Marks, plan.Marks...) // it may have arrived: a recall takes back what left
 	}

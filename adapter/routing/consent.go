@@ -15,7 +15,7 @@ import (
 var shares = map[string]Share{"nothing": Nothing, "codes-only": CodesOnly, "summary": Summary, "all": All}
 
 // lefts are how much left by a share, see outbound.LeftMark.
-var lefts = map[Share]string{CodesOnly: outbound.LeftCodes, Summary: outbound.LeftSummary, All: outbound.LeftAll}
+var lefts = map[Share]string{CodesOnly: outbound.LeftCodes, Summary: outbound.LeftSummary, All: outbound.LeftTold}
 
 // ParseShare reads a code of referral.SystemSharing.
 func ParseShare(code string) (Share, bool) {

@@ -13,6 +13,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/outbound"
+	"github.com/linkloop/linkloop/adapter/outcome"
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
@@ -161,36 +162,76 @@ func (g *Gate) Leaves(r store.Reader, d store.Delivery) (outbound.Plan, error) {
 
 // correction is what leaves of a correction. What is taken back always does; what
 // is said in its place only by the list as it is now, and of groups of codes that
-// the practice takes.
+// the practice takes. Where a code is not said, a letter that holds no document
+// stays out too, because it tells what stands in place of what.
 func (t *Table) correction(d store.Delivery, bundle *element.Value) outbound.Plan {
 	plan := outbound.Plan{Do: outbound.Sent, Channel: d.Channel, Payload: d.Payload}
 	off := t.Of(d.Lane).GroupsOff
-	why := t.refusal(bundle)
-	if bundle == nil || why == "" && len(off) == 0 {
+	if bundle == nil || t.refusal(bundle) == "" && len(off) == 0 {
 		plan.Marks = left(d.Key, bundle, All, true)
 		return plan
 	}
-	var kept []*element.Value
-	back, all := false, true
+	var kept, letters []*element.Value
+	back, claims, why := false, true, "" // claims: what the letters without a document say is so
 	for _, e := range bundle.List("entry") {
-		inError := e.TextAt("resource.status") == "entered-in-error"
-		if alone := element.NewObject(element.S("resourceType", "Bundle"), element.F("entry", element.NewArray(e))); !inError &&
-			(t.off(e.Get("resource"), off) || t.refusal(alone) != "") {
-			all = false
+		r := e.Get("resource")
+		if r.Str("status") == "entered-in-error" {
+			kept, back = append(kept, e), true
 			continue
 		}
-		kept, back = append(kept, e), back || inError
+		if r.ResourceType() == "DocumentReference" {
+			told := t.redrawn(r, off, false)
+			if told == r {
+				letters = append(letters, e)
+				continue
+			}
+			if told != nil && !element.Equal(told, r) {
+				claims, why = false, cmp.Or(why, "the practice does not take every code of the letter")
+				e = e.Clone()
+				e.Set("resource", told)
+			}
+			if r = told; r == nil {
+				why = cmp.Or(why, "a letter cannot be read")
+				continue
+			}
+		}
+		if not := t.unsaid(r, off); not != "" {
+			claims, why = claims && r.ResourceType() == "DocumentReference", cmp.Or(why, not)
+			continue
+		}
+		kept = append(kept, e)
 	}
 	switch {
-	case why == "" && all:
+	case why == "":
 		plan.Marks = left(d.Key, bundle, All, true)
 		return plan
 	case !back:
-		return outbound.Plan{Do: outbound.Dead, Reason: outbound.NotSent + cmp.Or(why, "nothing is left of it that the practice takes")}
+		return outbound.Plan{Do: outbound.Dead, Reason: outbound.NotSent + why}
+	}
+	if claims {
+		kept = append(kept, letters...)
 	}
 	bundle.Set("entry", element.NewArray(kept...))
-	plan.Payload, plan.Marks = bundle.JSON(), left(d.Key, bundle, All, false)
+	plan.Payload, plan.Marks, plan.Reason = bundle.JSON(), left(d.Key, bundle, All, false), "sent without what stands in place of what is taken back: "+why
 	return plan
+}
+
+// Unsaid says why a correction may not say a resource to a practice, as the codes
+// are now and as the practice takes them; "" when it may.
+func (g *Gate) Unsaid(practice string, r *element.Value) string {
+	t := g.table.Load()
+	return t.unsaid(r, t.Of(practice).GroupsOff)
+}
+
+// unsaid is Unsaid where groups of codes are off.
+func (t *Table) unsaid(r *element.Value, off []string) string {
+	for _, c := range outcome.Codings(r) {
+		if group := t.groups[c.Str("code")]; slices.Contains(off, group) {
+			return "the practice does not take codes of the group " + group
+		}
+	}
+	return t.refusal(element.NewObject(element.S("resourceType", "Bundle"),
+		element.F("entry", element.NewArray(element.NewObject(element.F("resource", r))))))
 }
 
 // left are the marks that say what of a delivery leaves.
@@ -202,6 +243,9 @@ func left(key string, bundle *element.Value, share Share, whole bool) []string {
 	for _, e := range bundle.List("entry") {
 		if id := e.TextAt("resource.identifier.value"); id != "" {
 			out = append(out, outbound.LeftEntryMark(key, id))
+		}
+		for _, c := range outcome.Contacts(e.Get("resource")) {
+			out = append(out, outbound.LeftContactMark(key, c.Code))
 		}
 	}
 	return out

@@ -56,8 +56,7 @@ func (t *Table) trim(bundle *element.Value, payload []byte, groupsOff []string, 
 		if r.ResourceType() == "DocumentReference" && share >= Summary {
 			// The document within it says the codes again, and in words more
 			// than a summary tells.
-			r = outcome.Redraw(r, share == Summary, func(code string) bool { return !slices.Contains(groupsOff, t.groups[code]) })
-			if r == nil {
+			if r = t.redrawn(r, groupsOff, share == Summary); r == nil {
 				continue
 			}
 			e = e.Clone()
@@ -79,6 +78,11 @@ func (t *Table) trim(bundle *element.Value, payload []byte, groupsOff []string, 
 	return bundle.JSON(), len(left)
 }
 
+// redrawn is a letter without the codes of groups that are off.
+func (t *Table) redrawn(r *element.Value, off []string, summary bool) *element.Value {
+	return outcome.Redraw(r, summary, func(code string) bool { return !slices.Contains(off, t.groups[code]) })
+}
+
 // refusal says why a Bundle may not leave as the codes are now, "" when it may.
 // What is no Bundle has no codes.
 func (t *Table) refusal(bundle *element.Value) string {
@@ -90,7 +94,7 @@ func (t *Table) refusal(bundle *element.Value) string {
 
 // off reports whether a resource says a code of a group that is off.
 func (t *Table) off(r *element.Value, groups []string) bool {
-	for _, c := range r.All("code.coding") {
+	for _, c := range outcome.Codings(r) {
 		if slices.Contains(groups, t.groups[c.Str("code")]) {
 			return true
 		}

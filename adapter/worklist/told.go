@@ -8,13 +8,17 @@ import (
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/outbound"
+	"github.com/linkloop/linkloop/adapter/outcome"
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
 // marks are what an outcome is found by when something of it turns out wrong:
 // its codes, the list they came from, and the mapping of the referral.
 func (s *Service) marks(tx store.Tx, task string, payload []byte) ([]string, error) {
-	marks := append(outbound.Marks(payload), outbound.ListMark(s.outcomes.Load().Sum))
+	marks := []string{outbound.ListMark(s.outcomes.Load().Sum)}
+	for _, c := range outcome.Codes(payload) {
+		marks = append(marks, outbound.CodeMark(c.Code))
+	}
 	m, err := tx.Inbox().ForTask(task)
 	switch {
 	case err != nil && fault.KindOf(err) == fault.NotFound:
