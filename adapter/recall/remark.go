@@ -5,24 +5,23 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/outbound"
 	"github.com/linkloop/linkloop/adapter/outcome"
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
-// remarkSwitch says down to which delivery all are marked with the codes by which
-// their letters say how contacts were held. Earlier versions did not mark them so.
+// remarkSwitch says down to which delivery all are marked with their codes, those
+// included by which their letters say how contacts were held. Earlier versions
+// left these out, or all.
 const remarkSwitch = "remark/contacts"
 
 // remarkStep is how many deliveries are read at once.
 const remarkStep = 100
 
-// Remark marks the deliveries of earlier versions with the codes by which their
-// letters say how contacts were held, newest first, a few in each decision, and
-// says how many it marked. What is done stays done: it may break off and be called
-// again, and beside itself.
+// Remark marks the deliveries of earlier versions with the codes that they carry,
+// newest first, a few in each decision, and says how many carry one. What is done
+// stays done: it may break off and be called again, and beside itself.
 func (s *Service) Remark(ctx context.Context) (marked int, err error) {
 	for {
 		n, done, err := s.remark(ctx)
@@ -54,14 +53,14 @@ func (s *Service) remark(ctx context.Context) (marked int, done bool, err error)
 		next = 1 // below it is none
 		for _, f := range page {
 			if next = f.ID; outbound.IsCorrection(f.Key) {
-				continue // its outcome is found by them
+				continue // it has its marks, and its letter is found with its outcome
 			}
 			d, err := r.Deliveries().Get(f.ID)
 			if err != nil {
 				return err
 			}
-			if m := contactMarks(d.Payload); len(m) > 0 {
-				marks[f.ID] = m
+			for _, c := range outcome.Codes(d.Payload) {
+				marks[f.ID] = append(marks[f.ID], outbound.CodeMark(c.Code))
 			}
 		}
 		return nil
@@ -81,18 +80,4 @@ func (s *Service) remark(ctx context.Context) (marked int, done bool, err error)
 		return tx.Switches().Set(remarkSwitch, strconv.AppendInt(nil, next, 10))
 	})
 	return len(marks), false, err
-}
-
-// contactMarks are those of the letters of a payload.
-func contactMarks(payload []byte) (out []string) {
-	bundle, err := element.Parse(payload, element.Limits{})
-	if err != nil {
-		return nil
-	}
-	for _, r := range bundle.All("entry.resource") {
-		for _, c := range outcome.Contacts(r) {
-			out = append(out, outbound.CodeMark(c.Code))
-		}
-	}
-	return out
 }

@@ -3,10 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -151,7 +153,7 @@ func recallCommand(c *client) *cobra.Command {
 	var since, until, folder string
 	var yes bool
 	cmd := &cobra.Command{Use: "recall NAME", Short: "Find what went out with a code, a list or a mapping, and take it back or correct it", Args: cobra.ExactArgs(1),
-		Long: "Shows what it would do. With --yes it owes the corrections, by the channels that the outcomes took.\nThe same name again does nothing twice.",
+		Long: "Shows what it would do. With --yes it owes the corrections, by the channels that the outcomes took.\nThe same name again does nothing twice; for something else take another name.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.ID, o.DryRun, o.Letters = args[0], !yes, folder != ""
 			for _, day := range []struct {
@@ -203,6 +205,12 @@ func showRecall(cmd *cobra.Command, rep recall.Report, folder string) error {
 	if rep.Found == 0 {
 		fmt.Fprintln(out, "Nothing was owed that all of these hold of. Look at each of them again before you conclude that nothing left.")
 	}
+	for _, why := range slices.Sorted(maps.Keys(rep.Unsaid)) {
+		fmt.Fprintf(out, "%d of them are only taken back, or without a letter that tells them anew: %s\n", rep.Unsaid[why], why)
+	}
+	if rep.Rests > 0 {
+		fmt.Fprintf(out, "%d of them waited, and nobody knows whether they had arrived: what nothing is wrong with in them is a delivery of its own in front of a human (RIGHT)\n", rep.Rests)
+	}
 	for ods, text := range rep.Letters {
 		file := filepath.Join(folder, "recall-"+rep.ID+"-"+filepath.Base(ods)+".txt")
 		if err := os.MkdirAll(folder, 0o700); err != nil {
@@ -214,9 +222,9 @@ func showRecall(cmd *cobra.Command, rep recall.Report, folder string) error {
 		fmt.Fprintln(out, "letter", file)
 	}
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "DELIVERY\tPRACTICE\tTASK\tOWED SINCE\tSTATE\tACTION\tCORRECTION")
+	fmt.Fprintln(w, "DELIVERY\tPRACTICE\tTASK\tOWED SINCE\tSTATE\tACTION\tCORRECTION\tRIGHT\tLEFT OUT")
 	for _, i := range rep.Items {
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%d\n", i.Delivery, i.Practice, i.Task, i.Owed.Format("2006-01-02 15:04:05"), i.State, i.Action, i.By)
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", i.Delivery, i.Practice, i.Task, i.Owed.Format("2006-01-02 15:04:05"), i.State, i.Action, i.By, i.Rest, i.Unsaid)
 	}
 	return w.Flush()
 }
