@@ -66,7 +66,9 @@ func TestClaimOperation(t *testing.T) {
 	if n := len(h.want(h.call("GET", "/fhir/Task?owner:missing=true&status=requested", nil), 200).value(t).List("entry")); n != 1 {
 		t.Errorf("%d Tasks can be claimed after the release, want 1", n)
 	}
-	h.want(claim("b", ""), 200)
+	if v := h.want(claim("b", ""), 200).value(t); v.Get("statusReason") != nil {
+		t.Errorf("why it was given back is the reason of the new owner: %s", v.Get("statusReason").JSON())
+	}
 	h.refused(release(string(owned("a", ""))), 409, "conflict", "owned by another")
 
 	h.want(h.change(task, func(v *element.Value) {

@@ -46,6 +46,23 @@ func TestHazardWrongCodeOnceAtTheAPI(t *testing.T) {
 	}
 }
 
+// TestHazardWrongCodeOfAStatusThatIsOver: why a Task was on hold is not why it is
+// completed, though the tool sends it back with everything else.
+func TestHazardWrongCodeOfAStatusThatIsOver(t *testing.T) {
+	h := open(t, nil)
+	task := h.unowned(923)
+	h.want(h.change(task, claimBy("a")), 200)
+	h.want(h.change(task, func(v *element.Value) {
+		v.SetString("status", "on-hold")
+		v.Set("statusReason", element.NewObject(element.F("coding", element.NewArray(element.NewObject(
+			element.S("system", "http://snomed.info/sct"), element.S("code", "281399006"), element.S("display", "Did not attend"))))))
+	}), 200)
+	h.want(h.change(task, outputs(`{"type":{"text":"Outcome"},"valueString":"Goes to the choir."}`)), 200)
+	if owed := h.deliveries(task); len(owed) != 1 || strings.Contains(string(owed[0].Get("payload").JSON()), "281399006") {
+		t.Errorf("of a Task that was completed leaves why it was on hold: %d deliveries", len(owed))
+	}
+}
+
 // TestHazardWrongCodeByAnyDoor: the rules hold however a Task ends: by an update,
 // a patch, a transaction, or made as ended.
 func TestHazardWrongCodeByAnyDoor(t *testing.T) {

@@ -159,6 +159,21 @@ func (w *Workflow) checkBrings(task *element.Value, to, owner string) *fault.Fau
 	return nil
 }
 
+// DropReason takes statusReason from a Task that moves on from the status that it
+// was the reason for, and still has it: why it was on hold, or given back, is not
+// why it is completed, and would be told so in the outcome. What a status needs a
+// reason for keeps it.
+// https://hl7.org/fhir/R4/task-definitions.html#Task.statusReason
+func (w *Workflow) DropReason(old, new *element.Value) {
+	from, to := old.Str("status"), new.Str("status")
+	if from == to || !slices.Contains(w.Reason, from) && from != w.Release.To || slices.Contains(w.Reason, to) {
+		return
+	}
+	if was, is := old.Get("statusReason"), new.Get("statusReason"); was != nil && is != nil && element.Equal(was, is) {
+		new.Remove("statusReason")
+	}
+}
+
 // changedElements names the top-level elements that differ. meta and text are
 // the server's and the reader's, not the parties'.
 func changedElements(old, new *element.Value) []string {

@@ -209,6 +209,38 @@ func TestComplete(t *testing.T) {
 
 func object(name, text string) *element.Value { return element.NewObject(element.S(name, text)) }
 
+// TestDropReason: the reason of one status is not that of the next.
+func TestDropReason(t *testing.T) {
+	w := gravity(t)
+	for _, c := range []struct {
+		from, to, was, is string
+		stays             bool
+	}{
+		{"on-hold", "in-progress", "in hospital", "in hospital", false},
+		{"on-hold", "completed", "in hospital", "in hospital", false},
+		{"on-hold", "completed", "in hospital", "moved away", true},
+		{"on-hold", "cancelled", "in hospital", "in hospital", true},
+		{"on-hold", "on-hold", "in hospital", "in hospital", true},
+		{"on-hold", "completed", "", "moved away", true},
+		{"requested", "accepted", "on leave", "on leave", false},
+		{"requested", "rejected", "on leave", "on leave", true},
+		{"in-progress", "completed", "declined", "declined", true},
+	} {
+		task := func(status, reason string) *element.Value {
+			v := element.NewObject(element.S("resourceType", "Task"), element.S("status", status))
+			if reason != "" {
+				v.Set("statusReason", element.NewObject(element.S("text", reason)))
+			}
+			return v
+		}
+		now := task(c.to, c.is)
+		w.DropReason(task(c.from, c.was), now)
+		if stays := now.Get("statusReason") != nil; stays != c.stays {
+			t.Errorf("%+v: stays %t", c, stays)
+		}
+	}
+}
+
 // TestTakenAndGivenBack are the two operations on a Task.
 func TestTakenAndGivenBack(t *testing.T) {
 	w := gravity(t)

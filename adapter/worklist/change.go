@@ -173,6 +173,9 @@ func (s *Service) change(ctx context.Context, who Caller, key store.Key, seen in
 // something became due.
 func (s *Service) write(tx store.Tx, who Caller, action string, cur store.Version, old *element.Value, r revision) (
 	out store.Version, owes bool, err error) {
+	if cur.Key.Type == "Task" {
+		s.cfg.Workflow.DropReason(old, r.value)
+	}
 	if owes, err = s.follow(tx, old, r.value); err != nil {
 		return out, false, err
 	}
