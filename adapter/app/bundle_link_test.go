@@ -108,6 +108,19 @@ func TestTransactionOrder(t *testing.T) {
 	if n := len(h.want(h.call("GET", "/fhir/Observation?identifier=urn:test:seen|d", nil), 200).value(t).List("entry")); n != 0 {
 		t.Error("a transaction that failed made something")
 	}
+	// A conditional reference to what the transaction makes, wherever it stands,
+	// and to several of which it makes one.
+	list = answers(t, h.post("transaction",
+		ask("POST", "Observation", "", observation("g", "x", `,"hasMember":[{"reference":"Observation?identifier=urn:test:seen|h"},{"reference":"Observation?identifier=urn:test:seen|i"}]`)),
+		ask("PUT", "Observation?identifier=urn:test:seen|h", "", observation("h", "x", "")),
+		ask("POST", "Observation", "", observation("i", "x", "")),
+	), "transaction-response", "201", "201", "201")
+	members := h.want(h.call("GET", "/fhir/"+location(list[0]), nil), 200).value(t).All("hasMember.reference")
+	if len(members) != 2 || members[0].Text != location(list[1]) || members[1].Text != location(list[2]) {
+		t.Errorf("the references to what the transaction makes are %v", members)
+	}
+	h.refused(h.post("transaction", ask("POST", "Observation", "", observation("i", "twin", "")),
+		ask("POST", "Observation", "", observation("j", "x", `,"hasMember":[{"reference":"Observation?identifier=urn:test:seen|i"}]`))), 412, "multiple-matches", "narrower")
 	// The same resource by two ways.
 	for _, entries := range [][]string{
 		{ask("DELETE", gone, "", ""), ask("DELETE", gone, "", "")},

@@ -2,7 +2,6 @@ package resource_test
 
 import (
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 
@@ -14,28 +13,7 @@ import (
 // matches says what a store has to make of a query: the meaning of Query and
 // Index, without anything that makes it quick.
 func matches(q resource.Query, v *element.Value, x resource.Index) bool {
-	id := v.ID()
-	if q.Check != nil && !q.Check(v.JSON()) {
-		return false
-	}
-	if len(q.IDs) > 0 && !slices.Contains(q.IDs, id) {
-		return false
-	}
-	for _, c := range q.Clauses {
-		any := slices.ContainsFunc(c.Any, func(t resource.Term) bool { return slices.Contains(x.Terms, t) })
-		if any == c.Not {
-			return false
-		}
-	}
-	for _, c := range q.Ranges {
-		overlaps := slices.ContainsFunc(x.Ranges, func(r resource.Range) bool {
-			return r.Param == c.Param && r.Low <= c.High && r.High >= c.Low
-		})
-		if overlaps == c.Not {
-			return false
-		}
-	}
-	return true
+	return q.Matches(v.ID(), v, x.Pack())
 }
 
 // search parses a query string.

@@ -1,5 +1,11 @@
 package resource
 
+import (
+	"slices"
+
+	"github.com/linkloop/linkloop/adapter/element"
+)
+
 // Term is an equality fact about a resource, such as "Task, owner,
 // Organization/abc": the first 8 bytes of a keyed SHA-256, so that index rows
 // are small, values cannot be read from the index, and collisions cannot be
@@ -57,6 +63,16 @@ type Query struct {
 	// counts when it holds for the body; nil: the index says everything. Of the
 	// candidates that it turns away a store looks at MaxRejected at most.
 	Check func(body []byte) bool
+}
+
+// Matches reports whether a resource that is not stored yet, and was therefore
+// never updated, would be found under the id. The facts are those of its index.
+func (q Query) Matches(id string, v *element.Value, f Facts) bool {
+	return q.UpdatedLow == 0 && q.UpdatedHigh == 0 &&
+		(len(q.IDs) == 0 || slices.Contains(q.IDs, id)) &&
+		!slices.ContainsFunc(q.Clauses, func(c Clause) bool { return !f.Meets(c) }) &&
+		!slices.ContainsFunc(q.Ranges, func(c RangeClause) bool { return !f.Overlaps(c) }) &&
+		(q.Check == nil || q.Check(v.JSON()))
 }
 
 // MaxRejected bounds how many candidates a search looks at in vain.

@@ -43,6 +43,11 @@ type entry struct {
 // reads reports whether nothing is written for the entry.
 func (e entry) reads() bool { return e.method == "GET" || e.operation == validate }
 
+// makes reports whether an entry of a transaction makes a resource.
+func (e entry) makes() bool {
+	return e.comes || e.method == "POST" && e.operation == "" && !e.exists
+}
+
 // answer is what an entry came to.
 type answer struct {
 	status   int

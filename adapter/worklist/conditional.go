@@ -68,10 +68,15 @@ func theOne(tx store.Tx, q *resource.Query, place string) (v store.Version, foun
 		return store.Version{}, false, err
 	}
 	if len(page.Versions) > 1 {
-		return store.Version{}, false, &fault.Fault{Kind: fault.VersionConflict, Issues: []fault.Issue{{
-			Code: "multiple-matches", Place: place, Text: "several resources meet the condition of " + place + "; make it narrower"}}}
+		return store.Version{}, false, several(place)
 	}
 	return page.Versions[0], true, nil
+}
+
+// several refuses a condition that more than one resource meets.
+func several(place string) error {
+	return &fault.Fault{Kind: fault.VersionConflict, Issues: []fault.Issue{{
+		Code: "multiple-matches", Place: place, Text: "several resources meet the condition of " + place + "; make it narrower"}}}
 }
 
 // UpdateOne is an update of the one resource that meets the condition, search

@@ -12,6 +12,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/fhir"
+	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 )
 
@@ -88,7 +89,7 @@ func (s *Service) transaction(ctx context.Context, who Caller, list []*element.V
 		for i := range entries {
 			entries[i].resource = read[i].resource.Clone() // rewritten below, and the decision may run again
 		}
-		t := &transaction{service: in, tx: tx, entries: entries, found: map[string]store.Key{}, gone: map[store.Key]bool{}}
+		t := &transaction{service: in, tx: tx, entries: entries, found: map[string]store.Key{}, facts: map[int]resource.Facts{}, gone: map[store.Key]bool{}}
 		if err := t.identify(ctx); err != nil {
 			return err
 		}
@@ -131,8 +132,9 @@ type transaction struct {
 	service *Service
 	tx      store.Tx
 	entries []entry
-	found   map[string]store.Key // by conditional reference
-	gone    map[store.Key]bool   // deleted by an entry
+	found   map[string]store.Key   // by conditional reference
+	facts   map[int]resource.Facts // of what entries make, as far as it was asked for
+	gone    map[store.Key]bool     // deleted by an entry
 }
 
 // identify finds out which resource each entry is about: conditions are met by
@@ -328,6 +330,7 @@ func (r *rewriter) reference(x *element.Value) {
 			r.err = err
 			return
 		}
+		r.to = append(r.to, key)
 		x.Text = key.String()
 	}
 }
@@ -383,8 +386,11 @@ func (r *rewriter) narrative(div string) string {
 }
 
 // resolve finds the one resource of a conditional reference; none or several
-// fail the transaction.
+// fail the transaction. Such references are resolved last, so that what the
+// transaction makes counts as what was here.
+// https://hl7.org/fhir/R4/http.html#trules
 func (t *transaction) resolve(ctx context.Context, typ, query string) (store.Key, error) {
+	const place = "reference"
 	if err := inTime(ctx); err != nil {
 		return store.Key{}, err
 	}
@@ -394,16 +400,38 @@ func (t *transaction) resolve(ctx context.Context, typ, query string) (store.Key
 	if len(t.found) >= MaxEntries {
 		return store.Key{}, fault.New(fault.TooLarge, "", "more than %d conditional references", MaxEntries)
 	}
-	q, err := t.service.condition(typ, query, "reference")
+	q, err := t.service.condition(typ, query, place)
 	if err != nil {
 		return store.Key{}, err
 	}
-	one, found, err := theOne(t.tx, q, "reference")
-	if err == nil && (!found || t.gone[one.Key]) {
-		err = fault.New(fault.VersionConflict, "reference", "no resource meets a conditional reference")
+	one, found, err := theOne(t.tx, q, place)
+	if err != nil {
+		return store.Key{}, err
 	}
-	t.found[typ+"?"+query] = one.Key
-	return one.Key, err
+	key, found := one.Key, found && !t.gone[one.Key]
+	for i, e := range t.entries {
+		if e.key.Type != typ || e.key == key || !e.makes() {
+			continue
+		}
+		if err := inTime(ctx); err != nil {
+			return store.Key{}, err
+		}
+		if t.facts[i] == nil {
+			t.facts[i] = t.service.cfg.Indexer.Index(e.resource).Pack()
+		}
+		if !q.Matches(e.key.ID, e.resource, t.facts[i]) {
+			continue
+		}
+		if found {
+			return store.Key{}, several(place)
+		}
+		key, found = e.key, true
+	}
+	if !found {
+		return store.Key{}, fault.New(fault.VersionConflict, place, "no resource meets a conditional reference")
+	}
+	t.found[typ+"?"+query] = key
+	return key, nil
 }
 
 // order is DELETE, POST, PUT and PATCH, GET; of what is made, by POST or PUT,
@@ -413,7 +441,7 @@ func (t *transaction) order() []int {
 	var out []int
 	byKey := map[store.Key]int{}
 	for i, e := range t.entries {
-		if e.method == "POST" || e.comes {
+		if e.makes() {
 			byKey[e.key] = i
 		}
 	}
