@@ -480,7 +480,10 @@ func (r *Relay) settle(d store.Delivery, res outbound.Result, now, began time.Ti
 		}
 	default:
 		d.State, d.Settled = store.Dead, now
-		if res.Status != 0 {
+		switch {
+		case res.Arrived:
+			d.Stage = string(outbound.Taken)
+		case res.Status != 0:
 			d.Stage = string(outbound.Refused)
 		}
 	}

@@ -146,6 +146,23 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestArrivedAndWrong: what the peer took, and a human must look at, was not
+// refused by it.
+func TestArrivedAndWrong(t *testing.T) {
+	for arrived, want := range map[bool]outbound.Stage{true: outbound.Taken, false: outbound.Refused} {
+		ch := channel(func(context.Context, outbound.Delivery) outbound.Result {
+			return outbound.Result{State: outbound.Dead, Arrived: arrived, Status: 200, Reason: "as told"}
+		})
+		inTime(t, nil, ch, func(h *house) {
+			id := h.owe("A81001", "t1")
+			h.after(time.Hour)
+			if d, _ := h.is(id, store.Dead); d.Stage != string(want) {
+				t.Errorf("arrived %t: %s", arrived, d.Stage)
+			}
+		})
+	}
+}
+
 // TestPanic: a channel that panics has delivered nothing that is known, and
 // takes nobody with it.
 func TestPanic(t *testing.T) {
