@@ -146,6 +146,14 @@ var achievements = map[string]string{
 	"no-progress": "no progress", "not-attainable": "cannot be achieved",
 }
 
+// lifecycles are what became of a goal of which nobody said how far it was
+// reached; one that is pursued needs no word.
+// http://hl7.org/fhir/R4/valueset-goal-status.html
+var lifecycles = map[string]string{
+	"proposed": "proposed", "planned": "planned", "on-hold": "on hold", "completed": "no longer pursued",
+	"cancelled": "given up", "rejected": "not taken up",
+}
+
 const systemAchievement = "http://terminology.hl7.org/CodeSystem/goal-achievement"
 
 // goal is what the person wanted, and how far it was reached.
@@ -165,14 +173,17 @@ func (b *builder) goal(purpose, at string, r *element.Value) {
 	}
 	g := element.NewObject(element.S("resourceType", "Goal"), element.F("identifier", element.NewArray(identifier(b.key(purpose)))),
 		element.S("lifecycleStatus", lifecycle))
-	line := text
+	line, reached := text, lifecycles[lifecycle]
 	for _, c := range r.Get("achievementStatus").List("coding") {
 		if words := achievements[c.Str("code")]; words != "" && c.Str("system") == systemAchievement {
-			line += ": " + words
+			reached = words
 			g.Set("achievementStatus", element.NewObject(element.F("coding", element.NewArray(
 				element.NewObject(element.S("system", systemAchievement), element.S("code", c.Str("code")))))))
 			break
 		}
+	}
+	if reached != "" {
+		line += ": " + reached
 	}
 	g.Set("description", element.NewObject(element.S("text", text)))
 	g.Set("subject", b.patient())

@@ -378,6 +378,24 @@ func TestReferral(t *testing.T) {
 	}
 }
 
+// TestGoals: how far a goal was reached, or else what became of it.
+func TestGoals(t *testing.T) {
+	const goal = `{"resourceType":"Goal","id":"g","lifecycleStatus":%q,"description":{"text":"Join a choir"},"subject":{"reference":"Patient/p1"}%s}`
+	const achieved = `,"achievementStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/goal-achievement","code":"not-achieved"}]}`
+	for _, c := range []struct{ status, more, want string }{
+		{"active", "", "- Join a choir\n"}, {"cancelled", "", "- Join a choir: given up\n"}, {"rejected", "", "- Join a choir: not taken up\n"},
+		{"completed", "", "- Join a choir: no longer pursued\n"}, {"completed", achieved, "- Join a choir: not achieved\n"},
+	} {
+		owed, err := with(t, "["+reference("Goal/g")+"]", map[string]string{"Goal/g": fmt.Sprintf(goal, c.status, c.more)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := summary(t, owed.Bundle); !strings.Contains(s, "\nNeeds and goals\n"+c.want) {
+			t.Errorf("%s: %q is not in:\n%s", c.status, c.want, s)
+		}
+	}
+}
+
 // TestOtherTypesAreNoOutcome: a plan or a form of the link worker's may be held
 // elsewhere and does not keep a Task from ending.
 func TestOtherTypesAreNoOutcome(t *testing.T) {
