@@ -14,8 +14,10 @@ import (
 func PracticeOf(patient, task *element.Value, at func(reference string) (*element.Value, error)) (*element.Value, error) {
 	for _, gp := range patient.List("generalPractitioner") {
 		if gp.TextAt("identifier.system") == nhs.SystemODSOrganization {
-			// Named by its code only: that is all that is needed to find its record.
-			return element.NewObject(element.F("identifier", element.NewArray(gp.Get("identifier")))), nil
+			// Named by its code: that is all that is needed to find its record.
+			org := element.NewObject(element.F("identifier", element.NewArray(gp.Get("identifier"))))
+			org.SetString("name", gp.Str("display"))
+			return org, nil
 		}
 		org, err := at(gp.Str("reference"))
 		if err != nil {
