@@ -44,11 +44,36 @@ func entered(task, code, display string) []byte {
 	return outboundtest.Transaction(outboundtest.Create(task+".activity", procedure), outboundtest.Create(task+".summary", letter))
 }
 
-// TestDrill: of 10,000 outcomes 137 carry a wrong code. They are found, corrected
-// in the record by the channel they took, told to their practices, and nothing
-// else is touched.
+// contacted is an outcome of a made-up person whose letter says by a code how a
+// contact was held.
+func contacted(t *testing.T, list *outcome.List, task, code string) []byte {
+	t.Helper()
+	parse := func(text string) *element.Value {
+		v, err := element.Parse([]byte(text), element.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	owed, err := list.Build(outcome.Input{
+		Task:    parse(`{"resourceType":"Task","id":"` + task + `","status":"completed","output":[{"valueReference":{"reference":"Encounter/e1"}}]}`),
+		Request: parse(`{"resourceType":"ServiceRequest","id":"r1"}`),
+		Patient: parse(`{"resourceType":"Patient","id":"p1","identifier":[{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000379"}]}`),
+		Outputs: map[string]*element.Value{"Encounter/e1": parse(strings.ReplaceAll(encounter, telephone, code))},
+		Now:     time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC), FirstInEpisode: func(string) (bool, error) { return false, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return owed.Bundle
+}
+
+// TestDrill: of 10,000 outcomes 137 carry a wrong code, a quarter of these in the
+// letter alone, where it says how a contact was held. They are found, corrected in
+// the record by the channel they took, told to their practices, and nothing else is
+// touched.
 func TestDrill(t *testing.T) {
-	const total, bad, practices = 10_000, 137, 9
+	const total, bad, contacts, practices = 10_000, 137, 34, 9
 	began := time.Now()
 	cfg := sqlite.DefaultConfig()
 	cfg.Path = t.TempDir()
@@ -67,19 +92,32 @@ func TestDrill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	list, err := shipped()
+	if err != nil {
+		t.Fatal(err)
+	}
 	isBad := func(i int) bool { return i%73 == 5 && i/73 < bad }
+	isContact := func(i int) bool { return isBad(i) && i/73%4 == 3 || !isBad(i) && i%20 == 7 }
+	outcomeOf := func(i int) []byte {
+		switch task := fmt.Sprint("t", i); {
+		case isBad(i) && isContact(i):
+			return contacted(t, list, task, telephone)
+		case isContact(i):
+			return contacted(t, list, task, consultation)
+		case isBad(i):
+			return entered(task, wrong, "Referral to physical activity program")
+		default:
+			return entered(task, right, "Signposting")
+		}
+	}
 	// All are on the books as proven; the record itself holds the wrong ones and
 	// some of the others, because it looks at each entry closely.
 	inRecord := 0
 	for from := 0; from < total; from += 500 {
 		if err := s.Decide(t.Context(), func(tx store.Tx) error {
 			for i := from; i < from+500; i++ {
-				code, display := right, "Signposting"
-				if isBad(i) {
-					code, display = wrong, "Referral to physical activity program"
-				}
 				d := store.Delivery{Key: fmt.Sprintf("Task/t%d/outcome", i), Lane: fmt.Sprintf("A8100%d", i%practices), Channel: "fhirapi",
-					Task: fmt.Sprint("t", i), Patient: "p", Payload: entered(fmt.Sprint("t", i), code, display)}
+					Task: fmt.Sprint("t", i), Patient: "p", Payload: outcomeOf(i)}
 				d.Marks = append(marks(d.Payload), outbound.ListMark("list-1"))
 				id, _, err := tx.Deliveries().Owe(d)
 				if err != nil {
@@ -87,6 +125,9 @@ func TestDrill(t *testing.T) {
 				}
 				if d.ID, d.State = id, store.Proven; i == 5 {
 					continue // one that was not sent yet
+				}
+				if isContact(i) {
+					d.Marks = []string{outbound.LeftMark(d.Key, outbound.LeftWhole)}
 				}
 				if err := tx.Deliveries().Advance(d, store.Attempt{Channel: d.Channel, State: "proven"}); err != nil {
 					return err
@@ -97,17 +138,14 @@ func TestDrill(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	deliver := func(i int, code, display string) {
-		if res := ch.Deliver(t.Context(), outbound.Delivery{ID: 1, Payload: entered(fmt.Sprint("t", i), code, display)}); res.State != outbound.Proven {
-			t.Fatalf("seeding: %+v", res)
-		}
-		inRecord++
-	}
 	for i := range total {
-		if isBad(i) && i != 5 {
-			deliver(i, wrong, "Referral to physical activity program")
-		} else if i%500 == 1 {
-			deliver(i, right, "Signposting")
+		if isBad(i) && i != 5 || i%500 == 1 || i%500 == 7 {
+			if res := ch.Deliver(t.Context(), outbound.Delivery{ID: 1, Payload: outcomeOf(i)}); res.State != outbound.Proven {
+				t.Fatalf("seeding: %+v", res)
+			}
+			if !isContact(i) {
+				inRecord++
+			}
 		}
 	}
 	seeded := time.Since(began)
@@ -115,8 +153,30 @@ func TestDrill(t *testing.T) {
 	var mu sync.Mutex
 	owed := 0
 	service := &recall.Service{Store: s, List: shipped, Owed: func() { mu.Lock(); owed++; mu.Unlock() }}
-	order := recall.Order{ID: "drill", Query: recall.Query{Code: wrong}, Replace: recall.Code{Code: right},
-		Reason: "a mapping gave the wrong code", DryRun: true, Letters: true, By: "operator"}
+	orders := []recall.Order{
+		{ID: "drill", Query: recall.Query{Code: wrong}, Replace: recall.Code{Code: right}},
+		{ID: "drill-contacts", Query: recall.Query{Code: telephone}, Replace: recall.Code{Code: consultation}},
+	}
+	// run adds up what both recalls did, or would do.
+	run := func(dry bool) (rep recall.Report) {
+		rep.Actions, rep.Practices, rep.Letters = map[string]int{}, map[string]int{}, map[string]string{}
+		for _, o := range orders {
+			o.Reason, o.DryRun, o.Letters, o.By = "a mapping gave the wrong code", dry, true, "operator"
+			one, err := service.Run(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rep.Found += one.Found
+			for action, n := range one.Actions {
+				rep.Actions[action] += n
+			}
+			for ods, text := range one.Letters {
+				rep.Letters[ods] += text
+				rep.Practices[ods]++
+			}
+		}
+		return rep
+	}
 	isWrong := func(key string) bool {
 		var i int
 		_, err := fmt.Sscanf(key, "Task/t%d/outcome", &i)
@@ -124,10 +184,7 @@ func TestDrill(t *testing.T) {
 	}
 	before := others(t, s, isWrong)
 	began = time.Now()
-	dry, err := service.Run(t.Context(), order)
-	if err != nil {
-		t.Fatal(err)
-	}
+	dry := run(true)
 	drySeconds := time.Since(began)
 	if dry.Found != bad || dry.Actions[recall.Correct] != bad-1 || dry.Actions[recall.Recall] != 1 || owed != 0 {
 		t.Fatalf("dry run: %d found, %v", dry.Found, dry.Actions)
@@ -139,15 +196,10 @@ func TestDrill(t *testing.T) {
 		t.Errorf("after the dry run there are %d deliveries", len(now))
 	}
 	began = time.Now()
-	order.DryRun = false
-	rep, err := service.Run(t.Context(), order)
-	if err != nil {
-		t.Fatal(err)
-	}
+	rep := run(false)
 	ran := time.Since(began)
-	again, err := service.Run(t.Context(), order)
-	if err != nil || again.Actions[recall.Known] != bad {
-		t.Errorf("again: %v, %v", again.Actions, err)
+	if again := run(false); again.Actions[recall.Known] != bad {
+		t.Errorf("again: %v", again.Actions)
 	}
 
 	// The corrections go the way of the outcomes.
@@ -175,11 +227,11 @@ func TestDrill(t *testing.T) {
 	// In the record each wrong entry is in error, with the right one beside it,
 	// and nothing else has changed.
 	tally := record.Tally()
-	if want := inRecord + bad - 1 + 1; tally.ByType["Procedure"] != want || tally.Doubled != 0 {
+	if want := inRecord + bad - contacts - 1 + 1; tally.ByType["Procedure"] != want || tally.Doubled != 0 {
 		t.Errorf("%d Procedures, want %d; %d doubled", tally.ByType["Procedure"], want, tally.Doubled)
 	}
 	errors, rightly := 0, 0
-	for _, e := range all(t, srv.URL).List("entry") {
+	for _, e := range all(t, srv.URL, "Procedure").List("entry") {
 		p := e.Get("resource")
 		code := p.TextAt("code.coding.code")
 		switch inError := p.Str("status") == "entered-in-error"; {
@@ -191,8 +243,23 @@ func TestDrill(t *testing.T) {
 			t.Errorf("a Procedure %s is %s with code %s", p.TextAt("identifier.value"), p.Str("status"), code)
 		}
 	}
-	if errors != bad-1 || rightly != inRecord+1 {
-		t.Errorf("%d in error, want %d; %d right, want %d", errors, bad-1, rightly, inRecord+1)
+	if errors != bad-contacts-1 || rightly != inRecord+1 {
+		t.Errorf("%d in error, want %d; %d right, want %d", errors, bad-contacts-1, rightly, inRecord+1)
+	}
+	telling, told := 0, 0
+	for _, e := range all(t, srv.URL, "DocumentReference").List("entry") {
+		if r := e.Get("resource"); r.Str("status") != "entered-in-error" {
+			for _, c := range outcome.Contacts(r) {
+				if c.Code == telephone {
+					telling++
+				} else {
+					told++
+				}
+			}
+		}
+	}
+	if want := contacts + total/500; telling != 0 || told != want {
+		t.Errorf("%d letters tell of a contact by the wrong code, %d by the right one, want %d", telling, told, want)
 	}
 	after, touched := others(t, s, isWrong), 0
 	for key, sum := range before {
@@ -206,12 +273,13 @@ func TestDrill(t *testing.T) {
 	lines := 0
 	for _, text := range rep.Letters {
 		lines += strings.Count(text, "- NHS number 999 000 0379: Referral to physical activity program, 02-Mar-2026; it reads now: Signposting\n")
+		lines += strings.Count(text, "- NHS number 999 000 0379: Telephone encounter, contact of 28-Feb-2026; it reads now: Telephone consultation\n")
 	}
 	if len(rep.Letters) != practices || lines != bad-1 { // the practice of the one that never left is not told of it
 		t.Errorf("%d letters with %d lines", len(rep.Letters), lines)
 	}
-	t.Logf("%d outcomes, %d wrong at %d practices: seeded in %s, dry run %s, corrections owed in %s; %d corrected, %d taken back before they left, %d letters; %d others compared byte by byte with their attempts, %d touched",
-		total, bad, len(rep.Practices), seeded.Round(time.Millisecond), drySeconds.Round(time.Millisecond), ran.Round(time.Millisecond),
+	t.Logf("%d outcomes, %d wrong (%d of them in the letter alone) at %d practices: seeded in %s, dry run %s, corrections owed in %s; %d corrected, %d taken back before they left, %d letters; %d others compared byte by byte with their attempts, %d touched",
+		total, bad, contacts, len(rep.Practices), seeded.Round(time.Millisecond), drySeconds.Round(time.Millisecond), ran.Round(time.Millisecond),
 		rep.Actions[recall.Correct], rep.Actions[recall.Recall], len(rep.Letters), len(before), touched)
 }
 
@@ -310,10 +378,10 @@ func TestHazardStaleMapping(t *testing.T) {
 	}
 }
 
-// all is every Procedure of a record.
-func all(t *testing.T, base string) *element.Value {
+// all is every resource of a type in a record.
+func all(t *testing.T, base, typ string) *element.Value {
 	t.Helper()
-	res, err := http.Get(base + "/Procedure")
+	res, err := http.Get(base + "/" + typ)
 	if err != nil {
 		t.Fatal(err)
 	}
