@@ -34,10 +34,10 @@ type practice struct {
 }
 
 // atPractice is a practice, and one outcome owed to it with these outputs, of a
-// referral that was mapped by mapped.
-func atPractice(t *testing.T, outputs string) practice {
+// referral that was mapped by mapped, in one of the stores.
+func atPractice(t *testing.T, in, outputs string) practice {
 	t.Helper()
-	s := openedWith(t, outputs)
+	s := openedIn(t, in, outputs)
 	if err := s.Decide(t.Context(), func(tx store.Tx) error { return tx.Deliveries().Mark(1, []string{outbound.MappingMark(mapped)}) }); err != nil {
 		t.Fatal(err)
 	}
@@ -149,8 +149,8 @@ func TestHazardStaleMappingAgain(t *testing.T) {
 		"a contact, then another code":                   {[]step{{byCode("a", telephone, consultation), false, recall.Correct}, {byCode("b", wrong, right), false, recall.Correct}}, automatic + " " + right + " " + social},
 		"a contact, then what took its place":            {[]step{{byCode("a", telephone, consultation), false, recall.Correct}, {byCode("b", consultation, ""), false, recall.Correct}}, automatic + " " + wrong + " " + social},
 	} {
-		t.Run(name, func(t *testing.T) {
-			p := atPractice(t, both)
+		again := func(t *testing.T, in string) {
+			p := atPractice(t, in, both)
 			p.send(1)
 			for _, s := range c.steps {
 				rep := p.recalled(t, s.order)
@@ -212,7 +212,10 @@ func TestHazardStaleMappingAgain(t *testing.T) {
 					t.Errorf("%s again: %v", s.order.ID, rep.Actions)
 				}
 			}
-		})
+		}
+		for in := range stores {
+			t.Run(name+"/"+in, func(t *testing.T) { again(t, in) })
+		}
 	}
 }
 
@@ -231,7 +234,7 @@ func TestHazardLostByRecall(t *testing.T) {
 		"arrived":           {store.Proven, ""},
 		"on its way":        {store.Sent, ""},
 	} {
-		p := atPractice(t, both)
+		p := atPractice(t, "sqlite", both)
 		p.unknown(t, 1, c.state)
 		order := recall.Order{ID: "a", Query: recall.Query{Code: wrong}, DryRun: true}
 		dry := p.recalled(t, order)
@@ -257,7 +260,7 @@ func TestHazardLostByRecall(t *testing.T) {
 			t.Errorf("%s: the record says %s, and %d letters", name, codes, len(letters))
 		}
 	}
-	p := atPractice(t, both)
+	p := atPractice(t, "sqlite", both)
 	p.send(1)
 	first := p.recalled(t, recall.Order{ID: "a", Query: recall.Query{Code: wrong}, Replace: recall.Code{Code: right}})
 	p.unknown(t, first.Items[0].By, store.Owed) // and it had not arrived
@@ -271,7 +274,7 @@ func TestHazardLostByRecall(t *testing.T) {
 // TestHazardDisclosureByPracticeLetter: a practice is not told of what never left,
 // which the person may have kept from it.
 func TestHazardDisclosureByPracticeLetter(t *testing.T) {
-	p := atPractice(t, both)
+	p := atPractice(t, "sqlite", both)
 	for range 2 { // the second time it is known
 		rep := p.recalled(t, recall.Order{ID: "a", Query: recall.Query{Code: wrong}, Letters: true})
 		if len(rep.Letters) != 0 || rep.Found != 1 {
@@ -282,7 +285,7 @@ func TestHazardDisclosureByPracticeLetter(t *testing.T) {
 
 // TestRecallNames: a name stands for one recall; what is refused uses up none.
 func TestRecallNames(t *testing.T) {
-	p := atPractice(t, both)
+	p := atPractice(t, "sqlite", both)
 	run := func(o recall.Order) error {
 		o.Reason = "x"
 		_, err := p.Run(t.Context(), o)

@@ -129,7 +129,13 @@ func TestHazardWrongCodeContactRecalled(t *testing.T) {
 // TestHazardStaleMappingOlder: what an earlier version owed is found by the code of
 // a contact too, however many there are, and what is done stays done.
 func TestHazardStaleMappingOlder(t *testing.T) {
-	s := openedWith(t, contactToo)
+	for in := range stores {
+		t.Run(in, func(t *testing.T) { older(t, in) })
+	}
+}
+
+func older(t *testing.T, in string) {
+	s := openedIn(t, in, contactToo)
 	bundle := payload(t, s, 1).Payload
 	if err := s.Decide(t.Context(), func(tx store.Tx) error {
 		for i := range 250 {
@@ -158,7 +164,7 @@ func TestHazardStaleMappingOlder(t *testing.T) {
 		t.Errorf("%d found, %v", len(found), err)
 	}
 	// A recall does not trust that somebody did so before.
-	s = openedWith(t, contactToo)
+	s = openedIn(t, in, contactToo)
 	if err := s.Decide(t.Context(), func(tx store.Tx) error {
 		_, _, err := tx.Deliveries().Owe(store.Delivery{Key: "Task/old/outcome", Payload: bundle})
 		return err

@@ -18,6 +18,8 @@ import (
 	"github.com/linkloop/linkloop/adapter/recall"
 	"github.com/linkloop/linkloop/adapter/recordtest"
 	"github.com/linkloop/linkloop/adapter/store"
+	"github.com/linkloop/linkloop/adapter/store/postgres"
+	"github.com/linkloop/linkloop/adapter/store/postgrestest"
 	"github.com/linkloop/linkloop/adapter/store/sqlite"
 )
 
@@ -33,13 +35,33 @@ func opened(t *testing.T) (store.Store, *outcome.List) {
 			{"type":{"text":"Note"},"valueString":"We spoke of the referral to physical activity program"}`), list
 }
 
+// stores are the stores that there are.
+var stores = map[string]func(*testing.T) (store.Store, error){
+	"sqlite": func(t *testing.T) (store.Store, error) {
+		cfg := sqlite.DefaultConfig()
+		cfg.Path = t.TempDir()
+		return sqlite.Open(t.Context(), cfg)
+	},
+	"postgres": func(t *testing.T) (store.Store, error) {
+		cfg := postgres.DefaultConfig()
+		cfg.DSN = postgrestest.Database(t)
+		return postgres.Open(t.Context(), cfg)
+	},
+}
+
+func TestMain(m *testing.M) { postgrestest.Main(m) }
+
 // openedWith is a store with one outcome of a Task with these outputs, of which
 // encounter may be one.
 func openedWith(t *testing.T, outputs string) store.Store {
 	t.Helper()
-	cfg := sqlite.DefaultConfig()
-	cfg.Path = t.TempDir()
-	s, err := sqlite.Open(t.Context(), cfg)
+	return openedIn(t, "sqlite", outputs)
+}
+
+// openedIn is openedWith in one of the stores.
+func openedIn(t *testing.T, in, outputs string) store.Store {
+	t.Helper()
+	s, err := stores[in](t)
 	if err != nil {
 		t.Fatal(err)
 	}
