@@ -304,6 +304,7 @@ const (
 	RoleLinkWorker = "link-worker" // works on Tasks
 	RolePractice   = "practice"    // reads what became of its referrals
 	RoleOperator   = "operator"    // sees messages and deliveries, retries them
+	RoleReceiver   = "receiver"    // acknowledges what its channels brought
 )
 
 // Client is one caller with a bearer token.
@@ -313,6 +314,8 @@ type Client struct {
 	Role         string   `mapstructure:"role"`
 	Senders      []string `mapstructure:"senders"`
 	Organization string   `mapstructure:"organization"`
+	// Channels are those of which a receiver acknowledges what it got.
+	Channels []string `mapstructure:"channels"`
 	// Validation is ValidationRefuse or ValidationFlag; empty: ValidationRefuse.
 	Validation string `mapstructure:"validation"`
 	// Content lets an operator read what messages and deliveries hold of patients.

@@ -54,7 +54,7 @@ func (k *checker) clients() {
 			k.add(at+".token_sha256", "must be 64 lower-case hexadecimal digits", "it is the SHA-256 of the token, not the token: printf %s \"$TOKEN\" | sha256sum")
 		}
 		k.unique(tokens, at+".token_sha256", c.TokenSHA256)
-		k.choice(at+".role", c.Role, RoleSender, RoleLinkWorker, RolePractice, RoleOperator)
+		k.choice(at+".role", c.Role, RoleSender, RoleLinkWorker, RolePractice, RoleOperator, RoleReceiver)
 		k.ods(at+".organization", c.Organization, c.Role == RoleLinkWorker || c.Role == RolePractice)
 		if c.Validation != "" {
 			k.choice(at+".validation", c.Validation, ValidationRefuse, ValidationFlag)
@@ -63,6 +63,25 @@ func (k *checker) clients() {
 			k.add(at+".content", "is set for a client that is no operator", "remove it; what a client of another role may read follows from its role")
 		}
 		k.clientSenders(at+".senders", c)
+		k.clientChannels(at+".channels", c)
+	}
+}
+
+// clientChannels checks of which channels a client may acknowledge what it got.
+func (k *checker) clientChannels(key string, c Client) {
+	switch {
+	case c.Role == RoleReceiver && len(c.Channels) == 0:
+		k.add(key, "is empty, so that the client could not acknowledge anything", "list the channels that bring it something")
+	case c.Role != RoleReceiver && len(c.Channels) > 0:
+		k.add(key, "is set for a client that is no receiver", "remove it, or give the client the role receiver")
+	}
+	used := seen{}
+	for i, name := range c.Channels {
+		entry := fmt.Sprintf("%s[%d]", key, i+1)
+		k.unique(used, entry, name)
+		if !slices.ContainsFunc(k.config.Channels, func(c Channel) bool { return c.Name == name && c.Kind == KindWebhook }) {
+			k.add(entry, "names no channel of kind webhook", "")
+		}
 	}
 }
 

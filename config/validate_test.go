@@ -110,6 +110,14 @@ func TestValidate(t *testing.T) {
 		{"link worker of nobody", func(c *config.Config) { c.Clients[1].Organization = "" }, []string{"clients[2].organization"}},
 		{"sender of nothing", func(c *config.Config) { c.Clients[0].Senders = nil }, []string{"clients[1].senders"}},
 		{"sender of an unknown", func(c *config.Config) { c.Clients[0].Senders = []string{"pms", "pmz", "pms"} }, []string{"clients[1].senders[2]", "clients[1].senders[3]"}},
+		{"receivers", func(c *config.Config) {
+			c.Channels = []config.Channel{{Name: "hook", Kind: config.KindWebhook, URL: "https://a.example", SecretEnv: "X"}}
+			c.Clients[1].Role, c.Clients[1].Channels = config.RoleReceiver, []string{"hook"}
+		}, nil},
+		{"receivers of nothing and of what is no webhook", func(c *config.Config) {
+			c.Clients[0].Channels = []string{"tie"}
+			c.Clients[1].Role = config.RoleReceiver
+		}, []string{"clients[1].channels", "clients[1].channels[1]", "clients[2].channels"}},
 		{"content for a link worker", func(c *config.Config) { c.Clients[1].Content = true }, []string{"clients[2].content"}},
 		{"link worker with senders", func(c *config.Config) { c.Clients[1].Senders = []string{"pms"} }, []string{"clients[2].senders"}},
 		{"MLLP on this machine", func(c *config.Config) {

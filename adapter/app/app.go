@@ -202,7 +202,7 @@ func prefixes(networks []string) []netip.Prefix {
 func (a *App) clients(cfg config.Config) []gateway.Client {
 	out := make([]gateway.Client, 0, len(cfg.Clients))
 	for _, c := range cfg.Clients {
-		x := gateway.Client{Name: c.Name, TokenSHA256: c.TokenSHA256, Role: gateway.Role(c.Role), Senders: c.Senders,
+		x := gateway.Client{Name: c.Name, TokenSHA256: c.TokenSHA256, Role: gateway.Role(c.Role), Senders: c.Senders, Channels: c.Channels,
 			Lenient: c.Validation == config.ValidationFlag, Content: c.Content}
 		if c.Organization != "" {
 			x.OrganizationID = a.intake.OrganizationID(c.Organization)

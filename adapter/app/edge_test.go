@@ -44,10 +44,15 @@ func adminRoutes(t *testing.T) [][2]string {
 // about people. What is for operators is for nobody else.
 func TestReadingByRole(t *testing.T) {
 	h := open(t, func(c *config.Config) {
+		for _, name := range []string{"hook", "another"} {
+			c.Channels = append(c.Channels, config.Channel{Name: name, Kind: config.KindWebhook, URL: "http://127.0.0.1:1",
+				Secret: config.NewSecret("a secret of more than 24 bytes"), SecretEnv: "HOOK"})
+		}
 		c.Clients = []config.Client{
 			{Name: "gp", Role: config.RoleSender, Senders: []string{"hl7v2-ref"}, TokenSHA256: sha("gp")},
 			{Name: "lw", Role: config.RoleLinkWorker, Organization: "Z00009", TokenSHA256: sha("lw")},
 			{Name: "practice", Role: config.RolePractice, Organization: "Z00001", TokenSHA256: sha("practice")},
+			{Name: "hook", Role: config.RoleReceiver, Channels: []string{"hook"}, TokenSHA256: sha("hook")},
 			{Name: "op", Role: config.RoleOperator, Content: true, TokenSHA256: sha("op")},
 		}
 	})
@@ -57,15 +62,24 @@ func TestReadingByRole(t *testing.T) {
 	for _, path := range []string{"/fhir/Patient", "/fhir/Task/" + task, "/fhir/Task/" + task + "/_history"} {
 		h.refused(get("gp", path), 403, "forbidden", "link-worker or practice")
 		h.refused(get("op", path), 403, "forbidden", "link-worker or practice")
+		h.refused(get("hook", path), 403, "forbidden", "link-worker or practice")
 		h.want(get("lw", path), 200)
 		h.want(get("practice", path), 200)
 	}
 	timeline := "/referrals/" + task + "/timeline"
 	h.refused(get("gp", timeline), 403, "forbidden", "operator")
+	h.refused(get("hook", timeline), 403, "forbidden", "operator")
+	acknowledge := func(token, channel string) response {
+		return h.call("POST", "/admin/acknowledgements/"+channel, []byte(`{"id":"msg_1","status":"filed"}`), "Authorization", "Bearer "+token)
+	}
+	h.want(acknowledge("hook", "hook"), 200)
+	h.want(acknowledge("op", "another"), 200)
+	h.refused(acknowledge("hook", "another"), 403, "forbidden", "receiver of this channel")
+	h.refused(acknowledge("gp", "hook"), 403, "forbidden", "receiver of this channel")
 	h.want(get("op", timeline), 200)
 	h.want(get("gp", "/fhir/metadata"), 200)
 	for _, route := range adminRoutes(t) {
-		for _, role := range []string{"gp", "lw", "practice"} {
+		for _, role := range []string{"gp", "lw", "practice", "hook"} {
 			if r := h.call(route[0], route[1], nil, "Authorization", "Bearer "+role); r.status != 403 {
 				t.Errorf("%s %s by %s: %d, want 403", route[0], route[1], role, r.status)
 			}

@@ -26,6 +26,7 @@ const (
 	RoleLinkWorker Role = "link-worker"
 	RolePractice   Role = "practice"
 	RoleOperator   Role = "operator"
+	RoleReceiver   Role = "receiver"
 )
 
 // Client is one caller with a bearer token (RFC 6750), of which only the hash
@@ -35,6 +36,7 @@ type Client struct {
 	TokenSHA256    string // 64 hex digits
 	Role           Role
 	Senders        []string // which /intake/{sender} it may use
+	Channels       []string // of which channels it may acknowledge what it received
 	OrganizationID string   // id of its Organization resource
 	Lenient        bool     // what breaks a profile is flagged, not refused
 	Content        bool     // may read what messages and deliveries hold of patients
@@ -163,6 +165,16 @@ func (g *Gateway) operator(c *gin.Context) {
 	}
 }
 
+// acknowledger guards what the receivers of channels say about what they got:
+// each speaks for its own channels only.
+func (g *Gateway) acknowledger(c *gin.Context) {
+	client := clientOf(c)
+	if client == nil || client.Role == RoleOperator || client.Role == RoleReceiver && slices.Contains(client.Channels, c.Param("channel")) {
+		return
+	}
+	g.fail(c, fault.New(fault.Forbidden, "", "the role operator, or receiver of this channel, is required"))
+}
+
 // reader guards the FHIR routes: a sender sends, and an operator operates;
 // neither reads about people.
 func (g *Gateway) reader(c *gin.Context) {
@@ -173,7 +185,7 @@ func (g *Gateway) reader(c *gin.Context) {
 
 // follower guards the timeline of a referral, which holds no patient data.
 func (g *Gateway) follower(c *gin.Context) {
-	if client := clientOf(c); client != nil && client.Role == RoleSender {
+	if client := clientOf(c); client != nil && (client.Role == RoleSender || client.Role == RoleReceiver) {
 		g.fail(c, fault.New(fault.Forbidden, "", "the role link-worker, practice or operator is required"))
 	}
 }

@@ -200,6 +200,8 @@ func (g *Gateway) routes(r *gin.Engine) {
 	a.POST("/deliveries/:id/hold", g.release(store.Held))
 	a.GET("/tasks", g.tasksOf)
 	g.outgoingRoutes(a)
+	admin := r.Group("/admin", g.authenticate, g.acknowledger, g.share)
+	admin.POST("/acknowledgements/:channel", g.acknowledge)
 	r.Group("/referrals", g.authenticate, g.follower, g.share).GET("/:task/timeline", g.timeline)
 }
 

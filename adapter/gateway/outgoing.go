@@ -37,7 +37,6 @@ func (g *Gateway) outgoingRoutes(a *gin.RouterGroup) {
 	a.DELETE("/stops/:practice", g.startPractice)
 	a.POST("/deliveries/:id/close", g.closeDelivery)
 	a.GET("/deliveries/:id/leaving", g.leaving)
-	a.POST("/acknowledgements/:channel", g.acknowledge)
 	a.GET("/reconciliation", g.reconciliation)
 	a.POST("/recalls", g.recall)
 	a.GET("/not-taken", g.notTaken)
