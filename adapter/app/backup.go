@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/linkloop/linkloop/adapter/routing"
+	"github.com/linkloop/linkloop/adapter/store"
 	"github.com/linkloop/linkloop/adapter/store/sqlite"
 	"github.com/linkloop/linkloop/config"
 )
@@ -27,12 +29,24 @@ func Backup(ctx context.Context, d config.Data, folder string) error {
 }
 
 // Restore makes the data folder anew from a backup. It refuses where there is
-// data already.
-func Restore(ctx context.Context, d config.Data, backup string) error {
+// data already. With stopped nothing leaves for a practice when it is served,
+// until a human starts it: what was sent after the backup is owed again there.
+func Restore(ctx context.Context, d config.Data, backup string, stopped bool) error {
 	if d.Postgres != "" {
 		return errOwnTools
 	}
-	return sqlite.Restore(ctx, backup, d.Folder)
+	if err := sqlite.Restore(ctx, backup, d.Folder); err != nil || !stopped {
+		return err
+	}
+	s, _, err := openStore(ctx, d, nil)
+	if err != nil {
+		return err
+	}
+	err = s.Decide(ctx, func(tx store.Tx) error {
+		_, err := routing.Begin(tx, routing.Any, "linkloop restore", "restored from a backup: what was sent after it is owed again")
+		return err
+	})
+	return errors.Join(err, s.Close())
 }
 
 // Compact writes the embedded store anew without the space that is free in it.

@@ -97,14 +97,6 @@ func (g *Gateway) stopPractice(c *gin.Context) {
 	var s routing.Stop
 	unknown := false
 	err = g.cfg.Store.Decide(c.Request.Context(), func(tx store.Tx) error {
-		s = routing.Stop{Since: tx.Time(), By: caller(c).Name, Reason: reason}
-		value, err := json.Marshal(s)
-		if err != nil {
-			return err
-		}
-		if err := tx.Switches().Set(routing.StopName(ods), value); err != nil {
-			return err
-		}
 		if ods != routing.Any {
 			ever, err := tx.Deliveries().List(store.DeliveryFilter{Lane: ods, Limit: 1})
 			if err != nil {
@@ -112,7 +104,8 @@ func (g *Gateway) stopPractice(c *gin.Context) {
 			}
 			unknown = len(ever) == 0
 		}
-		return tx.Ledger().Audit(store.AuditEvent{At: tx.Time(), Agent: caller(c).Name, Action: "stop", Entity: "practice/" + ods, Outcome: "success"})
+		s, err = routing.Begin(tx, ods, caller(c).Name, reason)
+		return err
 	})
 	g.answer(c, StopView{ods, s.Since, s.By, s.Reason, unknown}, err)
 }

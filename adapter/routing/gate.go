@@ -35,6 +35,20 @@ type Stop struct {
 // StopName is the switch that stops what goes to a practice, or to Any.
 func StopName(ods string) string { return stopPrefix + ods }
 
+// Begin stops what goes to a practice, or to Any, from the commit on, and writes down
+// who did so.
+func Begin(tx store.Tx, ods, by, reason string) (Stop, error) {
+	s := Stop{Since: tx.Time(), By: by, Reason: reason}
+	value, err := json.Marshal(s)
+	if err != nil {
+		return s, err
+	}
+	if err := tx.Switches().Set(StopName(ods), value); err != nil {
+		return s, err
+	}
+	return s, tx.Ledger().Audit(store.AuditEvent{At: s.Since, Agent: by, Action: "stop", Entity: "practice/" + ods, Outcome: "success"})
+}
+
 // Stops reads all stops, by ODS code or Any.
 func Stops(r store.SwitchReader) (map[string]Stop, error) {
 	all, err := r.List(stopPrefix)

@@ -35,9 +35,14 @@ func backupCommand() *cobra.Command {
 }
 
 func restoreCommand() *cobra.Command {
-	return dataCommand(&cobra.Command{Use: "restore FOLDER", Short: "Make the data folder anew from a backup; refuses where there is data", Args: cobra.ExactArgs(1)},
+	var stopped bool
+	cmd := dataCommand(&cobra.Command{Use: "restore FOLDER", Short: "Make the data folder anew from a backup; refuses where there is data", Args: cobra.ExactArgs(1)},
 		"The data is restored and sound. What was sent to linkloop after the backup must be sent again: what it has already makes nothing new.",
-		func(ctx context.Context, d config.Data, args []string) error { return app.Restore(ctx, d, args[0]) })
+		func(ctx context.Context, d config.Data, args []string) error {
+			return app.Restore(ctx, d, args[0], stopped)
+		})
+	cmd.Flags().BoolVar(&stopped, "stop", false, "send nothing to any practice, until linkloop deliveries start all: time to look at what is owed again")
+	return cmd
 }
 
 func compactCommand() *cobra.Command {

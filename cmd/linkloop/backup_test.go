@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -57,11 +58,25 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Fatal(err)
 	}
 	says(t, out, "restored and sound")
-	b, _ := serveFolder(t, again)
+	b, stop := serveFolder(t, again)
 	after, err := run(t, "messages", "list", "--server", b.BaseURL())
 	if err != nil || after != before || !strings.Contains(after, "hl7v2-ref") {
 		t.Errorf("messages before:\n%s\nafter (%v):\n%s", before, err, after)
 	}
+	if out, err = run(t, "deliveries", "stops", "--server", b.BaseURL()); err != nil || strings.Contains(out, "restored from a backup") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	stop()
+
+	t.Setenv("LINKLOOP_DATA_FOLDER", filepath.Join(t.TempDir(), "stopped"))
+	if _, err = run(t, "restore", backup, "--stop"); err != nil {
+		t.Fatal(err)
+	}
+	c, _ := serveFolder(t, os.Getenv("LINKLOOP_DATA_FOLDER"))
+	if out, err = run(t, "deliveries", "stops", "--server", c.BaseURL()); err != nil {
+		t.Fatal(err)
+	}
+	says(t, out, "*", "linkloop restore", "restored from a backup")
 }
 
 // TestBackupOfServer: where the data is in a database server, its own tools are
