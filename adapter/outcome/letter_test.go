@@ -152,6 +152,8 @@ func TestRefusedWithAReason(t *testing.T) {
 	}{
 		"two scores without a date": {`[{` + swemwbs + `,"valueInteger":17},{` + swemwbs + `,"valueInteger":24}]`, nil,
 			"Task.output[1]", "nobody could tell which came first"},
+		"a code of what is asked for": {`[{"type":{"text":"Action for the GP"},"valueCodeableConcept":{"coding":[{"system":"http://snomed.info/sct","code":"308440001"}]}}]`, nil,
+			"Task.output[0].valueCodeableConcept", "say that in words"},
 		"two scores of one day": {`[` + reference("Observation/a", "Observation/b") + `]`, map[string]string{
 			"Observation/a": observation("a", `"effectiveDateTime":"2026-01-05",`, 17), "Observation/b": observation("b", `"effectiveDateTime":"2026-01-05T10:00:00Z",`, 24)},
 			"Task.output[1].valueReference", "17 and 24, are of the same time"},
@@ -247,6 +249,8 @@ func TestHeadings(t *testing.T) {
 	for heading, want := range map[string]string{
 		"Action": actions, "Actions": actions, "Actions for the GP": actions, "GP action": actions, "Action required": actions,
 		"Actions requested": actions, "Action: practice": actions, "Actions needed by the surgery": actions,
+		"For the GP": actions, "Follow-up by the surgery": actions, "GP to review": actions, "Request to practice": actions, "Please, doctor": actions,
+		"GP informed": told, "Referral from GP": told, "Good practice": told, "For the person": told,
 		"Actions taken": told, "Action plan": told, "Satisfaction": told, "Social interaction": told, "": told, "GP": told,
 		"Risk": risks, "Risks": risks, "Risk of falls": risks, "Known risks": risks,
 		"Brisk walking": told, "Asterisk": told,
@@ -261,6 +265,17 @@ func TestHeadings(t *testing.T) {
 		}
 		if (want == actions) == strings.Contains(s, "No action needed") || (want == risks) == strings.Contains(s, "No known risks") {
 			t.Errorf("%q: none is said where there is some, or not said where there is none:\n%s", heading, s)
+		}
+		// A concept without a code is words as well.
+		owed, err = with(t, fmt.Sprintf(`[{"type":{"text":%q},"valueCodeableConcept":{"text":"Said here."}}]`, heading), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want == told {
+			want = "What was done"
+		}
+		if s := summary(t, owed.Bundle); !strings.Contains(s, "\n"+want+"\n- Said here.\n") {
+			t.Errorf("as a concept, %q is not under %q:\n%s", heading, want, s)
 		}
 	}
 }

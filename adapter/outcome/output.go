@@ -49,6 +49,14 @@ func (b *builder) outputs() {
 		switch {
 		case o.Get("valueCodeableConcept") != nil:
 			concept := o.Get("valueCodeableConcept")
+			if !hasSnomed(concept) {
+				b.story.tell(headingOf(o), inWords(concept), &b.story.done)
+				continue
+			}
+			if forPractice(headingOf(o)) {
+				b.refuse(at+".valueCodeableConcept", "a code says what was done, and this output is called what the practice is asked to do; say that in words")
+				continue
+			}
 			// A code alone, said again, is the same thing said again: Gravity
 			// names an activity by its Procedure and by its code. Who did
 			// something twice makes two Procedures.
@@ -87,13 +95,7 @@ func (b *builder) referenced(outputs []*element.Value) map[string]bool {
 // into the summary.
 func (b *builder) activity(purpose, at string, v *element.Value, when *element.Field) {
 	if !hasSnomed(v) {
-		text := v.Str("text")
-		if text == "" {
-			text = v.TextAt("coding.display")
-		}
-		if text != "" {
-			b.story.done = append(b.story.done, text)
-		}
+		b.story.tell("", inWords(v), &b.story.done)
 		return
 	}
 	c, ok := b.find(v)
@@ -104,6 +106,14 @@ func (b *builder) activity(purpose, at string, v *element.Value, when *element.F
 	if b.agrees(at, v, nil, c) {
 		b.add(purpose, at, c, when)
 	}
+}
+
+// inWords is a concept in words.
+func inWords(concept *element.Value) string {
+	if text := concept.Str("text"); text != "" {
+		return text
+	}
+	return concept.TextAt("coding.display")
 }
 
 // add is the one way of a code that is no score into the bundle.

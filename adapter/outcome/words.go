@@ -8,35 +8,44 @@ import (
 	"github.com/linkloop/linkloop/adapter/element"
 )
 
-// words sorts what an output says in words under the heading that its type
-// names. A number without a code, a date or a yes is words too.
+// words tells what an output says in words. A number without a code, a date or a
+// yes is words too.
 func (b *builder) words(o *element.Value) {
-	heading := o.TextAt("type.text")
-	if heading == "" {
-		heading = o.TextAt("type.coding.display")
+	heading := headingOf(o)
+	b.story.tell(heading, spoken(o, heading), &b.story.told)
+}
+
+// headingOf is what an output is called.
+func headingOf(o *element.Value) string {
+	if heading := o.TextAt("type.text"); heading != "" {
+		return heading
 	}
-	text := spoken(o, heading)
+	return o.TextAt("type.coding.display")
+}
+
+// tell sorts words under the section that their heading names, or under otherwise.
+func (s *story) tell(heading, text string, otherwise *[]string) {
 	if plain(text) == "" {
 		return
 	}
+	section := otherwise
 	switch {
-	case forPractice(heading):
-		b.story.actions = append(b.story.actions, text)
+	case forPractice(heading), toPractice(heading):
+		section = &s.actions
 	case has(heading, "risk", "risks"):
-		b.story.risks = append(b.story.risks, text)
+		section = &s.risks
 	case has(heading, "safeguarding"):
-		b.story.safeguarding = append(b.story.safeguarding, text)
+		section = &s.safeguarding
 	case has(heading, "not") && has(heading, "work", "worked", "help", "helped"):
-		b.story.unhelpful = append(b.story.unhelpful, text)
+		section = &s.unhelpful
 	case has(heading, "signpost", "signposted", "signposting"):
-		b.story.signposted = append(b.story.signposted, text)
+		section = &s.signposted
 	case has(heading, "goal", "goals", "need", "needs"):
-		b.story.goals = append(b.story.goals, text)
+		section = &s.goals
 	case has(heading, "connected"):
-		b.story.services = append(b.story.services, text)
-	default:
-		b.story.told = append(b.story.told, text)
+		section = &s.services
 	}
+	*section = append(*section, text)
 }
 
 // has reports whether a heading has one of the words.
@@ -57,6 +66,15 @@ func forPractice(heading string) bool {
 		}
 		return false
 	}))
+}
+
+// toPractice reports whether a heading addresses the practice in other words, such
+// as "Follow-up by the GP" or "For the surgery". Beside "No action needed" it would
+// be overlooked; first in the letter it does no harm.
+func toPractice(heading string) bool {
+	return has(heading, "gp", "gps", "practice", "surgery", "doctor") &&
+		has(heading, "for", "to", "please", "request", "requests", "requested", "follow", "followup", "review", "recommendation", "recommendations",
+			"recommended", "task", "tasks", "needed", "required")
 }
 
 // split is a heading by its words: "satisfaction" is no action and "brisk" no
