@@ -136,6 +136,49 @@ const (
 	dataQualityTag = "urn:linkloop:codesystem:data-quality|profile-broken"
 )
 
+// TestIntakeMeetsUKCore: what shipped mappings make of their examples breaks no
+// profile of UK Core, so that no good referral is flagged where these are held
+// against, but for languages that the sender says in words or in codes of its own.
+func TestIntakeMeetsUKCore(t *testing.T) {
+	f, err := os.Open(ukCorePackage)
+	if err != nil {
+		t.Skip("the corpus is not there")
+	}
+	defer f.Close()
+	p, err := profile.ReadPackage(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	library := profile.NewLibrary(p)
+	h := open(t, nil)
+	for _, name := range mappings.Names() {
+		examples, err := mapping.Examples(mappings.FS(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ex := range examples {
+			h.call("POST", "/intake/"+name, ex.Input)
+		}
+	}
+	verified := 0
+	for _, typ := range []string{"Patient", "Practitioner", "PractitionerRole", "Organization", "ServiceRequest"} {
+		for _, e := range h.want(h.call("GET", "/fhir/"+typ+"?_count=500", nil), 200).value(t).List("entry") {
+			v := e.Get("resource")
+			if strings.Contains(string(v.JSON()), "NHSNumberVerificationStatus") {
+				verified++
+			}
+			for _, is := range library.CheckClaims(t.Context(), v, []string{ukCore + typ}, profile.Checking{}) {
+				if is.Severity == "error" && is.Expression != "Patient.communication[0].language" {
+					t.Errorf("%s/%s: %+v", typ, v.ID(), is)
+				}
+			}
+		}
+	}
+	if verified < 5 {
+		t.Errorf("%d people with a state of their number are too few to mean anything", verified)
+	}
+}
+
 // TestStrictness: what breaks a profile is refused or flagged, as the source
 // is configured.
 func TestStrictness(t *testing.T) {
