@@ -6,6 +6,7 @@ import (
 	"flag"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,7 +79,7 @@ func structureDefinition(t *testing.T, p ownProfile) *element.Value {
 	for _, e := range p.Elements {
 		b.own[e.Path] = e
 	}
-	b.add(p.Type, p.Type, 0, "*")
+	b.add(p.Type, p.Type, amount{0, "*"}, p.Type, amount{0, "*"})
 	b.below(p.Type, typ)
 	for path := range b.own {
 		t.Errorf("%s: there is no element %s", p.ID, path)
@@ -98,10 +99,38 @@ type snapshotBuilder struct {
 	out []*element.Value
 }
 
-func (b *snapshotBuilder) add(id, path string, min int, max string) *element.Value {
-	v := element.NewObject(element.S("id", id), element.S("path", path), element.F("min", number(min)), element.S("max", max))
+// amount is how often an element may be there.
+type amount struct {
+	min int
+	max string
+}
+
+// add adds an element, and where and how often R4 has it.
+func (b *snapshotBuilder) add(id, path string, is amount, base string, was amount) *element.Value {
+	typ, _, _ := strings.Cut(path, ".")
+	v := element.NewObject(element.S("id", id), element.S("path", path),
+		element.S("definition", "As in https://hl7.org/fhir/R4/"+strings.ToLower(typ)+".html"),
+		element.F("min", number(is.min)), element.S("max", is.max),
+		element.F("base", element.NewObject(element.S("path", base), element.F("min", number(was.min)), element.S("max", was.max))))
 	b.out = append(b.out, v)
 	return v
+}
+
+// baseElement is where R4 defines an element of a type.
+func baseElement(path string, of fhir.Type, name string) string {
+	switch {
+	case of.Resource() && slices.Contains([]string{"id", "meta", "implicitRules", "language"}, name):
+		return "Resource." + name
+	case of.Resource() && slices.Contains([]string{"text", "contained", "extension", "modifierExtension"}, name):
+		return "DomainResource." + name
+	case !of.Resource() && (name == "id" || name == "extension"):
+		return "Element." + name
+	case of.Backbone() && name == "modifierExtension":
+		return "BackboneElement." + name
+	case of.Resource() || of.Backbone():
+		return path + "." + name
+	}
+	return of.Name() + "." + name
 }
 
 func number(n int) *element.Value { return element.NewNumber(string(rune('0' + n))) }
@@ -119,19 +148,17 @@ func (b *snapshotBuilder) below(path string, typ fhir.Type) {
 			continue
 		}
 		done[name] = true
-		at, min, max := path+"."+name, 0, "1"
+		at, was := path+"."+name, amount{0, "1"}
 		if typ.Requires(strings.TrimSuffix(name, "[x]")) {
-			min = 1
+			was.min = 1
 		}
 		if e.Repeats() {
-			max = "*"
+			was.max = "*"
 		}
 		own := b.own[at]
 		delete(b.own, at)
-		if own.Min > min {
-			min = own.Min
-		}
-		v := b.add(at, at, min, max)
+		base := baseElement(path, typ, name)
+		v := b.add(at, at, amount{max(was.min, own.Min), was.max}, base, was)
 		v.SetString("short", own.Short)
 		v.Set("type", types(typ, e, own.Targets))
 		b.rules(v, e, own)
@@ -139,7 +166,7 @@ func (b *snapshotBuilder) below(path string, typ fhir.Type) {
 			b.below(at, e.Type())
 		}
 		for _, s := range own.Slices {
-			b.slice(at, e, s)
+			b.slice(at, e, s, base)
 		}
 	}
 }
@@ -176,16 +203,16 @@ func (b *snapshotBuilder) rules(v *element.Value, e fhir.Element, own ownElement
 }
 
 // slice adds a Coding of one system, with its codes.
-func (b *snapshotBuilder) slice(at string, e fhir.Element, s ownSlice) {
-	id := at + ":" + s.Name
-	v := b.add(id, at, 0, "*")
+func (b *snapshotBuilder) slice(at string, e fhir.Element, s ownSlice, base string) {
+	id, any, one := at+":"+s.Name, amount{0, "*"}, amount{1, "1"}
+	v := b.add(id, at, any, base, any)
 	v.SetString("sliceName", s.Name)
 	v.Set("type", element.NewArray(element.NewObject(element.S("code", code(e.Type())))))
 	v.Set("binding", element.NewObject(element.S("strength", "required"), element.S("valueSet", s.Codes)))
-	system := b.add(id+".system", at+".system", 1, "1")
+	system := b.add(id+".system", at+".system", one, "Coding.system", amount{0, "1"})
 	system.Set("type", element.NewArray(element.NewObject(element.S("code", "uri"))))
 	system.SetString("fixedUri", s.System)
-	c := b.add(id+".code", at+".code", 1, "1")
+	c := b.add(id+".code", at+".code", one, "Coding.code", amount{0, "1"})
 	c.Set("type", element.NewArray(element.NewObject(element.S("code", "code"))))
 }
 
@@ -197,6 +224,11 @@ func types(of fhir.Type, e fhir.Element, targets []string) *element.Value {
 			continue
 		}
 		v := element.NewObject(element.S("code", code(x.Type())))
+		if e.Name() == "id" { // R4 has ids and urls as what FHIRPath calls a String
+			v = element.NewObject(element.F("extension", element.NewArray(element.NewObject(
+				element.S("url", baseOf+"structuredefinition-fhir-type"), element.S("valueUrl", "string")))),
+				element.S("code", "http://hl7.org/fhirpath/System.String"))
+		}
 		list := targets
 		if list == nil {
 			for _, t := range x.Targets() {
@@ -226,6 +258,32 @@ func code(t fhir.Type) string {
 		return "Quantity"
 	}
 	return t.Name()
+}
+
+// TestSnapshotsAreWhole: each element of a snapshot has what R4 asks for (sdf-3,
+// sdf-8b), so that validators of others take the profiles.
+func TestSnapshotsAreWhole(t *testing.T) {
+	files, err := fs.Glob(conformance.Files, "StructureDefinition-*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no profiles", err)
+	}
+	for _, file := range files {
+		b, err := fs.ReadFile(conformance.Files, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := element.Parse(b, element.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range v.All("snapshot.element") {
+			for _, name := range []string{"definition", "min", "max", "base.path", "base.min", "base.max"} {
+				if e.At(name) == nil {
+					t.Errorf("%s: %s has no %s", file, e.ID(), name)
+				}
+			}
+		}
+	}
 }
 
 // TestOwnProfiles: the profiles of this house can be used in full, and catch
