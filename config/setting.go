@@ -127,7 +127,7 @@ var settings = []Setting{
 	{Key: "workflow.approval", Example: "/etc/linkloop/approval.yaml",
 		Doc: "File with the signatures under the list of outcome codes and the measures, as linkloop codes approve writes it. Empty: approval.yaml beside workflow.codes, or beside the folder of workflow.measures. A list or measures of one's own are used only with the signatures of two workflow.approvers; the shipped ones need them only when this names a file."},
 	{Key: "workflow.interim", Example: "[accepted, first-contact, plan-agreed]",
-		Doc: "Updates that the practice gets before a Task ends: accepted when it is accepted; first-contact and plan-agreed when Task.businessStatus becomes contacted or plan-agreed. Each is sent once for a Task and has no codes. Empty: none."},
+		Doc: "Updates that the practice gets before a Task ends: accepted when it is accepted; first-contact and plan-agreed when Task.businessStatus becomes contacted or plan-agreed. Each is sent once for a Task and has no codes; one that has not left when the Task ends is not sent. Empty: none."},
 	{Key: "workflow.approvers",
 		Doc: "People whose signatures count under the list of outcome codes. Two of them approve each version."},
 	{Key: "workflow.approvers[].name", Example: "a.smith",
