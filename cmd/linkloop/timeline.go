@@ -19,8 +19,8 @@ import (
 func timelineCommand() *cobra.Command {
 	c := &client{}
 	cmd := &cobra.Command{Use: "timeline TASK", Short: "Tell what happened to one referral", Args: cobra.ExactArgs(1),
-		Long: "Tell what happened to one referral: the id of its Task, or, for operators, its ServiceRequest (ServiceRequest/ID) or\n" +
-			"a number that its sender gave it. Where several referrals have the number, their Tasks are listed.",
+		Long: "Tell what happened to one referral: the id of its Task, or, for operators, its ServiceRequest (ServiceRequest/ID),\n" +
+			"a delivery or message of it (delivery/42, message/7), or a number that its sender gave it. Where several referrals have the number, their Tasks are listed.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			events, err := c.timeline(cmd.Context(), args[0])
 			var several severalTasks
@@ -44,6 +44,17 @@ func timelineCommand() *cobra.Command {
 // of its names.
 func (c *client) timeline(ctx context.Context, name string) ([]referral.Event, error) {
 	id := strings.TrimPrefix(name, "Task/")
+	if kind, number, _ := strings.Cut(name, "/"); kind == "delivery" || kind == "message" {
+		var of struct{ Task string }
+		path := map[string]string{"delivery": "/admin/deliveries/", "message": "/admin/messages/"}[kind] + url.PathEscape(number)
+		if err := c.call(ctx, http.MethodGet, path, &of); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if of.Task == "" {
+			return nil, fmt.Errorf("%s belongs to no Task", name)
+		}
+		return c.timelineOf(ctx, of.Task)
+	}
 	if !strings.Contains(id, "/") {
 		events, err := c.timelineOf(ctx, id)
 		if no := (*refusedError)(nil); !errors.As(err, &no) || no.code != http.StatusNotFound || id != name {
@@ -57,7 +68,7 @@ func (c *client) timeline(ctx context.Context, name string) ([]referral.Event, e
 	switch len(found) {
 	case 0:
 		return nil, fmt.Errorf("%q is neither the id of a Task, nor a ServiceRequest, nor a number of a referral here: "+
-			"linkloop messages show says which Task a message made", name)
+			"linkloop messages show and deliveries show say which Task a message made and a delivery is about", name)
 	case 1:
 		return c.timelineOf(ctx, found[0].Task)
 	}

@@ -33,13 +33,18 @@ func TestTimelineByAnyName(t *testing.T) {
 	if err != nil || !strings.Contains(want, "received") {
 		t.Fatalf("%v\n%s", err, want)
 	}
-	for _, name := range []string{"Task/" + m.Task, "ServiceRequest/" + m.Request, "SP-1"} {
+	for _, name := range []string{"Task/" + m.Task, "ServiceRequest/" + m.Request, "SP-1", "message/1"} {
 		if out, err := timeline(name); err != nil || out != want {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
 	}
 	for _, name := range []string{"SP-3", "ServiceRequest/none", "SP-1,SP-2", "a/b"} {
 		if _, err := timeline(name); err == nil || !strings.Contains(err.Error(), "which Task a message made") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, want := range map[string]string{"message/999": "404", "delivery/999": "404", "delivery/x": "404"} {
+		if _, err := timeline(name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
