@@ -51,6 +51,9 @@ func TestWhatWaits(t *testing.T) {
 	if r := h.want(h.call("PUT", "/admin/stops/Z99999", []byte(`{"reason":"a typing error"}`)), 200); !strings.Contains(string(r.body), `"unknown":true`) {
 		t.Errorf("a practice that nothing was ever owed to: %s", r.body)
 	}
+	if trail := string(h.want(h.call("GET", "/admin/audit?entity=practice/"+ods, nil), 200).body); !strings.Contains(trail, `"success: asked by the practice"`) {
+		t.Errorf("the trail does not say why: %s", trail)
+	}
 	second := h.unowned(912)
 	h.want(h.change(second, claimBy("ours")), 200)
 	h.want(h.change(second, ended), 200)

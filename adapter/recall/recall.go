@@ -335,7 +335,7 @@ func (s *Service) Run(ctx context.Context, o Order) (Report, error) {
 			action = "recall, dry run"
 		}
 		return tx.Ledger().Audit(store.AuditEvent{At: tx.Time(), Agent: o.By, Action: action, Entity: "recall/" + o.ID,
-			Outcome: fmt.Sprintf("%d found", len(found))})
+			Outcome: fmt.Sprintf("%d found: %s", len(found), plain(o.Reason))})
 	})
 	if err == nil && !o.DryRun && s.Owed != nil {
 		s.Owed()

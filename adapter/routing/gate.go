@@ -36,7 +36,7 @@ type Stop struct {
 func StopName(ods string) string { return stopPrefix + ods }
 
 // Begin stops what goes to a practice, or to Any, from the commit on, and writes down
-// who did so.
+// who did so and why: the stop itself is gone when it ends.
 func Begin(tx store.Tx, ods, by, reason string) (Stop, error) {
 	s := Stop{Since: tx.Time(), By: by, Reason: reason}
 	value, err := json.Marshal(s)
@@ -46,7 +46,7 @@ func Begin(tx store.Tx, ods, by, reason string) (Stop, error) {
 	if err := tx.Switches().Set(StopName(ods), value); err != nil {
 		return s, err
 	}
-	return s, tx.Ledger().Audit(store.AuditEvent{At: s.Since, Agent: by, Action: "stop", Entity: "practice/" + ods, Outcome: "success"})
+	return s, tx.Ledger().Audit(store.AuditEvent{At: s.Since, Agent: by, Action: "stop", Entity: "practice/" + ods, Outcome: "success: " + reason})
 }
 
 // Stops reads all stops, by ODS code or Any.
