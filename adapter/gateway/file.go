@@ -35,15 +35,8 @@ func (g *Gateway) file(c *gin.Context, sender string) {
 		g.fail(c, err)
 		return
 	}
-	parent := c.Request.Context()
-	if v, ok := c.Get(connectionKey); ok {
-		parent, _ = v.(context.Context)
-	}
-	ctx, cancel := context.WithTimeout(parent, g.cfg.FileTime)
+	ctx, control, cancel := g.unhurried(c)
 	defer cancel()
-	defer context.AfterFunc(g.stopping, cancel)()
-	control := http.NewResponseController(c.Writer)
-	_ = control.SetWriteDeadline(time.Time{}) // the context bounds it; set again before the answer
 	who := g.callerName(c, sender)
 	in := batch.File{
 		Sender: sender, Received: time.Now().UTC(),
@@ -72,6 +65,20 @@ func (g *Gateway) file(c *gin.Context, sender string) {
 		c.Header("Location", g.cfg.BaseURL+receiptPath(sender, receipt.ID))
 	}
 	writeReceipt(c, receipt, status)
+}
+
+// unhurried is the context of a request that may take as long as a file does, and
+// not as a single message. The answer has no deadline until the control sets one.
+func (g *Gateway) unhurried(c *gin.Context) (ctx context.Context, control *http.ResponseController, cancel func()) {
+	parent := c.Request.Context()
+	if v, ok := c.Get(connectionKey); ok {
+		parent, _ = v.(context.Context)
+	}
+	ctx, end := context.WithTimeout(parent, g.cfg.FileTime)
+	stop := context.AfterFunc(g.stopping, end)
+	control = http.NewResponseController(c.Writer)
+	_ = control.SetWriteDeadline(time.Time{}) // the context bounds it; set again before the answer
+	return ctx, control, func() { stop(); end() }
 }
 
 // wantsCSV reports whether a caller asks for a receipt in rows.

@@ -300,7 +300,8 @@ func (g *Gateway) acknowledge(c *gin.Context) {
 	g.answer(c, map[string]string{"id": in.ID}, g.cfg.Acknowledge(c.Request.Context(), c.Param("channel"), in.ID, in.Status, body))
 }
 
-// recall: POST /admin/recalls with a recall.Order. Its letters are content.
+// recall: POST /admin/recalls with a recall.Order. Its letters are content. It may
+// find very many outcomes, and takes its time.
 func (g *Gateway) recall(c *gin.Context) {
 	const read = "read letters of recall"
 	var o recall.Order
@@ -313,7 +314,11 @@ func (g *Gateway) recall(c *gin.Context) {
 		return
 	}
 	o.By = caller(c).Name
-	rep, err := g.cfg.Recall.Run(c.Request.Context(), o)
+	ctx, control, cancel := g.unhurried(c)
+	defer cancel()
+	c.Request = c.Request.WithContext(ctx)
+	rep, err := g.cfg.Recall.Run(ctx, o)
+	_ = control.SetWriteDeadline(time.Now().Add(g.cfg.RequestTime))
 	if err == nil && o.Letters {
 		err = g.note(c, read, "recall/"+o.ID, "success")
 	}

@@ -34,6 +34,11 @@ func (c *client) call(ctx context.Context, method, path string, out any) error {
 
 // send is call with a body, as JSON; nil is none.
 func (c *client) send(ctx context.Context, method, path string, in, out any) error {
+	return c.sendWithin(ctx, 30*time.Second, method, path, in, out)
+}
+
+// sendWithin is send with another limit to the time it takes.
+func (c *client) sendWithin(ctx context.Context, limit time.Duration, method, path string, in, out any) error {
 	var body []byte
 	if in != nil {
 		var err error
@@ -41,7 +46,7 @@ func (c *client) send(ctx context.Context, method, path string, in, out any) err
 			return err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(c.server, "/")+path, bytes.NewReader(body))
 	if err != nil {

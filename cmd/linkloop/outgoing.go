@@ -170,7 +170,7 @@ func recallCommand(c *client) *cobra.Command {
 				*day.into = t
 			}
 			var rep recall.Report
-			if err := c.send(cmd.Context(), http.MethodPost, "/admin/recalls", o, &rep); err != nil {
+			if err := c.sendWithin(cmd.Context(), time.Hour, http.MethodPost, "/admin/recalls", o, &rep); err != nil {
 				return err
 			}
 			return showRecall(cmd, rep, folder)
