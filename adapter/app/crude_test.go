@@ -89,6 +89,7 @@ func TestStaleCopyRevertsNothing(t *testing.T) {
 		h.refused(put(edited(first, claimBy("b"))), 409, "conflict", "claimed by another")
 	})
 	t.Run("If-Match is insisted on", func(t *testing.T) {
+		h.refused(put(edited(first, claimBy("b")), "If-Match", `W/"1"`), 409, "conflict", "claimed by another")
 		for _, tag := range []string{`W/"2"`, `"2"`, `2`, `W/2`} {
 			h.refused(put(edited(second, note("too late")), "If-Match", tag), 412, "conflict", "version 2")
 		}

@@ -143,7 +143,7 @@ func (s *Service) change(ctx context.Context, who Caller, key store.Key, seen in
 			return err
 		}
 		r, err := next(tx, cur, old)
-		if err != nil && stale {
+		if err != nil && stale && !lostClaim(err) {
 			return staleVersion(key.Type, cur.Number, seen)
 		}
 		if err != nil {
@@ -167,6 +167,11 @@ func (s *Service) change(ctx context.Context, who Caller, key store.Key, seen in
 		s.cfg.Owed()
 	}
 	return out, err
+}
+
+// lostClaim reports whether a change was refused because somebody else was first.
+func lostClaim(err error) bool {
+	return fault.KindOf(err) == fault.Conflict && slices.ContainsFunc(fault.Of(err).Issues, func(is fault.Issue) bool { return is.Expression == "Task.owner" })
 }
 
 // write puts down a version with all that follows from it, and reports whether
