@@ -50,7 +50,7 @@ func (s *Service) mayWrite(tx store.Tx, who Caller, v *element.Value) error {
 		if is, err := s.represents(tx, who, v.TextAt(at+".reference")); is || err != nil {
 			return err
 		}
-		return forbidden(typ+"."+at, "only those concerned may write this: the organisation that is named here")
+		return forbidden(typ+"."+at, "only those concerned may write this: those whose organisation stands here")
 	case typ == "Organization":
 		if who.Organization != "" && (v.ID() == who.Organization || s.cfg.NationalID(v) == who.Organization) {
 			return nil
