@@ -209,6 +209,27 @@ func TestComplete(t *testing.T) {
 
 func object(name, text string) *element.Value { return element.NewObject(element.S(name, text)) }
 
+// TestMovesAreOffered: who is refused a move is told its own moves, and whose the
+// others are.
+func TestMovesAreOffered(t *testing.T) {
+	w := gravity(t)
+	for _, c := range []struct {
+		from, to string
+		parties  []referral.Party
+		want     string
+	}{
+		{"in-progress", "rejected", []referral.Party{referral.Owner}, "to rejected; allowed: on-hold, completed, failed, cancelled; allowed to the requester: entered-in-error"},
+		{"in-progress", "rejected", []referral.Party{referral.Requester}, "to rejected; allowed: cancelled, entered-in-error; allowed to the owner: on-hold, completed, failed"},
+		{"in-progress", "rejected", []referral.Party{referral.Requester, referral.Owner}, "to rejected; allowed: on-hold, completed, failed, cancelled, entered-in-error"},
+		{"cancelled", "in-progress", []referral.Party{referral.Owner}, "to in-progress; allowed to the requester: entered-in-error"},
+		{"entered-in-error", "in-progress", []referral.Party{referral.Owner}, "to in-progress, nor anywhere else"},
+	} {
+		if f := w.CheckMove(c.from, c.to, c.parties); f == nil || !strings.HasSuffix(f.Issues[0].Text, c.want) {
+			t.Errorf("%s to %s: %v, want %q", c.from, c.to, f, c.want)
+		}
+	}
+}
+
 // TestDropReason: the reason of one status is not that of the next.
 func TestDropReason(t *testing.T) {
 	w := gravity(t)

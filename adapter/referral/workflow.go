@@ -157,11 +157,21 @@ func (w *Workflow) CheckMove(from, to string, parties []Party) *fault.Fault {
 	if len(others) > 0 {
 		return at(fault.Forbidden, "Task.status", "the move from %s to %s belongs to the %s", from, to, join(others))
 	}
-	allowed := w.Next(from, nil)
-	if len(allowed) == 0 {
-		return at(fault.IllegalMove, "Task.status", "a Task that is %s cannot be moved to %s, nor anywhere else", from, to)
+	text := ""
+	own := w.Next(from, parties)
+	if len(own) > 0 {
+		text = "; allowed: " + strings.Join(own, ", ")
 	}
-	return at(fault.IllegalMove, "Task.status", "a Task that is %s cannot be moved to %s; allowed: %s", from, to, strings.Join(allowed, ", "))
+	for _, p := range []Party{Requester, Owner} {
+		theirs := slices.DeleteFunc(w.Next(from, []Party{p}), func(s string) bool { return slices.Contains(own, s) })
+		if len(theirs) > 0 {
+			text += "; allowed to the " + string(p) + ": " + strings.Join(theirs, ", ")
+		}
+	}
+	if text == "" {
+		text = ", nor anywhere else"
+	}
+	return at(fault.IllegalMove, "Task.status", "a Task that is %s cannot be moved to %s%s", from, to, text)
 }
 
 func overlaps(a, b []Party) bool {
