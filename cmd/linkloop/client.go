@@ -64,7 +64,7 @@ func (c *client) sendWithin(ctx context.Context, limit time.Duration, method, pa
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("%w\nIs linkloop running there? Start it with: linkloop serve", err)
+		return fmt.Errorf("%w\nIs linkloop running there? Start it with: linkloop serve, or say with --server where it runs", err)
 	}
 	defer res.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
