@@ -171,14 +171,7 @@ func (m *message) entry(r *element.Value, task string) {
 	if r.Str("status") == "entered-in-error" {
 		status = "D"
 	}
-	when := ""
-	for _, name := range []string{"effectiveDateTime", "performedDateTime", "date"} {
-		if at, err := time.Parse(time.RFC3339, r.Str(name)); err == nil {
-			when = stamp(at)
-		} else if day, err := time.Parse("2006-01-02", r.Str(name)); err == nil {
-			when = day.Format("20060102")
-		}
-	}
+	when := began(r)
 	obx := func(typ, code, value, unit string) {
 		m.obx++
 		// OBX-4 tells observations of the same code apart, such as two scores, and
@@ -211,6 +204,23 @@ func (m *message) entry(r *element.Value, task string) {
 			obx("CWE", code, code, "")
 		}
 	}
+}
+
+// began is when something was, OBX-14: of a period its beginning, or else its
+// end. Where it is empty a receiver takes the time of the whole message.
+func began(r *element.Value) string {
+	for _, name := range []string{"effectiveDateTime", "performedDateTime", "date", "effectivePeriod.start", "performedPeriod.start", "effectivePeriod.end", "performedPeriod.end"} {
+		text := r.TextAt(name)
+		if at, err := time.Parse(time.RFC3339, text); err == nil {
+			return stamp(at)
+		}
+		for _, layout := range []string{time.DateOnly, "2006-01", "2006"} { // HL7 v2.5.1 section 2.A.22 has them all
+			if _, err := time.Parse(layout, text); err == nil {
+				return strings.ReplaceAll(text, "-", "")
+			}
+		}
+	}
+	return ""
 }
 
 // observation is OBX-4 of an entry: its identifier, without the id of the Task

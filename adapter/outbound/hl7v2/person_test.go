@@ -162,3 +162,26 @@ func TestPlainNumbers(t *testing.T) {
 		}
 	}
 }
+
+// TestHazardWrongScoreWhen: a score stands under the time it is of, however exact;
+// without it a receiver would file it under that of the message.
+func TestHazardWrongScoreWhen(t *testing.T) {
+	for when, want := range map[string]string{
+		`"effectiveDateTime":"2026-03-29T00:30:00Z"`:                  "20260329003000+0000",
+		`"effectiveDateTime":"2026-07-01T00:30:00.5+01:00"`:           "20260630233000+0000",
+		`"effectiveDateTime":"2026-03-02"`:                            "20260302",
+		`"effectiveDateTime":"2026-03"`:                               "202603",
+		`"effectiveDateTime":"2026"`:                                  "2026",
+		`"effectivePeriod":{"start":"2026-03-02","end":"2026-04-01"}`: "20260302",
+		`"effectivePeriod":{"end":"2026-04"}`:                         "202604",
+		`"effectiveDateTime":"next|week"`:                             "",
+	} {
+		d := delivery
+		d.Payload = []byte(`{"resourceType":"Bundle","type":"transaction","entry":[{"resource":{"resourceType":"Observation","status":"final",` + when +
+			`,"code":{"coding":[{"system":"http://snomed.info/sct","code":"718466001","display":"Score"}]},"valueQuantity":{"value":21}}}]}`)
+		f := append(strings.Split(segment(sent(t, hl7v2.Result, d), "OBX"), "|"), make([]string, 4)...)
+		if f[14] != want {
+			t.Errorf("%s: %q, want %q", when, f[14], want)
+		}
+	}
+}
