@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -67,6 +68,21 @@ func (a Answer) IssueCodes() []string {
 	}
 	return codes
 }
+
+// NotTaken reports whether an answer says that the practice does not take what was
+// sent, by the code for it of the NHS: switched off there, or not supported.
+// nhsconnect/ITK3-FHIR-Messaging-Distribution, explore_response_codes.md
+func (a Answer) NotTaken() bool {
+	v, err := element.Parse(a.Body, element.Limits{})
+	if err != nil || v.ResourceType() != "OperationOutcome" {
+		return false
+	}
+	return slices.ContainsFunc(v.All("issue.details.coding"), func(c *element.Value) bool {
+		return c.Str("system") == systemITKResponse && c.Str("code") == "20010"
+	})
+}
+
+const systemITKResponse = "https://fhir.nhs.uk/STU3/CodeSystem/ITK-ResponseCodes-1"
 
 // known are the codes of http://hl7.org/fhir/issue-type: anything else could
 // be free text.

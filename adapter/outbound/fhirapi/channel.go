@@ -85,6 +85,9 @@ func (c *Channel) Deliver(ctx context.Context, d outbound.Delivery) outbound.Res
 	if err != nil {
 		return c.peer.Unreachable(err)
 	}
+	if a.Status >= 400 && a.NotTaken() {
+		return outbound.Result{State: outbound.Elsewhere, Status: a.Status, Evidence: a.Evidence(), Reason: "the practice does not take this channel (20010)"}
+	}
 	if a.Status != http.StatusOK {
 		return c.peer.Refused(a)
 	}

@@ -192,6 +192,30 @@ func TestHazardFalseProofOfAnotherEntry(t *testing.T) {
 	}
 }
 
+// TestNotTaken: the code of the NHS for a practice that does not take this is no
+// refusal of this outcome, whatever status it comes with; only what failed says it.
+func TestNotTaken(t *testing.T) {
+	const answer = `{"resourceType":"OperationOutcome","issue":[{"severity":"fatal","code":"processing","details":{"coding":[{"system":%q,"code":%q}]}}]}`
+	const itk = "https://fhir.nhs.uk/STU3/CodeSystem/ITK-ResponseCodes-1"
+	for _, c := range []struct {
+		status       int
+		system, code string
+		want         outbound.State
+	}{
+		{422, itk, "20010", outbound.Elsewhere}, {403, itk, "20010", outbound.Elsewhere}, {503, itk, "20010", outbound.Elsewhere},
+		{422, itk, "20009", outbound.Dead}, {422, "urn:x", "20010", outbound.Dead}, {200, itk, "20010", outbound.Retry},
+	} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(c.status)
+			fmt.Fprintf(w, answer, c.system, c.code)
+		}))
+		if res := open(t, srv.URL).Deliver(t.Context(), outbound.Delivery{Payload: outboundtest.Payload("t1")}); res.State != c.want {
+			t.Errorf("%d %s: %s (%s)", c.status, c.code, res.State, res.Reason)
+		}
+		srv.Close()
+	}
+}
+
 // TestReasonNamesTheKind: codes of issues are a closed list and may be shown;
 // other text of the peer stays in the evidence.
 func TestReasonNamesTheKind(t *testing.T) {
