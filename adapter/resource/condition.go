@@ -181,16 +181,22 @@ func (p *parser) tokens(d *Parameter, key, modifier string, values []string) err
 func (p *parser) codes(d *Parameter, key string, not bool, values []string) error {
 	var listed, wanted []string
 	certain := true
+	known, strange := d.codes(), false
 	for _, v := range values {
 		form, both, ok := token(d, v)
 		if !ok {
 			return malformed(key, "a code is expected")
 		}
+		strange = strange || known != nil && !slices.Contains(known, form)
 		value, sure, ok := d.listedToken(form, both)
 		if ok {
 			listed = append(listed, value)
 		}
 		wanted, certain = append(wanted, form), certain && sure
+	}
+	if strange {
+		// A worklist would look empty for a misspelt status.
+		p.warn(key + ": no resource has this code; there are " + strings.Join(known, ", "))
 	}
 	if certain || !not && len(listed) == len(values) {
 		p.clause(d, listed, not)

@@ -1,6 +1,7 @@
 package resource_test
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -132,6 +133,27 @@ func TestUnknownParameters(t *testing.T) {
 }
 
 // TestIncludes: which references an _include follows.
+// TestCodesThatThereAreNot: a misspelt status finds nothing, and says why.
+func TestCodesThatThereAreNot(t *testing.T) {
+	for query, says := range map[string]string{
+		"status=requested": "",
+		"status=http://hl7.org/fhir/task-status|accepted": "",
+		"status=requsted":          "no resource has this code; there are accepted, cancelled, completed,",
+		"status:not=Completed":     "status:not: no resource has this code",
+		"status=accepted,open":     "no resource has this code",
+		"business-status=anything": "",
+		"code=fulfil":              "", // of a CodeableConcept
+	} {
+		s, err := search(t, "Task", query, resource.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(s.Warnings); (len(s.Warnings) > 0) != (says != "") || !strings.Contains(got, says) {
+			t.Errorf("%s: %s, want %q", query, got, says)
+		}
+	}
+}
+
 // TestIncludesThatFollowNothing: what is offered can be asked for.
 func TestIncludesThatFollowNothing(t *testing.T) {
 	for query, says := range map[string]string{

@@ -57,6 +57,34 @@ var plainParameters = sync.OnceValue(func() map[*Parameter]bool {
 	return out
 })
 
+// codes are all codes that the elements of a token parameter may have, where each
+// has a required binding; nil: any.
+func (d *Parameter) codes() []string { return boundParameters()[d] }
+
+var boundParameters = sync.OnceValue(func() map[*Parameter][]string {
+	out := map[*Parameter][]string{}
+	for i := range definitions {
+		typ, _ := fhir.TypeOf(definitions[i].Type)
+		for j := range definitions[i].Parameters {
+			d := &definitions[i].Parameters[j]
+			var all []string
+			for _, p := range d.Paths {
+				of, ok := p.in(typ)
+				if !ok || !of.Primitive() || !of.Bound() {
+					all = nil
+					break
+				}
+				all = append(all, of.Codes()...)
+			}
+			if d.Kind == Token && len(all) > 0 {
+				slices.Sort(all)
+				out[d] = slices.Compact(all)
+			}
+		}
+	}
+	return out
+})
+
 func allPlain(typ fhir.Type, paths []Path) bool {
 	return !slices.ContainsFunc(paths, func(p Path) bool {
 		of, ok := p.in(typ)
