@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -304,7 +305,7 @@ func (r *Relay) deliver(ctx context.Context, d store.Delivery) {
 	} else if plan.Reason != "" {
 		res.Reason += "; " + plan.Reason
 	}
-	if res.State != outbound.Elsewhere && !(res.State == outbound.Retry && res.Unsent) {
+	if res.State != outbound.Elsewhere && !(res.State == outbound.Retry && res.Unsent) && !strings.HasPrefix(res.Reason, outbound.NotSent) {
 		d.Marks = append(d.Marks, plan.Marks...) // it may have arrived: a recall takes back what left
 	}
 	ended := r.now()
@@ -348,6 +349,9 @@ func (r *Relay) close(ctx context.Context, d store.Delivery, res outbound.Result
 		}
 		if next.State == store.Dead {
 			a.State = string(outbound.Dead) // since then nobody tries; see began
+			if res.State == outbound.Elsewhere || res.State == outbound.Retry && res.Unsent {
+				a.Reason = outbound.NotSent + res.Reason // else a recall takes back what never arrived
+			}
 		}
 		now, err := tx.Deliveries().Get(d.ID)
 		if err != nil {
@@ -394,7 +398,7 @@ func (r *Relay) attempt(ctx context.Context, d store.Delivery) (res outbound.Res
 		ch = r.others(d.Channel)
 	}
 	if ch == nil {
-		return outbound.Result{State: outbound.Dead, Reason: "this channel is no longer configured"}
+		return outbound.Result{State: outbound.Dead, Reason: outbound.NotSent + "this channel is no longer configured"}
 	}
 	defer func() {
 		if p := recover(); p != nil {

@@ -80,6 +80,29 @@ func TestLies(t *testing.T) {
 	})
 }
 
+// TestGivenUpUnsent: of what certainly never arrived, the record of attempts says
+// so to its end; of everything else it does not.
+func TestGivenUpUnsent(t *testing.T) {
+	for name, c := range map[string]struct {
+		result outbound.Result
+		unsent bool
+	}{
+		"never reached":   {outbound.Result{State: outbound.Retry, Unsent: true, Reason: "no answer"}, true},
+		"not taken there": {outbound.Result{State: outbound.Elsewhere, Reason: "no answer"}, true},
+		"nobody knows":    {outbound.Result{State: outbound.Retry, Reason: "no answer"}, false},
+		"refused by them": {outbound.Result{State: outbound.Dead, Reason: "no answer"}, false},
+	} {
+		inTime(t, nil, channel(func(context.Context, outbound.Delivery) outbound.Result { return c.result }), func(h *house) {
+			id := h.owe("A81001", "t1")
+			h.after(relay.DefaultConfig().GiveUpAfter + 2*relay.DefaultConfig().BackoffMax)
+			_, made := h.is(id, store.Dead)
+			if last := made[len(made)-1]; strings.HasPrefix(last.Reason, outbound.NotSent) != c.unsent || !strings.HasSuffix(last.Reason, "no answer") {
+				t.Errorf("%s: the last attempt says %q", name, last.Reason)
+			}
+		})
+	}
+}
+
 // TestReleased: what a human releases is tried for the whole time again, not
 // once: a peer that has just come back may be slow for a while.
 func TestReleased(t *testing.T) {
@@ -131,7 +154,7 @@ func TestRefused(t *testing.T) {
 		{always(outbound.Delivered), store.Delivered, ""},
 		{always(outbound.Proven), store.Proven, ""},
 		{always("surprise"), store.Dead, "as told"},
-		{nil, store.Dead, "this channel is no longer configured"},
+		{nil, store.Dead, "not sent: this channel is no longer configured"},
 	} {
 		inTime(t, nil, c.ch, func(h *house) {
 			id := h.owe("A81001", "t1")
