@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/linkloop/linkloop/adapter/app"
+	"github.com/linkloop/linkloop/adapter/element"
 	mllpwire "github.com/linkloop/linkloop/adapter/mllp/wire"
 	"github.com/linkloop/linkloop/config"
 )
@@ -60,6 +61,44 @@ func (h *house) sharing(task, code string) {
 		"category":[{"coding":[{"system":"http://loinc.org","code":"59284-0"}]}],"policyRule":{"text":"sharing"},
 		"patient":{"reference":%q},"dateTime":%q,"provision":{"code":[{"coding":[{"system":"urn:linkloop:codesystem:sharing","code":%q}]}]}}`,
 		patient, time.Now().UTC().Format(time.RFC3339), code))
+}
+
+// TestHazardWrongCodeOnPaper: a practice that gets letters is told by the letter of
+// a correction that it is one, what was wrong, and what to do; nothing else puts its
+// record right.
+func TestHazardWrongCodeOnPaper(t *testing.T) {
+	h := open(t, nil)
+	task := h.unowned(931)
+	h.want(h.change(task, claimBy("ours")), 200)
+	h.want(h.change(task, outputs(`{"type":{"text":"Outcome"},"valueCodeableConcept":{"coding":[{"system":"http://snomed.info/sct","code":"390893007"}]}}`)), 200)
+	h.settled()
+	letter := func(d *element.Value) string {
+		t.Helper()
+		b, err := app.Letter(h.want(h.call("GET", "/admin/deliveries/"+d.TextAt("id")+"/leaving", nil), 200).value(t).Get("payload").JSON(), "html")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	first := h.deliveries(task)[0]
+	if text := letter(first); strings.Contains(text, "correction") || !strings.Contains(text, "<li>No action needed from the practice.</li>") ||
+		!strings.Contains(text, "<li>Referral to physical activity program</li>") {
+		t.Fatalf("the first letter:\n%s", text)
+	}
+	h.want(h.call("POST", "/admin/deliveries/"+first.TextAt("id")+"/close", []byte(`{"reason":"posted"}`)), 200)
+	h.want(h.call("POST", "/admin/recalls", []byte(`{"id":"r1","query":{"code":"390893007"},"replace":{"code":"975131000000104"},"reason":"a slip"}`)), 200)
+	h.settled()
+	owed := h.deliveries(task)
+	text := letter(owed[len(owed)-1])
+	for _, want := range []string{"<h1>Social prescribing: correction of an outcome</h1>", "takes the place of what was sent before",
+		"<li>Referral to physical activity program, ", "; it reads now: Signposting</li>", "<li>a slip</li>", "<li>Signposting</li>"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the letter of the correction does not say %q", want)
+		}
+	}
+	if strings.Contains(text, "No action needed") || strings.Contains(text, "<li>Referral to physical activity program</li>") {
+		t.Errorf("the letter of the correction says what is not so:\n%s", text)
+	}
 }
 
 // TestHazardLostLastResort: an outcome that every channel of its route refuses

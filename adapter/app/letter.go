@@ -8,7 +8,7 @@ import (
 )
 
 // Letter renders the payload of a delivery as a letter in a format, html or
-// pdf, for a person to send. Errors: fault.Malformed for a payload without a
+// pdf, for a person to send. One that corrects what was sent before says so first. Errors: fault.Malformed for a payload without a
 // document, such as one that was restricted to codes.
 func Letter(payload []byte, format string) ([]byte, error) {
 	document, err := outcome.Document(payload)
@@ -16,6 +16,9 @@ func Letter(payload []byte, format string) ([]byte, error) {
 		return nil, err
 	}
 	l, err := outcome.ReadLetter(document)
+	if err == nil {
+		l, err = outcome.Corrected(l, payload)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -88,8 +88,10 @@ func (s *story) noAction(status string) string {
 	if s.declined || status == "rejected" || status == "cancelled" || status == "failed" {
 		return "None requested by the link worker service. The person is not being helped by this referral: see the outcome below."
 	}
-	return "No action needed from the practice."
+	return noActionNeeded
 }
+
+const noActionNeeded = "No action needed from the practice."
 
 // contactLines are the contacts in the order in which they were.
 func (s *story) contactLines() []string {

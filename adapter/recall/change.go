@@ -387,22 +387,21 @@ func created(r *element.Value, recall string) *element.Value {
 
 // letterOf is the part of a correction that a person reads.
 func letterOf(bundle *element.Value, d store.Delivery, o Order, at time.Time, n note) *element.Value {
-	var b strings.Builder
-	fmt.Fprintf(&b, "CORRECTION OF A SOCIAL PRESCRIBING OUTCOME\n\nWhy\n- %s\n\nEntered in error\n", plain(o.Reason))
+	var wrong []string
 	for _, l := range n.lines {
-		fmt.Fprintf(&b, "- %s\n", plain(l))
+		wrong = append(wrong, plain(l))
 	}
 	first := bundle.List("entry")[0].Get("resource")
 	r := element.NewObject(element.S("resourceType", "DocumentReference"),
 		element.F("identifier", element.NewArray(element.NewObject(
 			element.S("system", first.TextAt("identifier.system")), element.S("value", d.Task+".correction"+generation(d.Key))))),
 		element.S("status", "current"), element.S("docStatus", "final"),
-		element.F("type", element.NewObject(element.S("text", "Social prescribing: correction of an outcome"))))
+		element.F("type", element.NewObject(element.S("text", outcome.CorrectionType))))
 	if subject := first.Get("subject"); subject != nil {
 		r.Set("subject", subject.Clone())
 	}
 	r.SetString("date", at.UTC().Format(element.InstantLayout))
-	r.Set("content", text("Correction of a social prescribing outcome", b.String()))
+	r.Set("content", text("Correction of a social prescribing outcome", outcome.CorrectionText(plain(o.Reason), wrong)))
 	return created(r, o.ID)
 }
 
