@@ -108,6 +108,9 @@ func TestTransactionIsWhole(t *testing.T) {
 		{"no resource", 400, "resource", []string{ask("POST", "ServiceRequest", "", "")}},
 		{"elsewhere", 400, "relative", []string{ask("GET", "http://elsewhere.example/Task/1", "", "")}},
 		{"an operation", 404, "no such operation", []string{ask("GET", "Task/$x", "", "")}},
+		{"a condition misspelt", 400, "the nearest one it has is ifNoneExist", []string{ask("POST", "ServiceRequest", `"ifNoneExists":"identifier=urn:test:wish|a"`, note("a", "x"))}},
+		{"a condition that is no text", 400, "request.ifNoneExist", []string{ask("POST", "ServiceRequest", `"ifNoneExist":true`, note("a", "x"))}},
+		{"several requests in one entry", 400, "request", []string{`{"request":[{"method":"GET","url":"Task/1"}]}`}},
 		{"no method", 400, "method", []string{ask("", "Task", "", "")}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -123,6 +126,16 @@ func TestTransactionIsWhole(t *testing.T) {
 	count(0)
 	answers(t, h.post("transaction"), "transaction-response")
 	answers(t, h.post("batch"), "batch-response")
+	for body, place := range map[string]string{
+		`{"resourceType":"Bundle","type":"transaction","entry":{"request":{"method":"GET","url":"Task"}}}`: "Bundle.entry",
+		`{"resourceType":"Bundle","type":"batch","entries":[{"request":{"method":"GET","url":"Task"}}]}`:   "Bundle",
+	} {
+		refusal := h.call("POST", "/fhir", []byte(body), "Content-Type", fhirJSON)
+		h.refused(refusal, 400, "structure", "")
+		if got := refusal.value(t).TextAt("issue.expression"); got != place {
+			t.Errorf("the refusal names %q, want %s", got, place)
+		}
+	}
 	h.refused(h.post("collection"), 400, "not-supported", "batch, transaction or history")
 	h.refused(h.call("POST", "/fhir", wanted("a", "x"), "Content-Type", fhirJSON), 400, "", "Bundle")
 	many := make([]string, 201)

@@ -176,6 +176,14 @@ func (s *Service) entry(x *element.Value) (e entry, err error) {
 	if request == nil || request.Kind != element.Object {
 		return e, fault.New(fault.Malformed, "", "the entry has no request, which says what is done with it")
 	}
+	if err := misshapenEntry(x); err != nil {
+		return e, err
+	}
+	for _, name := range []string{"ifMatch", "ifNoneMatch", "ifNoneExist", "ifModifiedSince"} {
+		if condition := request.Get(name); condition != nil && condition.Kind != element.String {
+			return e, fault.New(fault.Malformed, "request."+name, "a text is expected")
+		}
+	}
 	e = entry{
 		method: request.Str("method"), fullURL: x.Str("fullUrl"), resource: x.Get("resource"),
 		ifMatch: request.Str("ifMatch"), ifNoneMatch: request.Str("ifNoneMatch"), ifNoneExist: request.Str("ifNoneExist"),

@@ -38,6 +38,9 @@ func (s *Service) Bundle(ctx context.Context, who Caller, body []byte, prefer Pr
 		return nil, &fault.Fault{Kind: fault.Malformed, Issues: []fault.Issue{{
 			Code: "invalid", Expression: "resourceType", Text: "a Bundle of type batch or transaction is expected"}}}
 	}
+	if err := misshapen(v); err != nil {
+		return nil, err
+	}
 	list := v.List("entry")
 	if len(list) > MaxEntries {
 		return nil, fault.New(fault.TooLarge, "Bundle.entry", "%d entries, at most %d are taken", len(list), MaxEntries)
