@@ -119,7 +119,8 @@ func (s Surface) security() *element.Value {
 		return v
 	}
 	v.Append("service", element.NewObject(element.S("text", s.Security)))
-	v.SetString("description", "Each request but this one needs a token of a configured client: "+s.Security+". What it may do depends on the role of the client.")
+	v.SetString("description", "Each request but this one needs a token of a configured client: "+s.Security+". What it may do depends on the role of the client: "+
+		"it writes what is about its organisation and the people of its Tasks, and reads what belongs to nobody, such as a Questionnaire.")
 	return v
 }
 
