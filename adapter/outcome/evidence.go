@@ -293,20 +293,24 @@ func folded(term string) string {
 
 // denies reports whether a short label says that something did not happen.
 func denies(label string) bool {
-	return slices.ContainsFunc(wordsOf(label), func(w string) bool { return negation[w] || refusal[w] })
+	return slices.ContainsFunc(wordsOf(label), func(w string) bool { return negates(w) || refusal[w] || failure[w] })
 }
 
 // denied reports whether a label denies a refusal: "did not decline".
 func denied(label string) bool {
 	words := wordsOf(label)
-	i := slices.IndexFunc(words, func(w string) bool { return negation[w] })
+	i := slices.IndexFunc(words, negates)
 	return i >= 0 && slices.ContainsFunc(words[i:], func(w string) bool { return refusal[w] })
 }
 
 var (
-	negation = map[string]bool{"not": true, "no": true, "never": true, "didn't": true, "wasn't": true, "isn't": true, "hasn't": true, "cannot": true, "can't": true, "won't": true, "without": true, "unable": true}
+	negation = map[string]bool{"not": true, "no": true, "never": true, "cannot": true, "without": true, "unable": true}
+	failure  = map[string]bool{"unsuccessful": true, "unsuccessfully": true, "failed": true, "cancelled": true, "canceled": true, "abandoned": true}
 	refusal  = map[string]bool{"decline": true, "declines": true, "declined": true, "refuse": true, "refuses": true, "refused": true, "refusal": true}
 )
+
+// negates reports whether a word denies what stands with it: "couldn't" does, too.
+func negates(word string) bool { return negation[word] || strings.HasSuffix(word, "n't") }
 
 // wordsOf are the words of a label; an apostrophe belongs to its word.
 func wordsOf(label string) []string {

@@ -80,6 +80,8 @@ func TestHazardNegation(t *testing.T) {
 		"declined called an activity":  {`{"valueCodeableConcept":{` + sct + `"871711000000103","display":"Signposting"}]}}`, "display", ""},
 		"an activity that was refused": {`{"valueCodeableConcept":{` + sct + `"975131000000104"}],"text":"Signposting refused"}}`, "deny", ""},
 		"an activity that wasn’t done": {`{"valueCodeableConcept":{` + sct + `"975131000000104"}],"text":"Wasn’t signposted"}}`, "deny", ""},
+		"an activity that couldn't be": {`{"valueCodeableConcept":{` + sct + `"975131000000104"}],"text":"Couldn't be signposted"}}`, "deny", ""},
+		"an activity that failed":      {`{"type":{"text":"Unsuccessful signposting"},"valueCodeableConcept":{` + sct + `"975131000000104"}]}}`, "deny", ""},
 		"under a heading that denies":  {`{"type":{"text":"Declined"},"valueCodeableConcept":{` + sct + `"975131000000104"}]}}`, "deny", ""},
 		"did not attend":               {`{"valueCodeableConcept":{` + sct + `"281399006"}],"text":"Did not attend twice"}}`, "", "281399006"},
 		"a name with not in it":        {`{"valueCodeableConcept":{` + sct + `"975131000000104"}],"text":"Notting Hill, nothing else"}}`, "", "975131000000104"},
