@@ -142,7 +142,7 @@ var settings = []Setting{
 	{Key: "relay.backoff_max", Example: "15m",
 		Doc: "Longest wait between two attempts. A longer Retry-After of a peer is cut to it."},
 	{Key: "relay.give_up_after", Example: "72h",
-		Doc: "Age at which an undelivered delivery is put in front of a human instead of being tried again."},
+		Doc: "How long a delivery is tried, from its first attempt, before it is put in front of a human instead. Stops and quiet hours before that do not count."},
 	{Key: "relay.lease", Example: "2m",
 		Doc: "How long a delivery stays with the instance that sends it without a sign of life from it. A living instance renews it; after a crash the delivery is free again when this time is over, for this instance or another one."},
 	{Key: "relay.attempt_timeout", Example: "2m",

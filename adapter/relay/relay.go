@@ -327,7 +327,7 @@ func (r *Relay) plan(ctx context.Context, d store.Delivery) (p outbound.Plan, er
 // and the attempt is noted.
 func (r *Relay) close(ctx context.Context, d store.Delivery, res outbound.Result, started, ended time.Time) {
 	made := r.made(ctx, d, ended)
-	began := began(d, made)
+	began := began(d, made, started)
 	var next store.Delivery
 	overtaken := false
 	err := r.store.Decide(ctx, func(tx store.Tx) error {
@@ -432,11 +432,11 @@ func (r *Relay) made(ctx context.Context, d store.Delivery, now time.Time) []sto
 	return made
 }
 
-// began is when it began to be tried, for its age: what a human released after
-// it was given up, or held before it was ever tried, gets the whole time again,
-// and so does the next channel of its route.
-func began(d store.Delivery, made []store.Attempt) time.Time {
-	began := d.Due // nothing was tried since it was owed or released
+// began is when it began to be tried, for its age: what waited for a stop or quiet
+// hours, and what a human released after it was given up, or held before it was
+// ever tried, gets the whole time, and so does the next channel of its route.
+func began(d store.Delivery, made []store.Attempt, started time.Time) time.Time {
+	began := started // nothing was tried since it was owed or released
 	for i := len(made) - 1; i >= 0; i-- {
 		a := made[i]
 		if a.State == string(outbound.Dead) || a.State == string(outbound.Elsewhere) || a.Channel != "" && a.Channel != d.Channel {

@@ -143,6 +143,25 @@ func TestReleased(t *testing.T) {
 	})
 }
 
+// TestWaitedLong: what waited for a stop or for an instance that runs is tried for
+// the whole time, and not given up at its first failure.
+func TestWaitedLong(t *testing.T) {
+	limit := relay.DefaultConfig().GiveUpAfter
+	inTime(t, nil, always(outbound.Retry), func(h *house) {
+		h.store.mu.Lock()
+		old := time.Now().Add(-2 * limit)
+		id, _, _ := h.store.Owe(store.Delivery{Key: "t1", Lane: "A81001", Channel: "gp", Due: old, Created: old})
+		h.store.mu.Unlock()
+		h.relay.Notify()
+		h.after(limit - time.Hour)
+		h.is(id, store.Owed)
+		h.after(2 * time.Hour)
+		if d, _ := h.is(id, store.Dead); !strings.HasPrefix(d.Reason, "given up after 72h") {
+			t.Errorf("reason %q", d.Reason)
+		}
+	})
+}
+
 // TestRefused: what the peer refuses is not sent twice.
 func TestRefused(t *testing.T) {
 	for _, c := range []struct {
