@@ -20,6 +20,8 @@ type Profile struct {
 
 	root *node
 	bare bool // of a type of R4 only what the differential is about
+
+	contexts []extensionContext // of an extension: where it may stand
 }
 
 // Canonical is url|version, or the url when there is no version.
@@ -93,7 +95,7 @@ const maxElements = 20_000
 
 // compile reads a StructureDefinition; why says what makes it unusable.
 func (l *Library) compile(v *element.Value) (p *Profile, why string) {
-	p = &Profile{URL: v.Str("url"), Version: v.Str("version"), Name: v.Str("name"), Type: v.Str("type")}
+	p = &Profile{URL: v.Str("url"), Version: v.Str("version"), Name: v.Str("name"), Type: v.Str("type"), contexts: contexts(v)}
 	if p.URL == "" || p.Type == "" {
 		return nil, "it has no url or no type"
 	}

@@ -189,6 +189,38 @@ func TestUKCoreBroken(t *testing.T) {
 	}
 }
 
+// TestContexts: an extension stands where its definition allows it.
+func TestContexts(t *testing.T) {
+	l := ukCoreLibrary(t)
+	extension := func(name, rest string) string { return `"extension":[{"url":"` + ukCore + name + `",` + rest + `}]` }
+	sex := extension("Extension-UKCore-BirthSex", `"valueCodeableConcept":{"text":"a"}`)
+	rank := extension("Extension-UKCore-ContactRank", `"valuePositiveInt":1`)
+	system := extension("Extension-UKCore-OtherContactSystem", `"valueCodeableConcept":{"text":"a"}`)
+	tests := []struct{ name, in, path string }{
+		{"of a resource", `{"resourceType":"Patient",` + sex + `}`, ""},
+		{"of a contained resource", `{"resourceType":"Task","contained":[{"resourceType":"Patient","id":"p",` + sex + `}]}`, ""},
+		{"of a resource, in a datatype", `{"resourceType":"Patient","name":[{"family":"a",` + sex + `}]}`, "Patient.name[0].extension[0]"},
+		{"of a resource, in another", `{"resourceType":"Task","contained":[{"resourceType":"Practitioner","id":"p",` + sex + `}]}`, "Task.contained[0].extension[0]"},
+		{"of a backbone element", `{"resourceType":"Patient","contact":[{` + rank + `}]}`, ""},
+		{"of a backbone element, above it", `{"resourceType":"Patient",` + rank + `}`, "Patient.extension[0]"},
+		{"of a primitive", `{"resourceType":"Practitioner","telecom":[{"system":"other","_system":{` + system + `}}]}`, ""},
+		{"of a primitive, beside it", `{"resourceType":"Practitioner","telecom":[{"use":"home","_use":{` + system + `}}]}`, "Practitioner.telecom[0].use.extension[0]"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var found []string
+			for _, is := range l.CheckClaims(t.Context(), parse(t, tt.in), nil, profile.Checking{}) {
+				if is.Code == "extension" {
+					found = append(found, is.Expression)
+				}
+			}
+			if got := strings.Join(found, " "); got != tt.path {
+				t.Errorf("told at %q, want %q", got, tt.path)
+			}
+		})
+	}
+}
+
 // TestToldOnce: what the base of R4 says of what is contained, a profile with
 // the same rule does not say again of the resource.
 func TestToldOnce(t *testing.T) {

@@ -57,6 +57,7 @@ func (l *Library) CheckClaims(ctx context.Context, v *element.Value, profiles []
 		w.named(v, canonical, "error")
 	}
 	if t, ok := fhir.TypeOf(v.ResourceType()); ok {
+		w.way = []holder{{v: v, t: t}}
 		w.everywhere(v, t, profiles)
 	}
 	return w.done()
@@ -69,6 +70,7 @@ type walk struct {
 	l              *Library
 	root, resource *element.Value
 	path           []step
+	way            []holder // of everywhere
 	profile        *Profile
 	depth          int
 	quiet          bool // nothing is reported, failed says whether there was an error
@@ -486,6 +488,7 @@ func (w *walk) everywhere(v *element.Value, t fhir.Type, done []string) {
 	}
 	if t.Name() == "Extension" {
 		if p, _ := w.l.Profile(v.Str("url")); p != nil && p.Type == "Extension" {
+			w.inContext(p)
 			w.held(part{v: v, t: t}, p)
 		}
 	}
@@ -499,7 +502,9 @@ func (w *walk) everywhere(v *element.Value, t fhir.Type, done []string) {
 		for _, x := range parts(v, t, name) {
 			if below := x.of(); below != nil {
 				w.push(x.name, x.index)
+				w.way = append(w.way, holder{below, x.t, x.name, x.choice})
 				w.everywhere(below, x.t, nil)
+				w.way = w.way[:len(w.way)-1]
 				w.pop()
 			}
 		}
