@@ -455,6 +455,12 @@ func TestCORS(t *testing.T) {
 			t.Errorf("preflight: %s is %q", name, r.header.Get(name))
 		}
 	}
+	// What fhir-kit-client and @medplum/core send, and what this API understands.
+	for _, name := range strings.Fields("accept authorization cache-control content-type if-match if-none-exist prefer x-medplum x-request-id x-security-context") {
+		if !slices.ContainsFunc(strings.Split(r.header.Get("Access-Control-Allow-Headers"), ", "), func(h string) bool { return strings.EqualFold(h, name) }) {
+			t.Errorf("a browser sends nothing with %s", name)
+		}
+	}
 	r = h.want(h.call("GET", "/fhir/Task", nil, "Origin", "https://tool.example", "Authorization", "Bearer token"), 200)
 	if r.header.Get("Access-Control-Allow-Origin") != "https://tool.example" || !strings.Contains(r.header.Get("Access-Control-Expose-Headers"), "ETag") || !slices.Contains(r.header.Values("Vary"), "Origin") {
 		t.Errorf("a page cannot read the answer: %v", r.header)

@@ -11,13 +11,16 @@ import (
 // What pages of other origins may do and see.
 const (
 	corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE"
-	corsExposed = "Content-Location, ETag, Last-Modified, Location, Preference-Applied, Retry-After, X-Request-Id"
+	corsExposed = "Content-Location, ETag, Last-Modified, Location, Preference-Applied, Retry-After, X-Request-Id, " + securityContext
 	corsSeconds = "600"
 )
 
-// corsHeaders are the headers that a page may send.
+// corsHeaders are the headers that a page may send. @medplum/core puts X-Medplum
+// on every request and Cache-Control on uploads: a browser sends none of them
+// where one header of them is missing here.
 var corsHeaders = []string{
-	"Accept", "Authorization", "Content-Type", "If-Match", "If-Modified-Since", "If-None-Exist", "If-None-Match", "Prefer", "X-Request-Id",
+	"Accept", "Authorization", "Cache-Control", "Content-Type", "If-Match", "If-Modified-Since", "If-None-Exist", "If-None-Match",
+	"Prefer", "X-Medplum", "X-Request-Id", securityContext,
 }
 
 // cors lets pages of the configured origins call, and answers their preflights,
