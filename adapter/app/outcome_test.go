@@ -131,7 +131,9 @@ func TestWhoWroteIt(t *testing.T) {
 	person := h.held(`{"resourceType":"Practitioner","name":[{"family":"Old","use":"old"},{"family":"Adeyemi","given":["Grace"]}]}`)
 	team := h.held(`{"resourceType":"Organization","name":"Harbour Social Prescribing"}`)
 	role := h.held(fmt.Sprintf(`{"resourceType":"PractitionerRole","practitioner":{"reference":%q},"organization":{"reference":%q}}`, person, team))
+	elsewhere := h.held(`{"resourceType":"PractitionerRole","practitioner":{"reference":"https://elsewhere.example/fhir/Practitioner/1","display":"Ade Bello"}}`)
 	for i, c := range []struct{ owner, display, want string }{
+		{elsewhere, "", "Ade Bello"},
 		{person, "", "Grace Adeyemi"}, {team, "", "Harbour Social Prescribing"}, {role, "", "Grace Adeyemi, Harbour Social Prescribing"},
 		{role, "Sam Walker", "Sam Walker"}, {"Organization/gone", "", ""},
 	} {

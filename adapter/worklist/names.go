@@ -1,6 +1,7 @@
 package worklist
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/linkloop/linkloop/adapter/element"
@@ -21,21 +22,17 @@ func (s *Service) names(tx store.Tx, references ...*element.Value) (map[string]s
 		if err != nil {
 			return nil, err
 		}
-		parties := []*element.Value{who}
+		named := []string{outcome.NameOf(who)}
 		if who.ResourceType() == "PractitionerRole" {
-			parties = nil
-			for _, at := range []string{"practitioner.reference", "organization.reference"} {
-				party, err := s.at(tx, who.TextAt(at))
+			named = nil
+			for _, party := range []*element.Value{who.Get("practitioner"), who.Get("organization")} {
+				r, err := s.at(tx, party.Str("reference"))
 				if err != nil {
 					return nil, err
 				}
-				parties = append(parties, party)
-			}
-		}
-		var named []string
-		for _, p := range parties {
-			if n := outcome.NameOf(p); n != "" {
-				named = append(named, n)
+				if n := cmp.Or(outcome.NameOf(r), party.Str("display")); n != "" {
+					named = append(named, n)
+				}
 			}
 		}
 		out[ref] = strings.Join(named, ", ")
