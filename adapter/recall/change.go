@@ -43,6 +43,7 @@ type changing struct {
 	at       time.Time
 	gone     gone
 	sent     bool      // it may have arrived
+	byHand   bool      // a human saw to it by other means, such as a letter
 	earlier  []earlier // corrections before this one
 	folded   []earlier // those of them that this recall found; what left of them is corrected with it
 	unsaid   func(*element.Value) string
@@ -102,8 +103,14 @@ func (c *changing) change() {
 		return
 	}
 	c.retold(rest)
-	if c.gone.letters() {
-		c.put = append(c.put, letterOf(c.bundle, c.delivery, c.order, c.at, c.note))
+	if !c.gone.letters() {
+		return
+	}
+	said := letterOf(c.bundle, c.delivery, c.order, c.at, c.note)
+	c.put = append(c.put, said)
+	if c.byHand && !c.sent && len(c.rest) > 0 {
+		// What takes its place says what was wrong: the practice has read it.
+		c.rest = append(c.rest, said)
 	}
 }
 

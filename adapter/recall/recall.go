@@ -424,7 +424,7 @@ func (s *Service) one(tx store.Tx, o Order, id int64, found map[string]bool) (It
 	}
 	// An earlier recall, or this one before it broke off, found that it may have arrived.
 	sent = sent || len(f.before) > 0 || f.own.Key == outbound.CorrectionKey(d.Key, o.ID)
-	c := changing{delivery: d, bundle: bundle, order: o, at: tx.Time(), gone: everything, sent: sent, unsaid: s.saysTo(d.Lane), toldElsewhere: with && by != 0}
+	c := changing{delivery: d, bundle: bundle, order: o, at: tx.Time(), gone: everything, sent: sent, byHand: byHand, unsaid: s.saysTo(d.Lane), toldElsewhere: with && by != 0}
 	if sent {
 		if c.gone, err = goneOf(tx.Deliveries(), d, bundle); err == nil {
 			c.earlier, err = read(tx, f.before)
