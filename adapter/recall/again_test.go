@@ -219,6 +219,30 @@ func TestHazardStaleMappingAgain(t *testing.T) {
 	}
 }
 
+// TestHazardNegationAgain: a letter that was taken back, because what it says as its
+// outcome hangs on a code that was wrong, is not told again by a later recall.
+func TestHazardNegationAgain(t *testing.T) {
+	p := atPractice(t, "sqlite", `{"valueCodeableConcept":{"coding":[{"system":"http://snomed.info/sct","code":"871711000000103"}]}},
+		{"valueCodeableConcept":{"coding":[{"system":"http://snomed.info/sct","code":"418043000"}]}},{"valueReference":{"reference":"Encounter/e1"}}`)
+	p.send(1)
+	for _, o := range []recall.Order{
+		{ID: "a", Query: recall.Query{Code: "871711000000103"}},
+		{ID: "b", Query: recall.Query{Code: "418043000"}, Replace: recall.Code{Code: "811871000000107"}},
+	} {
+		rep := p.recalled(t, o)
+		if rep.Actions[recall.Correct] != 1 {
+			t.Fatalf("%s: %v", o.ID, rep.Actions)
+		}
+		p.send(rep.Items[0].By)
+		if codes, letters := p.holds(t); len(letters) != 0 {
+			t.Errorf("%s: the record says %s, and\n%s", o.ID, codes, letters)
+		}
+	}
+	if rep := p.recalled(t, recall.Order{ID: "c", Query: recall.Query{Code: telephone}}); rep.Actions[recall.Known] != 1 {
+		t.Errorf("what the letter told: %v", rep.Actions)
+	}
+}
+
 // TestHazardLostByRecall: of what may have arrived, and does not leave any more
 // because it is recalled, nothing is lost that is right: of an outcome it is in
 // front of a human, of a correction the next one does it.

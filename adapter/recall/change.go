@@ -213,14 +213,13 @@ func (c *changing) contacts() {
 		if !letter(e) || !c.gone.has(e) {
 			continue
 		}
-		r, by := e.Get("resource"), c.gone
-		for _, b := range c.earlier {
-			if told := b.letterOf(e); told != nil {
-				r, by = told.Get("resource"), b.gone
-			}
-		}
-		for _, k := range outcome.Contacts(r) {
+		now, by, out := c.standing(e)
+		for _, k := range outcome.Contacts(now.Get("resource")) {
 			if c.order.Query.Code != "" && k.Code != c.order.Query.Code || !by.contact(k.Code) {
+				continue
+			}
+			if out != 0 {
+				c.seen = cmp.Or(c.seen, out)
 				continue
 			}
 			c.wrong(Code{k.Code, k.Display})
@@ -232,6 +231,18 @@ func (c *changing) contacts() {
 			c.note.lines = append(c.note.lines, line)
 		}
 	}
+}
+
+// standing is a letter as it was told last, what left of it, and the earlier
+// correction that took it back without telling it again, if one did.
+func (c *changing) standing(e *element.Value) (now *element.Value, by gone, out int64) {
+	now, by = e, c.gone
+	for _, b := range c.earlier {
+		if told := b.letterOf(e); told != nil {
+			now, by = told, b.gone
+		}
+	}
+	return now, by, takenBackBy(c.earlier, now)
 }
 
 // retold makes of what is left of an outcome what does not tell of the wrong codes
@@ -249,6 +260,9 @@ func (c *changing) retold(rest []*element.Value) {
 		if !letter(e) || !c.gone.has(e) {
 			c.rest, c.same = append(c.rest, e), append(c.same, e)
 			continue
+		}
+		if _, _, out := c.standing(e); out != 0 {
+			continue // it could not be told without what was wrong in it then
 		}
 		was, there := c.gone.redrawn(e.Get("resource")), []*element.Value{e}
 		for _, b := range c.earlier {
