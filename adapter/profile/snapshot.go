@@ -85,9 +85,10 @@ type slicing struct {
 // heldByBase are constraints that fhir.Check holds every resource against, so
 // that they are not evaluated once more for each element of a profile.
 var heldByBase = map[string]bool{
-	"hasValue() or (children().count() > id.count())":                        true, // ele-1
-	"hasValue() or (children().count() > id.count()) or $this is Parameters": true, // ele-1 of later editions
-	"extension.exists() != value.exists()":                                   true, // ext-1
+	"hasValue() or (children().count() > id.count())":                                                                     true, // ele-1
+	"hasValue() or (children().count() > id.count()) or $this is Parameters":                                              true, // ele-1 of later editions
+	"extension.exists() != value.exists()":                                                                                true, // ext-1
+	"reference.startsWith('#').not() or (reference.substring(1).trace('url') in %rootResource.contained.id.trace('ids'))": true, // ref-1
 }
 
 // maxElements bounds one snapshot; the largest of R4 has about 1,000.

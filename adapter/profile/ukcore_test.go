@@ -163,6 +163,9 @@ func TestUKCoreBroken(t *testing.T) {
 		{"an extension twice", patient, "UKCore-Patient",
 			set("extension", `[{"url":"http://hl7.org/fhir/StructureDefinition/patient-cadavericDonor","valueBoolean":true},{"url":"http://hl7.org/fhir/StructureDefinition/patient-cadavericDonor","valueBoolean":true}]`),
 			"error", "structure", "Patient.extension", "at most 1 of the slice cadavericDonor"},
+		{"a state of the number that there is not", patient, "UKCore-Patient",
+			set("identifier", `[{"extension":`+extension("Extension-UKCore-NHSNumberVerificationStatus", `"valueCodeableConcept":{"coding":[{"system":"urn:x","code":"01"}]}`)+","+nhsNumber[1:]+"]"),
+			"error", "code-invalid", "Patient.identifier[0].extension[0].valueCodeableConcept", "one of 01, 02, 03, 04, 05, 06, 07, 08, nn, NI (value set"},
 		{"a contact without any word", patient, "UKCore-Patient", set("contact", `[{"gender":"male"}]`),
 			"error", "invariant", "Patient.contact[0]", "(pat-1)"},
 		{"a requester of the wrong type", referral, "UKCore-ServiceRequest", set("requester", `{"reference":"Location/1"}`),
@@ -186,6 +189,16 @@ func TestUKCoreBroken(t *testing.T) {
 			issues := l.Check(t.Context(), v, []string{ukCore + tt.canonical}, profile.Checking{})
 			wants(t, issues, tt.severity, tt.code, tt.path, tt.says)
 		})
+	}
+}
+
+// TestReferencesAreHeld: that a reference by identifier meets ref-1 is no question
+// left open.
+func TestReferencesAreHeld(t *testing.T) {
+	l := ukCoreLibrary(t)
+	v := parse(t, `{"resourceType":"Patient","generalPractitioner":[{"identifier":{"value":"A81001"}}]}`)
+	for _, is := range l.Check(t.Context(), v, []string{ukCore + "UKCore-Patient"}, profile.Checking{Base: fhir.Check(v)}) {
+		t.Errorf("told: %+v", is)
 	}
 }
 

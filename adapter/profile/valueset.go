@@ -223,7 +223,7 @@ func (s *valueSet) says() string {
 	var list []string
 	for _, code := range s.order {
 		for _, codes := range s.codes {
-			if codes[code] {
+			if codes[code] && !slices.Contains(list, code) { // two systems may have it
 				list = append(list, code)
 				break
 			}
