@@ -250,7 +250,7 @@ func TestHeadings(t *testing.T) {
 		"Action": actions, "Actions": actions, "Actions for the GP": actions, "GP action": actions, "Action required": actions,
 		"Actions requested": actions, "Action: practice": actions, "Actions needed by the surgery": actions,
 		"For the GP": actions, "Follow-up by the surgery": actions, "GP to review": actions, "Request to practice": actions, "Please, doctor": actions,
-		"GP informed": told, "Referral from GP": told, "Good practice": told, "For the person": told,
+		"GP informed": told, "Referral from GP": told, "Good practice": told, "Practice for the interview": told, "GP to do": actions, "For the person": told,
 		"Actions taken": told, "Action plan": told, "Satisfaction": told, "Social interaction": told, "": told, "GP": told,
 		"Risk": risks, "Risks": risks, "Risk of falls": risks, "Known risks": risks,
 		"Brisk walking": told, "Asterisk": told,

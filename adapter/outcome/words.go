@@ -72,9 +72,20 @@ func forPractice(heading string) bool {
 // as "Follow-up by the GP" or "For the surgery". Beside "No action needed" it would
 // be overlooked; first in the letter it does no harm.
 func toPractice(heading string) bool {
-	return has(heading, "gp", "gps", "practice", "surgery", "doctor") &&
-		has(heading, "for", "to", "please", "request", "requests", "requested", "follow", "followup", "review", "recommendation", "recommendations",
-			"recommended", "task", "tasks", "needed", "required")
+	words := slices.DeleteFunc(split(heading), func(w string) bool { return w == "the" || w == "your" })
+	for i, w := range words {
+		switch w {
+		case "gp", "gps", "practice", "surgery", "doctor":
+		default:
+			continue
+		}
+		if i > 0 && (words[i-1] == "for" || words[i-1] == "to") || i+1 < len(words) && words[i+1] == "to" ||
+			has(heading, "please", "request", "requests", "requested", "follow", "followup", "review", "recommendation", "recommendations",
+				"recommended", "task", "tasks", "needed", "required") {
+			return true
+		}
+	}
+	return false
 }
 
 // split is a heading by its words: "satisfaction" is no action and "brisk" no
