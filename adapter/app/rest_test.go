@@ -650,6 +650,25 @@ func TestSummaries(t *testing.T) {
 			}
 		}
 	}
+	// What R4 wants in every resource stays, and what stands beside a value goes with it.
+	h.want(h.call("PUT", "/fhir/Flag/f", []byte(`{"resourceType":"Flag","id":"f","status":"active","code":{"text":"x"},"subject":{"display":"y"},"period":{"start":"2026"},"identifier":[{"value":"1"}]}`), "Content-Type", fhirJSON), 201)
+	h.want(h.call("PUT", "/fhir/MessageHeader/m", []byte(`{"resourceType":"MessageHeader","id":"m","eventUri":"urn:e","source":{"endpoint":"urn:s"},"definition":"urn:d","_definition":{"id":"d"}}`), "Content-Type", fhirJSON), 201)
+	for query, want := range map[string][]string{
+		"Flag/f?_elements=period":              {"code", "period", "status", "subject"},
+		"Flag/f?_summary=text":                 {"code", "status", "subject"},
+		"MessageHeader/m?_summary=text":        {"eventUri", "source"},
+		"MessageHeader/m?_elements=definition": {"_definition", "definition", "eventUri", "source"},
+	} {
+		var got []string
+		for _, f := range h.want(h.call("GET", "/fhir/"+query, nil), 200).value(t).Fields {
+			if f.Name != "resourceType" && f.Name != "id" && f.Name != "meta" {
+				got = append(got, f.Name)
+			}
+		}
+		if slices.Sort(got); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", query, got, want)
+		}
+	}
 	h.refused(h.call("GET", "/fhir/Location/a?_summary=little", nil), 400, "", "_summary")
 	// What was cut is not taken for the whole.
 	cut := h.want(h.call("GET", "/fhir/Location/a?_elements=name", nil), 200)

@@ -3,9 +3,11 @@ package worklist
 import (
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
+	"github.com/linkloop/linkloop/adapter/fhir"
 	"github.com/linkloop/linkloop/adapter/resource"
 	"github.com/linkloop/linkloop/adapter/store"
 )
@@ -21,16 +23,16 @@ var always = []string{"resourceType", "id", "meta", "implicitRules", "modifierEx
 // subset shows the versions as _elements or _summary asks. What the store
 // serves is not changed.
 func subset(q *resource.Search, versions []store.Version) ([]store.Version, error) {
-	var keep func(name string) bool
+	var keep func(t fhir.Type, name string) bool
 	switch {
 	case q.Elements != nil:
-		keep = func(name string) bool { return slices.Contains(q.Elements, name) }
+		keep = func(t fhir.Type, name string) bool { return slices.Contains(q.Elements, name) || mandatory(t, name) }
 	case q.Text:
-		keep = func(name string) bool { return name == "text" }
+		keep = func(t fhir.Type, name string) bool { return name == "text" || mandatory(t, name) }
 	case q.Data:
-		keep = func(name string) bool { return name != "text" }
+		keep = func(_ fhir.Type, name string) bool { return name != "text" }
 	case q.Summary:
-		keep = func(string) bool { return true }
+		keep = func(fhir.Type, string) bool { return true }
 	default:
 		return versions, nil
 	}
@@ -47,8 +49,10 @@ func subset(q *resource.Search, versions []store.Version) ([]store.Version, erro
 		if q.Summary {
 			resource.Summarize(root)
 		}
+		t, _ := fhir.TypeOf(v.Type)
 		root.Fields = slices.DeleteFunc(root.Fields, func(f element.Field) bool {
-			return !slices.Contains(always, f.Name) && !keep(f.Name)
+			name := strings.TrimPrefix(f.Name, "_")
+			return !slices.Contains(always, name) && !keep(t, name)
 		})
 		meta := root.Get("meta")
 		if meta == nil {
@@ -59,6 +63,14 @@ func subset(q *resource.Search, versions []store.Version) ([]store.Version, erro
 		out[i].Body = root.JSON()
 	}
 	return out, nil
+}
+
+// mandatory reports whether R4 wants the element in every resource of the type.
+func mandatory(t fhir.Type, name string) bool {
+	if e, ok := t.Element(name); ok && e.Choice() != "" {
+		name = e.Choice()
+	}
+	return t.Requires(name)
 }
 
 // whole refuses a resource that says of itself that it is cut: written back, it
