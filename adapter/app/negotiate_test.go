@@ -147,7 +147,10 @@ func TestContentTypes(t *testing.T) {
 			t.Errorf("%s: the text is %q, want %q", c.kind, got, want)
 		}
 	}
-	// The format of the answer does not depend on that of the body.
+	if r := h.want(h.call("POST", "/fhir/Flag", inXML, "Content-Type", fhirXML, "Accept", "*/*"), 201); r.body[0] != '<' {
+		t.Error("who asks for anything, as curl does, is not answered as it came")
+	}
+	// Of who asks for one, the format of the answer does not depend on that of the body.
 	r := h.want(h.call("POST", "/fhir/Flag", inXML, "Content-Type", fhirXML, "Accept", fhirJSON), 201)
 	if r.value(t).TextAt("code.text") != want {
 		t.Error("XML in, JSON out: another text")

@@ -46,6 +46,7 @@ var served = []struct {
 
 const (
 	formatKey = "format"
+	anything  = "*/*" // what curl and fetch ask for when nobody says what
 	onlyServe = "application/fhir+json and application/fhir+xml are served, of FHIR version 4.0"
 )
 
@@ -73,7 +74,7 @@ func choose(c *gin.Context, asked, pretty []string) error {
 	case len(asked) > 0 && asked[0] != "":
 		place = "_format"
 		f, ok = formatNamed(asked[0])
-	case accept != "":
+	case accept != "" && accept != anything:
 		f, ok = accepted(accept)
 	default:
 		if t := c.GetHeader("Content-Type"); xmlType(t) {
