@@ -108,7 +108,7 @@ func (s Surface) Statement() *element.Value {
 }
 
 // releaseDate is when what is claimed last changed.
-const releaseDate = "2026-11-21"
+const releaseDate = "2026-11-22"
 
 // security says how callers prove who they are. There is no code for tokens that
 // the operator gives out, so it is said in words.
