@@ -46,6 +46,8 @@ func TestValidate(t *testing.T) {
 	}{
 		{"a good resource", "POST", "/fhir/Patient/$validate", patient, 200, []string{fine}},
 		{"a broken one", "POST", "/fhir/Patient/$validate", broken, 200, []string{"error code-invalid Patient.gender"}},
+		{"a narrative that is no XHTML", "POST", "/fhir/Patient/$validate", strings.Replace(patient, `"name"`, `"text":{"status":"generated","div":"<p>Canarybird"},"name"`, 1), 200,
+			[]string{"warning structure Patient.text.div"}},
 		{"on the server", "POST", "/fhir/$validate", broken, 200, []string{"error code-invalid Patient.gender"}},
 		{"on the server, of a type that is not served", "POST", "/fhir/$validate", `{"resourceType":"Coverage","statu":"active"}`, 200,
 			[]string{"error structure Coverage", "error required Coverage.status", "error required Coverage.beneficiary", "error required Coverage.payor"}},

@@ -8,6 +8,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/element"
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/fhir"
+	"github.com/linkloop/linkloop/adapter/fhir/fhirxml"
 	"github.com/linkloop/linkloop/adapter/profile"
 	"github.com/linkloop/linkloop/adapter/store"
 )
@@ -106,6 +107,9 @@ func (s *Service) wrong(ctx context.Context, v *element.Value, profiles []string
 	v = v.Clone()
 	s.relative(v)
 	issues := s.base(v)
+	if len(issues) == 0 {
+		issues = unwritable(v)
+	}
 	issues = append(issues, s.cfg.Gate.Report(ctx, v, issues, profiles)...)
 	for _, q := range profile.Quality([]*element.Value{v}) {
 		severity, text := "error", q.Wrong
@@ -118,6 +122,21 @@ func (s *Service) wrong(ctx context.Context, v *element.Value, profiles []string
 		if issues[i].Severity == "" {
 			issues[i].Severity = "error"
 		}
+	}
+	return issues
+}
+
+// unwritable warns of a narrative that is no XHTML: the resource is kept, and
+// nobody who asks for XML gets it.
+func unwritable(v *element.Value) []fault.Issue {
+	_, err := fhirxml.Append(nil, v)
+	if err == nil {
+		return nil
+	}
+	issues := slices.Clone(fault.Of(err).Issues)
+	for i := range issues {
+		issues[i].Severity, issues[i].Code = "warning", "structure"
+		issues[i].Text += "; the resource is served as JSON alone"
 	}
 	return issues
 }
