@@ -78,7 +78,7 @@ func TestExampleLoads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Senders) != 2 || len(c.Clients) != 2 || len(c.Records) != 1 {
+	if len(c.Senders) != 2 || len(c.Clients) != 3 || len(c.Records) != 1 {
 		t.Errorf("%d senders, %d clients, %d records", len(c.Senders), len(c.Clients), len(c.Records))
 	}
 }
