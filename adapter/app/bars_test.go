@@ -383,4 +383,17 @@ func TestBaRSAnswers(t *testing.T) {
 	if len(want) != 0 {
 		t.Errorf("not heard: %v", want)
 	}
+
+	// Why in words is for the person to say; that it was rejected is not.
+	private, privateCorrelation := refer("OAK-3")
+	h.sharing(private, "codes-only")
+	h.want(h.change(private, func(v *element.Value) {
+		v.SetString("status", "rejected")
+		v.Set("statusReason", object("text", "In prison until May"))
+	}), 200)
+	for _, a := range heard(4) {
+		if told := string(a.Message.JSON()); strings.Contains(told, "prison") || a.Correlation == privateCorrelation && !strings.Contains(told, `"Encounter"`) {
+			t.Errorf("the sender heard %s", told)
+		}
+	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/exchange"
 	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/outbound"
+	"github.com/linkloop/linkloop/adapter/outbound/bars"
 	"github.com/linkloop/linkloop/adapter/outbound/fhirapi"
 	"github.com/linkloop/linkloop/adapter/outbound/hl7v2"
 	"github.com/linkloop/linkloop/adapter/outbound/mail"
@@ -26,6 +27,7 @@ import (
 	"github.com/linkloop/linkloop/adapter/recall"
 	"github.com/linkloop/linkloop/adapter/reconciliation"
 	"github.com/linkloop/linkloop/adapter/routing"
+	"github.com/linkloop/linkloop/adapter/store"
 	"github.com/linkloop/linkloop/adapter/worklist"
 	"github.com/linkloop/linkloop/config"
 )
@@ -48,6 +50,12 @@ func newOutgoing(now func() time.Time, cfg config.Config) *outgoing {
 	unclear, _ := routing.ParseShare(cfg.Sharing.Unclear)
 	return &outgoing{gate: &routing.Gate{
 		Consents: routing.Consents{Without: without, Unclear: unclear}, Outcome: worklist.Outcome, Recheck: cfg.Relay.NotTakenFor, Now: now,
+		Wordless: func(d store.Delivery) []byte {
+			if d.Channel != responseChannel {
+				return d.Payload
+			}
+			return bars.Wordless(d.Payload)
+		},
 	}}
 }
 

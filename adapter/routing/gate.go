@@ -72,6 +72,9 @@ type Gate struct {
 	// Outcome reports whether a delivery carries an outcome to a record: only
 	// those have routes, shares and stops.
 	Outcome func(d store.Delivery) bool
+	// Wordless is the payload of a delivery that carries no outcome without what
+	// somebody said in words about the person; nil: nobody does.
+	Wordless func(d store.Delivery) []byte
 	// Recheck is how long it is believed that a practice does not take a channel.
 	Recheck time.Duration
 	Now     func() time.Time
@@ -102,7 +105,7 @@ func (g *Gate) Open(r store.Reader, now time.Time) (func(lane string) time.Time,
 // Plan implements relay.Gate.
 func (g *Gate) Plan(r store.Reader, d store.Delivery, now time.Time) (outbound.Plan, error) {
 	if !g.Outcome(d) {
-		return outbound.Plan{Do: outbound.Sent, Channel: d.Channel, Payload: d.Payload}, nil
+		return g.answer(r, d)
 	}
 	closed, err := g.Open(r, now)
 	if err != nil {
@@ -139,7 +142,7 @@ func (g *Gate) Outlook(d store.Delivery) (channel string, quiet time.Time) {
 // not Sent says why nothing does.
 func (g *Gate) Leaves(r store.Reader, d store.Delivery) (outbound.Plan, error) {
 	if !g.Outcome(d) {
-		return outbound.Plan{Do: outbound.Sent, Channel: d.Channel, Payload: d.Payload}, nil
+		return g.answer(r, d)
 	}
 	t, bundle := g.table.Load(), read(d.Payload)
 	if outbound.IsCorrection(d.Key) {
@@ -172,6 +175,27 @@ func (g *Gate) Leaves(r store.Reader, d store.Delivery) (outbound.Plan, error) {
 	}
 	whole := len(payload) == len(d.Payload) && bytes.Equal(payload, d.Payload)
 	return outbound.Plan{Do: outbound.Sent, Channel: d.Channel, Payload: payload, Marks: left(d.Key, bundle, allowed, whole)}, nil
+}
+
+// answer is what leaves of what is no outcome. A sender is told what became of its
+// referral whatever the person allows, and why in words only where words may leave.
+func (g *Gate) answer(r store.Reader, d store.Delivery) (outbound.Plan, error) {
+	plan := outbound.Plan{Do: outbound.Sent, Channel: d.Channel, Payload: d.Payload}
+	if g.Wordless == nil || d.Patient == "" {
+		return plan, nil
+	}
+	without := g.Wordless(d)
+	if bytes.Equal(without, d.Payload) {
+		return plan, nil
+	}
+	allowed, _, err := g.Consents.Of(r, d.Patient)
+	if err != nil {
+		return outbound.Plan{}, err
+	}
+	if allowed < Summary {
+		plan.Payload, plan.Reason = without, "sent without the reason in words, as the person chose"
+	}
+	return plan, nil
 }
 
 // correction is what leaves of a correction. What is taken back always does; what

@@ -149,6 +149,27 @@ func (r Response) encounter(patient, at string) *element.Value {
 		element.F("reasonCode", element.NewArray(reason)))
 }
 
+// Wordless is a payload without the words by which somebody said why nothing comes
+// of a referral; that nothing does stays. What holds none, or cannot be read, is
+// returned as it is.
+func Wordless(payload []byte) []byte {
+	p, err := element.Parse(payload, element.Limits{})
+	if err != nil {
+		return payload
+	}
+	said := false
+	for _, e := range p.Get("message").List("entry") {
+		for _, reason := range e.Get("resource").List("reasonCode") {
+			said = said || reason.Get("text") != nil
+			reason.Remove("text")
+		}
+	}
+	if !said {
+		return payload
+	}
+	return p.JSON()
+}
+
 // patient is who it is about and no more: the sender knows the person.
 func (r Response) patient() *element.Value {
 	v := resource("Patient")
