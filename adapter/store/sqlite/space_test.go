@@ -96,9 +96,14 @@ func TestSpaceComesBack(t *testing.T) {
 		t.Logf("%d: data %d kB, log %d kB, longest step %v", year, s.Stats().DataBytes/1024, s.Stats().LogBytes/1024, longest)
 	}
 	// Two years are there together each time, and a part of what is free is kept
-	// (space.go); how much of the rest was given back by now, and how much is still
-	// in the log, depends on how long steps took.
-	if last, high := sizes[len(sizes)-1], slices.Max(sizes[:3])*9/8+1<<20; last > high {
+	// (space.go). How much of the rest was given back by now, and how much is still
+	// in the log, which the background copies, depends on how long steps took.
+	last, high := sizes[len(sizes)-1], slices.Max(sizes[:3])*9/8+1<<20
+	for until := time.Now().Add(20 * time.Second); last > high && time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
+		pruneAll(t, s, 2024)
+		last = s.Stats().DataBytes
+	}
+	if last > high {
 		t.Errorf("the file has %d bytes after five years, and two of them need %d", last, high)
 	}
 	pruneAll(t, s, 2030)
