@@ -92,6 +92,19 @@ type retelling struct {
 type retold struct {
 	was, is  string
 	attended bool
+	held     bool // its line says nothing behind how it was held
+}
+
+// tells reports whether rest is what its line says behind how it was held; by that
+// contacts of one day are told apart.
+func (c retold) tells(rest string) bool {
+	switch {
+	case c.attended:
+		return rest == didNotAttend
+	case c.held:
+		return rest == ""
+	}
+	return rest == cancelled || rest == didNotAttend
 }
 
 // unattended notes that the code is taken out or replaced by which an entry said
@@ -117,7 +130,7 @@ func (t *retelling) recontact(doc *element.Value, to func(code string) (Code, bo
 		if r.ResourceType() != "Encounter" {
 			continue
 		}
-		is := retold{was: held(r), attended: t.attended[r.TextAt("identifier.value")]}
+		is := retold{was: held(r), attended: t.attended[r.TextAt("identifier.value")], held: r.Str("status") == "finished"}
 		var types []*element.Value
 		changed := false
 		for _, typ := range r.List("type") {
@@ -157,10 +170,10 @@ func (t *retelling) lines(lines []string) {
 	for _, c := range t.contacts {
 		for i, line := range lines {
 			rest, ok := strings.CutPrefix(line, c.was)
-			if done[i] || !ok || rest != "" && rest != cancelled && rest != didNotAttend {
+			if done[i] || !ok || !c.tells(rest) {
 				continue
 			}
-			if c.attended && rest == didNotAttend {
+			if c.attended {
 				rest = cancelled
 			}
 			lines[i], done[i] = c.is+rest, true

@@ -170,3 +170,29 @@ func TestHazardWrongCodeContact(t *testing.T) {
 		}
 	}
 }
+
+// TestRetoldContactsOfOneDay: who missed one contact and came to another one of
+// that day is not told to have missed either when the code for it was wrong.
+func TestRetoldContactsOfOneDay(t *testing.T) {
+	encounter := func(id, hour, status, more string) string {
+		return `{"resourceType":"Encounter","id":"` + id + `","status":"` + status + `","subject":{"reference":"Patient/p1"},"class":{"code":"AMB"},` +
+			more + `"period":{"start":"2026-03-02T` + hour + `:00:00Z"}}`
+	}
+	missed := `"reasonCode":[{"coding":[{"system":"http://snomed.info/sct","code":"281399006"}]}],`
+	owed, err := with(t, `[`+signposted+`,`+reference("Encounter/a", "Encounter/b")+`]`, map[string]string{
+		"Encounter/a": encounter("a", "09", "finished", ""), "Encounter/b": encounter("b", "15", "cancelled", missed)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bundle := parse(t, string(owed.Bundle))
+	for _, e := range bundle.List("entry") {
+		if r := e.Get("resource"); r.ResourceType() == "DocumentReference" {
+			e.Set("resource", outcome.Recode(r, outcome.Leaving{Code: "281399006", Display: "Did not attend"}, outcome.Code{}, "a"))
+		}
+	}
+	_, letter := spoken(t, bundle.JSON())
+	if strings.Contains(letter, "did not attend") || !strings.Contains(letter, "02-Mar-2026: Face to face\n") ||
+		!strings.Contains(letter, "02-Mar-2026: Face to face, cancelled\n") {
+		t.Errorf("the letter tells:\n%s", letter)
+	}
+}
