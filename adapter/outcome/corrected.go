@@ -63,7 +63,7 @@ func correctionSections(text string, sections []Section) []Section {
 		"This takes the place of what was sent before. Mark in the record what stands under Entered in error as such, or remove it."}}
 	if i := slices.IndexFunc(sections, isActions); i >= 0 {
 		for _, line := range sections[i].Lines {
-			if line != noActionNeeded {
+			if line != noActionNeeded && line != noneRequested {
 				actions.Lines = append(actions.Lines, line)
 			}
 		}

@@ -1,7 +1,9 @@
 package outcome_test
 
 import (
+	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -455,5 +457,37 @@ func TestOnceSaidTwice(t *testing.T) {
 	_, err := with(t, "["+reference("Procedure/1", "Procedure/2")+"]", map[string]string{"Procedure/1": procedure("1"), "Procedure/2": procedure("2")})
 	if fault.KindOf(err) != fault.Unmappable || !strings.Contains(err.Error(), "Task.output[1].valueReference") || !strings.Contains(err.Error(), "says it twice") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestCorrectionAsksThePractice: what a practice is to do about a correction is not denied
+// by what stood first in the letter that it corrects.
+func TestCorrectionAsksThePractice(t *testing.T) {
+	text := base64.StdEncoding.EncodeToString([]byte(outcome.CorrectionText("the list was wrong", []string{"Signposting; nothing takes its place"})))
+	payload := []byte(`{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"DocumentReference","status":"current",
+		"type":{"text":"` + outcome.CorrectionType + `"},"content":[{"attachment":{"data":"` + text + `"}}]}}]}`)
+	for _, name := range []string{"completed", "rejected", "failed"} {
+		owed, err := shipped(t).Build(golden(t, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		document, err := outcome.Document(owed.Bundle)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := outcome.ReadLetter(document)
+		if err == nil {
+			l, err = outcome.Corrected(l, payload)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		actions := l.Sections[0].Lines
+		if len(actions) == 0 || !strings.HasPrefix(actions[0], "This takes the place") ||
+			slices.ContainsFunc(actions, func(a string) bool {
+				return strings.HasPrefix(a, "No action") || strings.HasPrefix(a, "None requested")
+			}) {
+			t.Errorf("%s: the practice is asked: %q", name, actions)
+		}
 	}
 }

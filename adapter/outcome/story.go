@@ -86,12 +86,15 @@ func (s *story) letter(in Input, title string, number string, outcome []string) 
 // a person who is not helped the practice decides itself.
 func (s *story) noAction(status string) string {
 	if s.declined || status == "rejected" || status == "cancelled" || status == "failed" {
-		return "None requested by the link worker service. The person is not being helped by this referral: see the outcome below."
+		return noneRequested
 	}
 	return noActionNeeded
 }
 
-const noActionNeeded = "No action needed from the practice."
+const (
+	noActionNeeded = "No action needed from the practice."
+	noneRequested  = "None requested by the link worker service. The person is not being helped by this referral: see the outcome below."
+)
 
 // contactLines are the contacts in the order in which they were.
 func (s *story) contactLines() []string {
