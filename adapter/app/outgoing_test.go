@@ -33,6 +33,13 @@ func (k *hook) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	w.WriteHeader(k.code)
 }
 
+// answer is the status of every answer from now on.
+func (k *hook) answer(code int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.code = code
+}
+
 func (k *hook) all() []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -114,7 +121,7 @@ func TestHazardOvertakenUpdate(t *testing.T) {
 	h := open(t, func(c *config.Config) {
 		c.Channels = []config.Channel{{Name: "hook", Kind: config.KindWebhook, URL: srv.URL, Secret: config.NewSecret("a secret of more than 24 bytes"), SecretFile: "x"}}
 		c.Practices = []config.Practice{{ODS: config.AnyPractice, Route: []string{"hook"}}}
-		c.Workflow.Interim = []string{"accepted", "first-contact"}
+		c.Workflow.Interim = []string{"accepted", "first-contact", "plan-agreed"}
 	})
 	task := h.unowned(902)
 	h.want(h.change(task, claimBy("ours")), 200)
@@ -123,11 +130,18 @@ func TestHazardOvertakenUpdate(t *testing.T) {
 	if n := len(receiver.all()); n != 1 || strings.Contains(read(), "urn:linkloop:codesystem:write-back") {
 		t.Fatalf("%d left, and the Task says %s", n, read())
 	}
+	step := func(code string) {
+		h.want(h.change(task, func(v *element.Value) {
+			v.Set("businessStatus", element.NewObject(element.F("coding", element.NewArray(element.NewObject(
+				element.S("system", "urn:linkloop:codesystem:business-status"), element.S("code", code))))))
+		}), 200)
+	}
+	receiver.answer(http.StatusBadRequest)
+	step("plan-agreed") // is refused, so it is in front of a human
+	h.settled()
+	receiver.answer(http.StatusNoContent)
 	h.want(h.call("PUT", "/admin/stops/all", []byte(`{"reason":"asked by the practice"}`)), 200)
-	h.want(h.change(task, func(v *element.Value) {
-		v.Set("businessStatus", element.NewObject(element.F("coding", element.NewArray(element.NewObject(
-			element.S("system", "urn:linkloop:codesystem:business-status"), element.S("code", "contacted"))))))
-	}), 200)
+	step("contacted")
 	h.want(h.change(task, outputs(`{"type":{"text":"Action for the GP"},"valueString":"Please review her tablets."}`)), 200)
 	h.want(h.call("DELETE", "/admin/stops/all", nil), 200)
 	h.settled()
@@ -135,11 +149,12 @@ func TestHazardOvertakenUpdate(t *testing.T) {
 	for _, d := range h.deliveries(task) {
 		states[strings.TrimPrefix(d.Str("key"), "Task/"+task+"/")] = d.Str("state") + " " + d.Str("stage")
 	}
-	if states["update/accepted"] != "delivered taken-by-peer" || states["update/first-contact"] != "closed recalled" || states["outcome"] != "delivered taken-by-peer" {
+	if states["update/accepted"] != "delivered taken-by-peer" || states["update/first-contact"] != "closed recalled" ||
+		states["update/plan-agreed"] != "closed recalled" || states["outcome"] != "delivered taken-by-peer" {
 		t.Errorf("%v", states)
 	}
 	got := receiver.all()
-	if len(got) != 2 || !strings.Contains(read(), `"code":"taken-by-peer"`) {
+	if len(got) != 3 || !strings.Contains(read(), `"code":"taken-by-peer"`) {
 		t.Errorf("%d left, and the Task says %s", len(got), read())
 	}
 }

@@ -89,18 +89,23 @@ func isUpdate(key string) bool {
 }
 
 // overtaken closes the updates on a Task that have not left when its outcome is
-// owed: one that came behind it would tell the practice that the person is still
-// being helped.
+// owed, those in front of a human included: one that came behind it would tell the
+// practice that the person is still being helped.
 func (s *Service) overtaken(tx store.Tx, task string) error {
 	list, err := tx.Deliveries().List(store.DeliveryFilter{Task: task, Limit: 100})
 	if err != nil {
 		return err
 	}
 	for _, d := range list {
-		if !isUpdate(d.Key) || outbound.IsCorrection(d.Key) || d.State != store.Owed && d.State != store.Leased && d.State != store.Held {
+		if !isUpdate(d.Key) || outbound.IsCorrection(d.Key) {
 			continue
 		}
-		d.State, d.Stage, d.Settled, d.Reason = store.Closed, string(outbound.Recalled), tx.Time(), "the Task ended before this update left; its outcome takes its place"
+		switch d.State {
+		case store.Owed, store.Leased, store.Held, store.Dead:
+		default:
+			continue
+		}
+		d.State, d.Stage, d.Settled, d.Reason = store.Closed, string(outbound.Recalled), tx.Time(), "the Task ended first; its outcome takes the place of this update"
 		a := store.Attempt{Channel: d.Channel, Started: tx.Time(), Ended: tx.Time(), State: d.Stage, Reason: d.Reason}
 		if err := tx.Deliveries().Advance(d, a); err != nil {
 			return err
