@@ -293,7 +293,23 @@ func folded(term string) string {
 
 // denies reports whether a short label says that something did not happen.
 func denies(label string) bool {
-	return slices.ContainsFunc(wordsOf(label), func(w string) bool { return negates(w) || refusal[w] || failure[w] })
+	words := wordsOf(label)
+	for i, w := range words {
+		if negates(w) || refusal[w] || failure[w] && !ofAnother(words[:i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// ofAnother reports whether the words before a failure say that it is of something
+// else: "signposting after a cancelled appointment" was done.
+func ofAnother(before []string) bool {
+	n := len(before)
+	if n > 0 && determiner[before[n-1]] {
+		n--
+	}
+	return n > 0 && circumstance[before[n-1]]
 }
 
 // denied reports whether a label denies a refusal: "did not decline".
@@ -306,7 +322,11 @@ func denied(label string) bool {
 var (
 	negation = map[string]bool{"not": true, "no": true, "never": true, "cannot": true, "without": true, "unable": true}
 	failure  = map[string]bool{"unsuccessful": true, "unsuccessfully": true, "failed": true, "cancelled": true, "canceled": true, "abandoned": true}
-	refusal  = map[string]bool{"decline": true, "declines": true, "declined": true, "refuse": true, "refuses": true, "refused": true, "refusal": true}
+	// What stands before the failure of something else.
+	determiner   = map[string]bool{"a": true, "an": true, "the": true, "his": true, "her": true, "their": true}
+	circumstance = map[string]bool{"after": true, "following": true, "about": true, "regarding": true, "over": true, "despite": true}
+
+	refusal = map[string]bool{"decline": true, "declines": true, "declined": true, "refuse": true, "refuses": true, "refused": true, "refusal": true}
 )
 
 // negates reports whether a word denies what stands with it: "couldn't" does, too.
