@@ -61,6 +61,7 @@ func stands(way []holder, expression string) bool {
 	}
 	written, defined := "", "" // telecom.system; with value[x] for one of a choice
 	for i := len(way) - 1; i >= 0; i-- {
+		i = outermost(way, i)
 		if name := code(way[i].t); expression == name+written || expression == name+defined {
 			return true
 		}
@@ -74,6 +75,21 @@ func stands(way []holder, expression string) bool {
 		written, defined = "."+way[i].name+written, "."+end+defined
 	}
 	return false
+}
+
+// outermost finds where an element that R4 defines by one above it, such as an item
+// in an item, is defined itself.
+func outermost(way []holder, i int) int {
+	if !way[i].t.Backbone() {
+		return i
+	}
+	out := i
+	for j := i - 1; j >= 0 && !way[j].t.Resource(); j-- {
+		if way[j].t == way[i].t {
+			out = j
+		}
+	}
+	return out
 }
 
 // general are the types that a type is a kind of.
