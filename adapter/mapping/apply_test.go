@@ -145,9 +145,13 @@ func TestOmission(t *testing.T) {
 		{"an expression without values is none", "a: {x: '= src(\"PID-3\") + \": \"', s: t}\nb: <- PID-5", `{"b":"Smith"}`},
 		{"blank is empty", "a: <- PID-2\nb: <- PID-5", `{"b":"Smith"}`},
 		{"the resource too", "a: x\nb: <- PID-3", ``},
+		{"what points to what is contained stays", "contained: [{resourceType: Basic, id: c, x: <- PID-5}]\na: [{reference: '#c'}]", `{"contained":[{"resourceType":"Basic","id":"c","x":"Smith"}],"a":[{"reference":"#c"}]}`},
+		{"what points to what was not", "contained: [{resourceType: Basic, id: c, x: <- PID-3}]\na: [{reference: '#c'}]\nb: <- PID-5", `{"b":"Smith"}`},
+		{"and says more", "contained: [{resourceType: Basic, id: c, x: <- PID-3}]\na: [{reference: '#c', display: <- PID-5}, {reference: '#'}]", `{"a":[{"display":"Smith"},{"reference":"#"}]}`},
+		{"or comes from the message", "contained: [{resourceType: Basic, id: c, x: <- PID-3}]\na: [{reference: <- PID-6}]", `{"a":[{"reference":"#c"}]}`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if got, _ := one(t, tc.body, "PID|1|  |||Smith\nNTE|1"); got != tc.want {
+			if got, _ := one(t, tc.body, "PID|1|  |||Smith|#c\nNTE|1"); got != tc.want {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
 		})

@@ -83,6 +83,7 @@ func (e *eval) finish(i int, key string, root *element.Value, res *Result) bool 
 		e.tooLarge("the message would become more than %d resources", maxMadeResources)
 		return false
 	}
+	settleLocal(root, e.m.resources[i].body)
 	e.exists[i] = true
 	res.Resources = append(res.Resources, Resource{key, e.m.resources[i].kind, root})
 	return true
