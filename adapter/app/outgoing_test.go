@@ -158,3 +158,35 @@ func TestHazardOvertakenUpdate(t *testing.T) {
 		t.Errorf("%d left, and the Task says %s", len(got), read())
 	}
 }
+
+// TestHazardWrongPatientUpdate: an update that was tried before its outcome took its
+// place is looked for in the record when the Task turns out to be an error.
+func TestHazardWrongPatientUpdate(t *testing.T) {
+	receiver := &hook{code: http.StatusInternalServerError}
+	srv := httptest.NewServer(receiver)
+	defer srv.Close()
+	h := open(t, func(c *config.Config) {
+		c.Channels = []config.Channel{{Name: "hook", Kind: config.KindWebhook, URL: srv.URL, Secret: config.NewSecret("a secret of more than 24 bytes"), SecretFile: "x"}}
+		c.Practices = []config.Practice{{ODS: config.AnyPractice, Route: []string{"hook"}}}
+		c.Workflow.Interim = []string{"accepted", "first-contact"}
+	})
+	task := h.unowned(903)
+	h.want(h.change(task, claimBy("ours")), 200)
+	for deadline := time.Now().Add(10 * time.Second); h.deliveries(task)[0].Str("stage") == "" && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	h.want(h.call("PUT", "/admin/stops/all", []byte(`{"reason":"asked by the practice"}`)), 200)
+	h.want(h.change(task, func(v *element.Value) {
+		v.Set("businessStatus", element.NewObject(element.F("coding", element.NewArray(element.NewObject(
+			element.S("system", "urn:linkloop:codesystem:business-status"), element.S("code", "contacted"))))))
+	}), 200)
+	h.want(h.change(task, outputs(`{"type":{"text":"Outcome"},"valueString":"Goes to the choir."}`)), 200)
+	h.want(h.change(task, func(v *element.Value) { v.SetString("status", "entered-in-error") }), 200)
+	states := map[string]string{}
+	for _, d := range h.deliveries(task) {
+		states[strings.TrimPrefix(d.Str("key"), "Task/"+task+"/")] = d.Str("state")
+	}
+	if states["update/accepted/withdraw"] != "dead" || states["update/first-contact/withdraw"] != "" || states["outcome/withdraw"] != "" {
+		t.Errorf("%v", states)
+	}
+}

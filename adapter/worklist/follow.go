@@ -86,6 +86,11 @@ func (s *Service) withdraw(tx store.Tx, task *element.Value) error {
 		}
 		// What was tried may be there although its answer was lost.
 		tried := d.Attempts > 0 && (d.State == store.Owed || d.State == store.Held)
+		if d.State == store.Closed && isUpdate(d.Key) {
+			if tried, err = mayBeThere(tx, d); err != nil {
+				return err
+			}
+		}
 		switch {
 		case tried, d.State == store.Leased, d.State == store.Sent, d.State == store.Delivered, d.State == store.Proven:
 			_, _, err := tx.Deliveries().Owe(store.Delivery{

@@ -113,3 +113,17 @@ func (s *Service) overtaken(tx store.Tx, task string) error {
 	}
 	return nil
 }
+
+// mayBeThere reports whether an update that was closed may have arrived before.
+func mayBeThere(tx store.Tx, d store.Delivery) (bool, error) {
+	made, err := tx.Deliveries().Attempts(d.ID)
+	return slices.ContainsFunc(made, func(a store.Attempt) bool {
+		switch a.State {
+		case string(outbound.Recalled), string(outbound.Withheld), string(outbound.Retry), string(outbound.Elsewhere), string(store.Closed):
+			return false
+		case string(outbound.Dead):
+			return !strings.HasPrefix(a.Reason, outbound.NotSent)
+		}
+		return true
+	}), err
+}
