@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/linkloop/linkloop/adapter/element"
+	"github.com/linkloop/linkloop/adapter/fault"
 	"github.com/linkloop/linkloop/adapter/intake"
 	"github.com/linkloop/linkloop/adapter/store"
 )
@@ -27,7 +28,11 @@ func (a *App) Hold(ctx context.Context, list []*element.Value) error {
 		err := a.store.Decide(ctx, func(tx store.Tx) error {
 			for _, v := range part {
 				key := store.Key{Type: v.ResourceType(), ID: v.ID()}
-				if _, err := tx.Resources().Put(store.Write{Key: key, Body: element.Canonical(v)}); err != nil {
+				cur, err := tx.Resources().Get(key)
+				if err != nil && fault.KindOf(err) != fault.NotFound {
+					return err
+				}
+				if _, err := tx.Resources().Put(store.Write{Key: key, Body: element.Canonical(v), Expect: cur.Number}); err != nil {
 					return err
 				}
 			}

@@ -52,7 +52,7 @@ func (s *Service) cancel(tx store.Tx, sender Sender, sub Submission, d *draft, k
 	flags := slices.Concat(e.doubts, d.flags)
 	flagTask(task, flags, nil)
 	s.tell(task, profile.CancelledBySender, sender.Name, tx, "The sender took this referral back.")
-	if f := s.sound(task); f != nil {
+	if f := s.sound(task, e.task.root); f != nil {
 		return nil, &refusal{fault: f}
 	}
 	v := &verdict{flags: flags, task: e.task.ID, request: e.request.ID}

@@ -62,7 +62,7 @@ func (s *Service) refusals(d *draft, out *mapping.Result, tree *message.Tree) {
 			continue
 		}
 		place := locate(r.Root, said.At, tree)
-		if s.sound(r.Root) != nil {
+		if s.sound(r.Root, nil) != nil {
 			// A refusal is not lost for the form it has.
 			whole := element.NewObject(element.S("resourceType", "Consent"), element.S("id", r.Root.ID()), element.S("status", "rejected"))
 			if patient := r.Root.Get("patient"); patient != nil {
